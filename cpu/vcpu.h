@@ -1,0 +1,255 @@
+/*
+ * The neutral vCPU: what engines, memory and devices know of a processor of any guest architecture.
+ *
+ * A Vcpu is followed in memory by its architecture's state (cpu/<arch>/state.h), which is the one truth
+ * about registers: an engine may keep some of it elsewhere only between accel_run() and its return, or
+ * until it calls vcpu_sync(). Translated code addresses both structs from one base register, so hot
+ * fields are close to the end of this struct.
+ *
+ * Threads: everything here belongs to the vCPU's own thread while it runs guest code, except the fields
+ * marked atomic. Stopped vCPUs are touched under the machine lock.
+ */
+#ifndef AMPHI_VCPU_H
+#define AMPHI_VCPU_H
+
+#include "softmmu/base/bits.h"
+#include "softmmu/base/vmstate.h"
+#include "tcg/ir.h"
+#include <setjmp.h>
+
+typedef struct Machine Machine;
+typedef struct Options Options;
+typedef struct Vcpu Vcpu;
+typedef struct GuestArch GuestArch;
+typedef struct TlbContext TlbContext;
+typedef struct VcpuTlb VcpuTlb;
+typedef struct Engine Engine;
+
+/* Kinds of guest memory access, as page walks and fault handlers see them. */
+typedef enum MmuAccess { MMU_READ, MMU_WRITE, MMU_FETCH } MmuAccess;
+
+/* Why a translation failed. */
+typedef enum MmuFault {
+    MMU_OK,
+    MMU_PAGE_FAULT,   /* by the guest's page tables */
+    MMU_ACCESS_FAULT, /* by physical memory protection, or nothing there */
+    MMU_MISALIGNED,   /* an atomic access that is not naturally aligned */
+} MmuFault;
+
+/* Result of a page walk for one address. */
+typedef struct MmuMapping {
+    uint64_t gpa;        /* guest-physical address of the byte */
+    uint64_t page_size;  /* size of the translation, >= 4096 when cacheable: a large page stays large */
+    bool readable, writable, executable; /* what else the same entry allows, with A and D as they are;
+                                            writable only if D is set */
+    bool global;         /* the mapping is in all address spaces */
+    bool cacheable;      /* holds for the whole 4 KiB page around the address (false: physical protection
+                            splits the page; check each access) */
+} MmuMapping;
+
+/* Reasons for leaving an engine's run function. */
+typedef enum VcpuExit {
+    VCPU_EXIT_KICK,       /* vcpu->kick was set */
+    VCPU_EXIT_BUDGET,     /* the instruction budget is used up */
+    VCPU_EXIT_HALT,       /* waits for an interrupt (vcpu->halted) */
+    VCPU_EXIT_DEBUG,      /* a breakpoint or watchpoint */
+    VCPU_EXIT_EXCEPTION,  /* an exception was delivered to the guest: state is at its handler */
+    VCPU_EXIT_CANNOT_RUN, /* this engine cannot execute the next instruction; another might */
+} VcpuExit;
+
+/* Translation request; see GuestArch.translate. */
+typedef struct TranslateReq {
+    uint64_t pc;         /* guest virtual address of the block */
+    uint32_t flags;      /* GuestArch.tb_flags() of the state it is for */
+    unsigned max_insns;  /* >= 1 */
+    bool count;          /* the region counts instructions exactly (the guest reads the counter or
+                            a budget is set); informative */
+    /* Results. */
+    unsigned insns;      /* guest instructions translated, >= 1 */
+    unsigned bytes;      /* of guest code covered, from pc; may reach into the next page by at most one
+                            instruction */
+} TranslateReq;
+
+struct Vcpu {
+    const GuestArch *arch;
+    Machine *machine;
+    unsigned index;
+    Engine *engine;          /* that runs it now */
+    void *engine_data;       /* of that engine for this vCPU */
+    void *thread;            /* of softmmu/cpus.c */
+    VcpuTlb *tlbs;           /* all its TLB contexts */
+
+    /* Exit from the depth of a helper: run loop's landing point. */
+    sigjmp_buf unwind;
+    bool unwind_valid;
+    /* Set by an engine while it calls out with guest state in host registers: restores the exact state
+     * of the instruction in progress. See vcpu_sync(). */
+    void (*sync)(Vcpu *vcpu);
+    void *sync_frame;
+    uintptr_t sync_pc;
+
+    bool halted;             /* in WFI or not started */
+    bool stopped;            /* atomic; parked by machine_stop() */
+    int exit_reason;         /* VcpuExit for unwinding */
+    uint64_t reserve_addr;   /* load reservation: guest virtual address, or RESERVE_NONE */
+    uint64_t reserve_value;
+    bool counting;           /* budget mode for good: the guest reads its instruction counter */
+
+    /* Hot: used by translated code. */
+    int64_t budget;          /* instructions left, in counting translations */
+    uint64_t insn_count;     /* instructions retired before the current budget was set */
+    int64_t budget_set;      /* the budget when it was set: retired = insn_count + budget_set - budget */
+    TlbContext *tlb;         /* current translation context */
+    uint32_t kick;           /* atomic: not zero = leave translated code soon */
+    uint32_t mxcsr;          /* host FP control and status while guest code runs */
+};
+
+#define RESERVE_NONE (~UINT64_C(0))
+
+/* Distance from a Vcpu to its architectural state. */
+#define VCPU_STATE_OFFSET align_up(sizeof(Vcpu), 64)
+
+static inline void *vcpu_state(const Vcpu *vcpu)
+{
+    return (char *)vcpu + VCPU_STATE_OFFSET;
+}
+
+static inline Vcpu *vcpu_of_state(const void *state)
+{
+    return (Vcpu *)((char *)state - VCPU_STATE_OFFSET);
+}
+
+/* One register as the gdb stub and the monitor see it. */
+typedef struct GuestRegister {
+    const char *name;
+    unsigned bits;
+} GuestRegister;
+
+/* A guest architecture. All functions that take a Vcpu are called on its thread or while it is stopped. */
+struct GuestArch {
+    const char *name;       /* "riscv64" */
+    size_t state_size;
+    const IrVar *vars;      /* state that translations may keep in host registers */
+    unsigned nvars;
+    const IrHelper *helpers; /* the architecture's helpers; IR calls name them by index */
+    unsigned nhelpers;
+    unsigned min_insn_bytes, max_insn_bytes;
+    bool big_endian;
+
+    uint64_t (*get_pc)(const Vcpu *vcpu);
+    void (*set_pc)(Vcpu *vcpu, uint64_t pc);
+
+    /* What, beside the address and the code, a translation depends on: privilege, FP state and mode. */
+    uint32_t (*tb_flags)(const Vcpu *vcpu);
+
+    /* Appends IR for the guest basic block at req->pc to @ir, in a fresh IR block that is current on
+     * entry. Fetches code by vcpu_fetch(). Every path ends in exit_direct, exit_indirect or exit_lookup
+     * (the caller turns exits into edges when it joins blocks to a region). A fetch fault at the first
+     * instruction unwinds; at a later one, the block ends before it. */
+    void (*translate)(Vcpu *vcpu, IrRegion *ir, TranslateReq *req);
+
+    /* Walks the page tables for @addr as of the current state, sets A and D bits as the architecture
+     * says, checks physical protection for the access of @size bytes. */
+    MmuFault (*walk)(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *out);
+
+    /* As walk, without side effects, with supervisor rights: for the debugger. False: not mapped. */
+    bool (*debug_translate)(Vcpu *vcpu, uint64_t addr, uint64_t *gpa);
+
+    /* Identifies the translation context of data accesses and fetches: equal keys may share TLB entries.
+     * See vcpu_mmu_changed(). */
+    void (*mmu_key)(const Vcpu *vcpu, uint64_t key[2]);
+
+    /* Delivers the exception for a failed access to the guest's handler (state is exact). */
+    void (*deliver_fault)(Vcpu *vcpu, uint64_t addr, MmuAccess access, MmuFault fault);
+
+    /* Takes the highest-priority pending enabled interrupt: state goes to its handler. False: none. */
+    bool (*take_interrupt)(Vcpu *vcpu);
+
+    /* Whether a halted vCPU has to wake. Any thread. */
+    bool (*has_work)(const Vcpu *vcpu);
+
+    void (*reset)(Vcpu *vcpu);
+
+    /* Appends the disassembly of the instruction at @code (@len bytes available) to @out; returns its
+     * length in bytes, 0 if @len is too short. */
+    unsigned (*disassemble)(Vcpu *vcpu, uint64_t pc, const uint8_t *code, size_t len, GString *out);
+
+    /* Text of all registers for `info registers` and -d. */
+    void (*dump)(Vcpu *vcpu, GString *out);
+
+    /* FP: host MXCSR control for the current state (rounding mode), and merging of the sticky flags in
+     * @mxcsr into architectural state. */
+    uint32_t (*fp_enter)(const Vcpu *vcpu);
+    void (*fp_leave)(Vcpu *vcpu, uint32_t mxcsr);
+
+    const VmDesc *vmstate;
+    const char *const *cpu_models; /* NULL-terminated, for -cpu help */
+};
+
+/* Allocates a vCPU with zeroed state and adds it to @machine. */
+Vcpu *vcpu_new(Machine *machine, const GuestArch *arch);
+void vcpu_free(Vcpu *vcpu);
+
+/*
+ * Services for architectures. Implemented in softmmu/ and accel/.
+ */
+
+/* Makes architectural state exact when called from below translated code. Every function that may be
+ * reached from a memory access and touches state calls it first; cheap when there is nothing to do. */
+static inline void vcpu_sync(Vcpu *vcpu)
+{
+    if (unlikely(vcpu->sync != NULL)) {
+        vcpu->sync(vcpu);
+    }
+}
+
+/* Leaves translated code for the run loop with @reason. State must be exact. */
+G_GNUC_NORETURN void vcpu_unwind(Vcpu *vcpu, VcpuExit reason);
+
+/* Makes the vCPU leave translated code soon, or wake from halt. Any thread. */
+void vcpu_kick(Vcpu *vcpu);
+
+/* For helpers on the vCPU's own thread, when an interrupt may have become deliverable. */
+static inline void vcpu_kick_self(Vcpu *vcpu)
+{
+    __atomic_store_n(&vcpu->kick, 1, __ATOMIC_RELAXED);
+}
+
+/* The translation context changed (mmu_key(), tb_flags()): selects the TLB. Call after every change of
+ * privilege, address space or the like. Drops the reservation if @drop_reservation. */
+void vcpu_mmu_changed(Vcpu *vcpu);
+
+/* Drops cached translations. ~0 for @addr means all addresses. @match, if not NULL, chooses contexts by
+ * their key; @keep_global keeps entries of global mappings. */
+void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr,
+                    bool (*match)(const uint64_t key[2], uint64_t arg), uint64_t arg,
+                    bool keep_global);
+
+/* Reads @len bytes of code at @pc, for translate(). Returns the bytes that could be read before a fault,
+ * at least 2; a fault on the first unwinds into the guest's handler. */
+unsigned vcpu_fetch(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len);
+
+/* Data accesses through the TLB, from helpers and the interpreter. A fault unwinds into the guest's
+ * handler; so does the guest's own access fault from a device. @size 1, 2, 4, 8; little-endian. */
+uint64_t vcpu_load(Vcpu *vcpu, uint64_t addr, unsigned size);
+void vcpu_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned size);
+
+/* Host pointer to @size bytes at naturally aligned @addr in RAM for an atomic operation, after all checks
+ * for read and write. Faults unwind; memory that is not RAM gives an access fault. */
+void *vcpu_atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size);
+
+/* Checks that @size bytes at @addr may be accessed as @access, raising the fault if not (cbo, prefetch). */
+void vcpu_probe(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access);
+
+/* Page-table accesses of a walk. False: not RAM. */
+bool vcpu_phys_load64(Vcpu *vcpu, uint64_t gpa, uint64_t *value);
+/* Compare-and-swap of a table entry; *@expected gets what was there. False: not RAM or read-only. */
+bool vcpu_phys_cas64(Vcpu *vcpu, uint64_t gpa, uint64_t *expected, uint64_t desired);
+
+/* Makes all vCPUs' instruction fetches see earlier stores of this one (FENCE.I and the like). */
+void vcpu_sync_code(Vcpu *vcpu);
+
+/* Instructions retired, exact once vcpu->counting is set (which the first call does). */
+uint64_t vcpu_insn_count(Vcpu *vcpu);
+
+#endif

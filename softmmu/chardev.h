@@ -1,0 +1,56 @@
+/*
+ * Character streams: what a serial port, a virtio console or a monitor is connected to.
+ *
+ * A back end (stdio, file, socket, pty) implements CharOps; a front end (a device, the monitor) sets
+ * handlers. All calls are on the main thread or hold the machine lock. Output never blocks: what a slow
+ * reader does not take is buffered up to a bound and then dropped.
+ */
+#ifndef AMPHI_CHARDEV_H
+#define AMPHI_CHARDEV_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct Chardev Chardev;
+
+typedef enum CharEvent { CHAR_EVENT_OPENED, CHAR_EVENT_CLOSED, CHAR_EVENT_BREAK } CharEvent;
+
+typedef struct CharOps {
+    const char *name; /* as in -chardev: "stdio", "file", "socket", "pty", "null", "mux" */
+    void (*write)(Chardev *chr, const uint8_t *buf, size_t len);
+    /* The front end can take input again. May be NULL. */
+    void (*accept_input)(Chardev *chr);
+    void (*close)(Chardev *chr);
+} CharOps;
+
+/* Front-end handlers. */
+typedef struct CharHandlers {
+    size_t (*can_receive)(void *opaque); /* bytes it can take now */
+    void (*receive)(void *opaque, const uint8_t *buf, size_t len);
+    void (*event)(void *opaque, CharEvent event); /* may be NULL */
+} CharHandlers;
+
+struct Chardev {
+    const CharOps *ops;
+    char *id;
+    char *label; /* for `info chardev`: "unix:/tmp/sock,server=on" */
+    const CharHandlers *handlers;
+    void *opaque; /* of the handlers */
+};
+
+/* Connects a front end; NULL handlers disconnect. */
+void chardev_set_handlers(Chardev *chr, const CharHandlers *handlers, void *opaque);
+
+/* Writes for a front end; @chr may be NULL (discards). */
+void chardev_write(Chardev *chr, const void *buf, size_t len);
+
+/* The front end has room again. */
+void chardev_accept_input(Chardev *chr);
+
+/* For back ends: hands input to the front end as far as it takes it; returns the bytes taken. */
+size_t chardev_receive(Chardev *chr, const uint8_t *buf, size_t len);
+void chardev_event(Chardev *chr, CharEvent event);
+
+#endif

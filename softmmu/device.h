@@ -1,0 +1,46 @@
+/*
+ * What all devices share.
+ *
+ * A device is a plain struct with Device first, made by its foo_new(...) and wired by board code. All
+ * of its functions are called with the machine lock held. Each device has one foo_update_irq() that
+ * computes the level of its line from its state.
+ */
+#ifndef AMPHI_DEVICE_H
+#define AMPHI_DEVICE_H
+
+#include "softmmu/base/vmstate.h"
+#include "softmmu/clock.h"
+#include "softmmu/irq.h"
+#include "softmmu/memory.h"
+
+typedef struct Machine Machine;
+
+typedef struct DeviceOps {
+    const char *name; /* type, as in -device and `info qtree`: "virtio-blk-device", "ns16550a" */
+    /* To the state after power-on. May drop lines; must not raise any. */
+    void (*reset)(Device *dev);
+    /* Register accesses of a device with one register block; see MmioOps. NULL if it has none. */
+    uint64_t (*read)(Device *dev, uint64_t offset, unsigned size);
+    void (*write)(Device *dev, uint64_t offset, uint64_t value, unsigned size);
+    uint8_t min_access, max_access; /* bytes; 0 means 1 and 8 */
+    bool unaligned;
+    const VmDesc *vmstate;
+    /* Releases what foo_new() made, except the struct itself. May be NULL. */
+    void (*finalize)(Device *dev);
+} DeviceOps;
+
+struct Device {
+    const DeviceOps *ops;
+    Machine *machine;
+    char *id;        /* unique: the user's id= or "name@n" */
+    bool in_access;  /* re-entrancy guard: set while one of its functions runs */
+};
+
+/* Allocates a zeroed struct of @size bytes with Device first and registers it with @machine, which
+ * owns it from now on: resets it in order of creation and frees it in reverse order. @id may be NULL. */
+void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char *id);
+
+/* Maps the register block served by ops->read and ops->write. */
+MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size);
+
+#endif

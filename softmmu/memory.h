@@ -1,0 +1,134 @@
+/*
+ * Guest-physical memory: RAM blocks and the map from physical addresses to RAM and devices.
+ *
+ * A MemoryMap is a set of regions, each with a priority; where regions overlap, the one of higher
+ * priority wins (of equal ones, the later). The set is kept flattened in a sorted array. Readers
+ * (vCPU threads filling TLB entries, DMA) look addresses up without a lock under a sequence count;
+ * changes happen under the machine lock and tell listeners, which drop what they have cached.
+ *
+ * Lock order: machine lock, then the map's own lock.
+ */
+#ifndef AMPHI_MEMORY_H
+#define AMPHI_MEMORY_H
+
+#include "softmmu/base/bits.h"
+#include <glib.h>
+
+typedef struct MemoryMap MemoryMap;
+typedef struct MemoryRegion MemoryRegion;
+typedef struct Device Device;
+
+/* Host memory that backs guest memory: a shared mapping of a memfd, populated on first touch. */
+typedef struct RamBlock {
+    char *name;
+    int fd;
+    uint64_t size; /* bytes, a multiple of 4096 */
+    uint8_t *host;
+    uint64_t index; /* page number, over all blocks of the machine's map, of the first page:
+                       ram_page = index + offset / 4096 identifies a page of guest RAM */
+} RamBlock;
+
+/* Allocates @size bytes (rounded up to a page) lazily. Fails if the host would not back them. */
+RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError **error);
+
+/* Results of a bus access. */
+typedef enum MemResult {
+    MEM_OK,
+    MEM_DECODE_ERROR, /* nothing there, or not writable */
+    MEM_BUS_ERROR,    /* a device is there and refuses this access (size, re-entrancy) */
+} MemResult;
+
+/* What is at an address. */
+typedef struct MemoryHit {
+    uint8_t *host;         /* RAM or ROM: host address of the byte; NULL for a device */
+    bool readonly;         /* writes do not go to @host (ROM: dropped; flash: to the region's ops) */
+    uint64_t ram_page;     /* of RAM: see RamBlock.index */
+    MemoryRegion *region;
+    uint64_t offset;       /* of the address in the region */
+    uint64_t avail;        /* bytes from the address to the end of what is contiguous here */
+} MemoryHit;
+
+/* Accesses to a device region. Called with the machine lock held. @offset is relative to the
+ * region's start, aligned to @size when unaligned accesses are off; @size is 1, 2, 4 or 8 and
+ * within min_access..max_access: the core splits or widens others as accesses of the nearest size. */
+typedef struct MmioOps {
+    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
+    void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
+    uint8_t min_access, max_access; /* bytes; 0 means 1 and 8 */
+    bool unaligned;                 /* takes accesses that are not naturally aligned */
+} MmioOps;
+
+MemoryMap *memory_map_new(GMutex *lock);
+void memory_map_free(MemoryMap *map);
+
+/* Maps @size bytes of @ram from @offset at @base. @readonly: ROM. With @ops (flash memories), writes
+ * go to ops->write(@opaque) while reads come from the RAM block. @ops may be NULL. */
+MemoryRegion *memory_map_add_ram(MemoryMap *map, const char *name, uint64_t base, uint64_t size,
+                                 int priority, RamBlock *ram, uint64_t offset, bool readonly,
+                                 const MmioOps *ops, void *opaque);
+
+/* Maps a device's registers. @dev, if not NULL, guards against re-entrancy: an access to @dev while
+ * it is in an access of its own fails with MEM_BUS_ERROR. */
+MemoryRegion *memory_map_add_mmio(MemoryMap *map, const char *name, uint64_t base, uint64_t size,
+                                  int priority, const MmioOps *ops, void *opaque, Device *dev);
+
+/* Moves a region, shows or hides it (PCI BARs); reads from RAM (true) or by its ops (flash in command
+ * mode). No-ops if nothing changes. Called with the machine lock held. */
+void memory_region_set_base(MemoryRegion *region, uint64_t base);
+void memory_region_set_enabled(MemoryRegion *region, bool enabled);
+void memory_region_set_direct_read(MemoryRegion *region, bool direct);
+void memory_region_remove(MemoryRegion *region);
+
+/* Calls @fn after each change of the map. */
+void memory_map_add_listener(MemoryMap *map, void (*fn)(void *opaque), void *opaque);
+
+/* Looks @addr up. Lock-free. False if nothing is there. */
+bool memory_map_find(MemoryMap *map, uint64_t addr, MemoryHit *hit);
+
+/* One bus access of 1, 2, 4 or 8 bytes, host-endian (little). Takes the machine lock if a device is
+ * hit and the calling thread does not hold it. Reads of nothing give all ones. */
+MemResult memory_map_read(MemoryMap *map, uint64_t addr, uint64_t *value, unsigned size);
+MemResult memory_map_write(MemoryMap *map, uint64_t addr, uint64_t value, unsigned size);
+
+/* Called when RAM is written behind the vCPUs' backs (DMA, loaders, gdb), so that translations of
+ * code there are dropped. Set by the accelerator; @ram_page as in MemoryHit. */
+void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t ram_page,
+                                                         unsigned first, unsigned len),
+                              void *opaque);
+
+/* Text of the flattened map, for `info mtree`. */
+void memory_map_print(MemoryMap *map, GString *out);
+
+/*
+ * DMA. A device reaches memory only through the AddressSpace it was given, so that an IOMMU can stand
+ * between. Every function is bounds-checked; nothing is ever partly outside.
+ */
+typedef struct AddressSpace AddressSpace;
+
+struct AddressSpace {
+    MemoryMap *map;
+    /* Translates for a device; NULL means identity. Returns false (and has reported the fault) if
+     * the access is not allowed. @len is reduced to what is contiguous. */
+    bool (*translate)(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len);
+    void *opaque;
+};
+
+/* Copies between guest memory and @buf. RAM only when @dev-to-device DMA would re-enter; accesses to
+ * device registers by DMA fail with MEM_BUS_ERROR. On failure the copy may be partial. */
+MemResult dma_read(AddressSpace *as, uint64_t addr, void *buf, uint64_t len);
+MemResult dma_write(AddressSpace *as, uint64_t addr, const void *buf, uint64_t len);
+
+/* Little-endian scalars. */
+MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned size);
+MemResult dma_write_le(AddressSpace *as, uint64_t addr, uint64_t value, unsigned size);
+
+/* A direct pointer to up to *@len bytes of RAM at @addr; *@len is reduced to what is contiguous. NULL
+ * if it is not RAM. Valid until the map changes: use within one event. After writing through it, call
+ * dma_unmap() with the bytes written, so that dirty and code tracking see them. */
+void *dma_map(AddressSpace *as, uint64_t addr, uint64_t *len, bool write);
+void dma_unmap(AddressSpace *as, void *host, uint64_t written);
+
+/* One register access by DMA, for MSI writes: 4 bytes to wherever @addr leads, devices included. */
+MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data);
+
+#endif
