@@ -1,0 +1,180 @@
+/*
+ * The translator's back half as engines use it: code memory, compiling a region to host code, links
+ * between regions, restoring guest state, and the interpreter of the same IR.
+ *
+ * It knows neither guests nor the rest of the emulator. What translated code needs of the vCPU is given
+ * once as a TcgRuntime: offsets of fields and functions to call.
+ *
+ * Host register plan (x86-64): rbp = env, the address of architectural state + TCG_ENV_BIAS; r15 = the
+ * current TLB context; rsp = the return-prediction stack; rax, rcx, rdx, xmm0, xmm1 scratch; the rest
+ * is allocated. MXCSR holds the guest's rounding mode and sticky flags.
+ *
+ * Return prediction: call_mark makes the exit that follows push {guest return address} and use a host
+ * `call`; exit_indirect of kind IR_JUMP_RETURN compares its pc with the one on the host stack and uses
+ * `ret`. The bottom of the stack holds an address that never matches. Leaving translated code, a change
+ * of context (exit_lookup) and overflow drop the whole stack, so nothing on it can be stale. Values are
+ * therefore spilled relative to env, never to rsp.
+ */
+#ifndef AMPHI_TCG_H
+#define AMPHI_TCG_H
+
+#include "tcg/ir.h"
+
+#define TCG_ENV_BIAS 128 /* so that 32 64-bit registers have 8-bit displacements */
+#define TCG_SPILL_SLOTS 64 /* 16 bytes each */
+#define TCG_RETURN_STACK_BYTES 4096
+
+/* Layout of a TLB context as inline probes see it: a table of 1 << entry_bits entries of 32 bytes,
+ * indexed by address bits 12 and up. An access of s bytes at a hits when (a ^ tag) <= 4096 - s, unsigned;
+ * its host address is then (a ^ tag) + host. (With IR_ALIGNED, also (a & (s - 1)) == 0.) A tag that never
+ * matches has the wrong index bits. exec_id names the pair of virtual and physical page that fetches from
+ * the page see, 0 if unknown. */
+typedef struct TcgTlbEntry {
+    uint64_t read_tag, write_tag, host;
+    uint32_t exec_id, info;
+} TcgTlbEntry;
+
+/* Jump cache of a context, indexed by (pc >> 1) & mask. A hit has equal pc and flags. */
+typedef struct TcgJumpEntry {
+    uint64_t pc;
+    void *code;
+    uint32_t flags, pad;
+    uint64_t pad2;
+} TcgJumpEntry;
+
+#define TCG_TLB_BITS 9
+#define TCG_JUMP_BITS 10
+
+typedef struct TcgExit TcgExit;
+
+/* Memory callbacks may unwind (not return). @memop is IrMemOp; loads give the value extended as it says.
+ * 16-byte accesses go by pointer. */
+typedef struct TcgRuntime {
+    uint64_t (*load)(void *vcpu, uint64_t addr, unsigned memop);
+    void (*store)(void *vcpu, uint64_t addr, uint64_t value, unsigned memop);
+    void (*load128)(void *vcpu, uint64_t addr, void *value);
+    void (*store128)(void *vcpu, uint64_t addr, const void *value);
+    uint64_t (*rmw)(void *vcpu, uint64_t addr, uint64_t value, unsigned rmw, unsigned memop);
+    uint64_t (*cas)(void *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned memop);
+    /* Host pointer for a translate op after a miss, NULL if the range cannot have one. */
+    void *(*translate)(void *vcpu, uint64_t addr, unsigned len, bool write);
+
+    /* Translated code only. State is exact, pc included. The result is the host code to go on at: of a
+     * region, or tcg_exit_code() after setting the exit reason. */
+    void *(*resolve)(void *vcpu, TcgExit *exit); /* an unlinked direct exit was taken */
+    void *(*lookup)(void *vcpu);                 /* exit_lookup, or a miss of exit_indirect */
+    void *(*lookup_plain)(void *vcpu);           /* a translate op failed: first-tier code for pc */
+
+    /* Offsets in bytes from the start of architectural state (negative: in the Vcpu before it). */
+    int32_t off_vcpu;        /* of the Vcpu */
+    int32_t off_kick;        /* uint32_t */
+    int32_t off_budget;      /* int64_t */
+    int32_t off_tlb;         /* pointer to the current TLB context */
+    int32_t off_exit_reason; /* int */
+    int32_t off_pc;          /* uint64_t */
+    int32_t off_sync_frame;  /* TcgFrame *, set during memory callbacks, NULL otherwise */
+    int32_t off_sync_pc;     /* uintptr_t: host address that tcg_restore() takes */
+    int32_t off_spill;       /* TCG_SPILL_SLOTS * 16 bytes, 16-byte aligned */
+    int32_t off_stack;       /* base (highest address) of the return-prediction stack: a pointer */
+    /* Offsets in a TLB context. */
+    int32_t tlb_entries, tlb_jumps;
+    int reason_kick, reason_budget;
+} TcgRuntime;
+
+/* Host registers as saved around memory callbacks, in the hardware's numbering. */
+typedef struct TcgFrame {
+    uint64_t gpr[16];
+    uint64_t xmm[16][2];
+} TcgFrame;
+
+/* Host features, detected once per Tcg; a mask can take some away ("bmi2,fma,avx2,lzcnt,..."). */
+typedef struct TcgFeatures {
+    bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, avx, avx2, fma, f16c, avx512; /* avx512: F, DQ, BW, VL */
+} TcgFeatures;
+
+/* A direct way out of a region (also where a predicted return lands). Lives as long as the region. */
+struct TcgExit {
+    uint64_t pc;         /* guest target */
+    void *region;        /* engine's: the region it belongs to */
+    void *target;        /* engine's: the region it is linked to, NULL if none */
+    TcgExit *next;       /* engine's: next exit linked to the same target */
+    uint8_t *jump;       /* executable address of the rel32 to patch */
+    uint8_t *page_check; /* executable address of the imm32 to patch, NULL if the target is on the same page */
+    void *stub;          /* executable address for the unlinked state */
+};
+
+typedef struct Tcg Tcg;
+
+/* The result of compiling a region. */
+typedef struct TcgCode {
+    void *entry;          /* executable address */
+    size_t size;          /* bytes of code memory used, stubs included */
+    size_t main_size;     /* of the part that is on the hot path */
+    TcgExit *exits;       /* nexits of them, made with g_malloc; the engine owns and frees */
+    unsigned nexits;
+    void *sync_table;     /* for tcg_restore(); g_malloc, the engine frees */
+    size_t sync_size;
+} TcgCode;
+
+/* What the code generator has to know beside the IR. */
+typedef struct TcgCompile {
+    uint64_t pc;       /* of the entry */
+    uint32_t flags;    /* that jump-cache hits must have */
+    bool optimize;     /* second tier: spend more on register allocation */
+} TcgCompile;
+
+/* Maps @size bytes of code memory twice from one memfd: writable, and executable (never both). @features:
+ * what not to use, NULL or "" for none (unknown names: error). Fails where executable memory is refused. */
+Tcg *tcg_new(const TcgRuntime *runtime, size_t size, const char *features_off, GError **error);
+void tcg_free(Tcg *tcg);
+const TcgFeatures *tcg_features(const Tcg *tcg);
+
+/* The part of code memory that the engine may manage (after the common stubs), executable addresses. */
+uint8_t *tcg_code_start(const Tcg *tcg);
+size_t tcg_code_size(const Tcg *tcg);
+
+/* Compiles @ir to host code at executable address @at, using at most @room bytes. Returns false if the room
+ * does not suffice (nothing is kept). The IR must be valid; it may be changed. One thread at a time. */
+bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room, TcgCode *code);
+
+/* Runs host code at @code until something leaves; the reason is in the vCPU. MXCSR is the caller's. */
+void tcg_run(Tcg *tcg, void *state, void *code);
+
+/* The address that a callback returns to leave tcg_run(). */
+void *tcg_exit_code(const Tcg *tcg);
+
+/* Links @exit to host code @entry, whose first page must have execution id @exec_id, and back to its stub.
+ * Safe while other threads execute the exit. */
+void tcg_link(Tcg *tcg, TcgExit *exit, void *entry, uint32_t exec_id);
+void tcg_unlink(Tcg *tcg, TcgExit *exit);
+
+/* Writes to @state the registers that translated code held in host registers when it made a memory
+ * callback from @host_pc (sync_pc). *@pc gets the guest pc of the instruction, *@insns how many
+ * instructions of a count op before it remain undone (including it). False if @host_pc is not of this
+ * region. */
+bool tcg_restore(const TcgCode *code, uintptr_t host_pc, const TcgFrame *frame, void *state, uint64_t *pc,
+                 unsigned *insns);
+
+/* Appends a disassembly of host code. */
+void tcg_disassemble(const void *code, size_t size, GString *out);
+
+/*
+ * The interpreter of IR. Guest state is exact in memory at every instruction (pc at insn_start).
+ */
+typedef struct IrCode IrCode; /* a region frozen for execution */
+
+typedef struct IrInterpExit {
+    IrOp op;        /* exit_direct, exit_indirect, exit_lookup, exit_reason, check_page, poll or count;
+                       the pc to go on at is in state */
+    int reason;     /* of exit_reason, poll, count */
+    uint64_t pc;    /* of check_page: the page to be checked... the interpreter leaves it to the engine */
+} IrInterpExit;
+
+/* Copies @ir into a form for execution; the copy is freed with g_free(). */
+IrCode *ir_code_new(const IrRegion *ir, size_t *bytes);
+
+/* Executes from block 0 until an exit. Helpers are called through libffi. @rt: the memory callbacks and
+ * offsets are used. check_page is passed as true (the engine checks pages before it enters). */
+void ir_interp(const IrCode *code, const TcgRuntime *rt, void *state, IrInterpExit *exit);
+
+#endif
