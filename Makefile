@@ -1,0 +1,217 @@
+# Builds amphi, its tests and its guest. One file, not recursive: every object has one rule, and
+# new sources in the known directories are found by themselves.
+#
+#   make            the emulator, build/amphi
+#   make run        everything from a fresh Debian 12 to a shell in a riscv64 Debian guest
+#   make check      set up what the tests need and run them all
+#   make bench      measure
+#   make install    to PREFIX (as configured), below DESTDIR
+#   make clean      remove what was built; `make distclean` also configuration and guest
+# Variables: BUILD=DIR builds in DIR, so that several builds can stand side by side; V=1 shows
+# the commands; CC=... picks the compiler when DIR is configured for the first time.
+
+BUILD ?= build
+MAKEFLAGS += --no-builtin-rules
+# All processors, unless the user said how many.
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
+MAKEFLAGS += -j$(shell nproc)
+endif
+.SUFFIXES:
+.DELETE_ON_ERROR:
+
+all:
+
+# ---- Configuration ----
+
+# What `make run` and `make check` install before a first configure.
+deps_group := $(or $(if $(filter bench,$(MAKECMDGOALS)),bench), \
+    $(if $(filter check check-% tests,$(MAKECMDGOALS)),test), \
+    $(if $(filter run guest,$(MAKECMDGOALS)),run))
+goals_without_build := clean distclean help format check-format check-docs check-includes
+
+ifneq ($(if $(MAKECMDGOALS),$(filter-out $(goals_without_build),$(MAKECMDGOALS)),all),)
+-include $(BUILD)/config.mk
+endif
+ifneq ($(filter command% environment%,$(origin CC)),)
+configure_cc := '--cc=$(CC)'
+endif
+
+$(BUILD)/config.mk: configure
+	$(if $(deps_group),@echo "amphi: checking for the packages needed to $(firstword $(MAKECMDGOALS))")
+	@./configure $(or $(CONFIGURE_ARGS),'--build-dir=$(BUILD)' $(configure_cc)) \
+	    $(addprefix --install-deps=,$(deps_group))
+
+# ---- Quiet commands: $(call quiet,WORD,FILE) in front of a command ----
+
+quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)' &&)
+
+# ---- Flags ----
+
+WARNINGS := -Wall -Wextra -Werror -Wno-unused-parameter
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) -fno-strict-aliasing -pthread $(CFLAGS)
+ALL_CPPFLAGS = -I. -I$(BUILD)/gen -D_GNU_SOURCE $(DEPS_CFLAGS) $(CPPFLAGS)
+ALL_LIBS = $(DEPS_LIBS) $(LIBS)
+
+# ---- The emulator ----
+
+source_dirs := tcg tcg/x86_64 cpu cpu/riscv accel accel/* softmmu softmmu/base hw hw/* ui
+sources := $(wildcard $(addsuffix /*.c,$(source_dirs)) $(addsuffix /*.S,$(source_dirs)))
+# gen-*.c are tools of the build itself.
+generators := $(foreach file,$(sources),$(if $(filter gen-%,$(notdir $(file))),$(file)))
+sources := $(filter-out $(generators),$(sources))
+objects := $(patsubst %,$(BUILD)/obj/%.o,$(basename $(sources)))
+main_object := $(BUILD)/obj/softmmu/main.o
+library := $(BUILD)/libamphi.a
+
+all: $(BUILD)/amphi
+
+$(BUILD)/amphi: $(main_object) $(library)
+	$(call quiet,LINK,$@) $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(main_object) $(library) $(ALL_LIBS)
+
+# The list of objects is remembered, so that the library follows a source that went away.
+library_objects := $(filter-out $(main_object),$(objects))
+library_list := $(BUILD)/obj/library.list
+$(library): $(library_objects) $(library_list)
+	$(call quiet,AR,$@) rm -f $@ && $(AR) rcsT $@ $(library_objects)
+
+$(library_list): FORCE
+	@mkdir -p $(@D)
+	@echo '$(library_objects)' | cmp -s - $@ || echo '$(library_objects)' > $@
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/%.o: %.S $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,AS,$<) $(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Generators: gen-NAME.c becomes the tool $(BUILD)/gen-NAME.
+define generator_rule
+$(BUILD)/$(basename $(notdir $(1))): $(BUILD)/obj/$(basename $(1)).o
+	$$(call quiet,LINK,$$@) $$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$< $$(ALL_LIBS)
+endef
+$(foreach file,$(generators),$(eval $(call generator_rule,$(file))))
+
+ifneq ($(filter cpu/riscv/gen-decode.c,$(generators)),)
+riscv_patterns := $(sort $(wildcard cpu/riscv/*.decode))
+riscv_decoder := $(BUILD)/gen/cpu/riscv/decode.inc
+$(riscv_decoder): $(BUILD)/gen-decode $(riscv_patterns)
+	@mkdir -p $(@D)
+	$(call quiet,GEN,$@) ASAN_OPTIONS=detect_leaks=0 $(BUILD)/gen-decode $@ $(riscv_patterns)
+
+# Only the order: once built, the dependency files know who includes it.
+$(filter-out $(patsubst %.c,$(BUILD)/obj/%.o,$(generators)),$(filter $(BUILD)/obj/cpu/riscv/%,$(objects))): \
+    | $(riscv_decoder)
+endif
+
+# ---- Test programs ----
+
+# test-NAME.c and fuzz-NAME.c are programs; the other sources there serve all of them.
+test_dirs := tests/unit tests/ir tests/device tests/fuzz
+test_sources := $(wildcard $(addsuffix /test-*.c,$(test_dirs)) tests/fuzz/fuzz-*.c)
+test_support := $(filter-out $(test_sources),$(wildcard $(addsuffix /*.c,$(test_dirs) tests/lib)))
+test_programs := $(patsubst %.c,$(BUILD)/%,$(test_sources))
+test_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(test_sources) $(test_support))
+support_objects := $(patsubst %.c,$(BUILD)/obj/%.o,$(test_support))
+
+$(test_objects): | $(riscv_decoder)
+
+$(test_programs): $(BUILD)/%: $(BUILD)/obj/%.o $(support_objects) $(library)
+	@mkdir -p $(@D)
+	$(call quiet,LINK,$@) $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(support_objects) \
+	    $(library) $(ALL_LIBS)
+
+# Bare-metal riscv64 programs. A line `march: rv64...` in the first 20 lines of the source names
+# the instruction set that the assembler shall accept.
+GUEST_CC ?= clang
+GUEST_MARCH := rv64gc_zba_zbb_zbc_zbs_zbkb_zfh
+guest_sources := $(wildcard tests/guest/*.S)
+guest_programs := $(patsubst %.S,$(BUILD)/%.elf,$(guest_sources))
+guest_march = $(or $(shell sed -n '1,20s/.*march: *\(rv64[a-z0-9_]*\).*/\1/p' $(1)),$(GUEST_MARCH))
+
+$(guest_programs): $(BUILD)/%.elf: %.S $(wildcard tests/guest/link.ld) $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,GUEST,$<) $(GUEST_CC) --target=riscv64 -march=$(call guest_march,$<) \
+	    -mno-relax -nostdlib -static -fuse-ld=lld -Wl,-T,tests/guest/link.ld -I. -MMD -MP \
+	    -MT $@ -MF $(@:.elf=.d) -o $@ $<
+
+tests: all $(test_programs) $(guest_programs)
+
+# ---- Things to do ----
+
+export BUILD
+
+deps-%: FORCE
+	@./configure --install-deps=$* --only-deps
+
+# The riscv64 Debian kernel and initramfs; see there for what it does.
+AMPHI_GUEST_DIR ?= build/guest
+guest: FORCE
+	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/boot/get-riscv64 $(GUEST_FLAGS)
+
+# One step after the other, whatever -j says.
+run: $(BUILD)/config.mk
+	@echo "amphi: looking for missing packages"
+	@$(MAKE) --no-print-directory deps-run
+	@echo "amphi: building $(BUILD)/amphi"
+	@$(MAKE) --no-print-directory all
+	@echo "amphi: getting the Debian riscv64 guest into $(AMPHI_GUEST_DIR)"
+	@$(MAKE) --no-print-directory guest
+	@echo "amphi: starting the guest; its shell's 'exit' powers it off, Ctrl-A X stops amphi"
+	@$(BUILD)/amphi -machine virt -m 512 -nographic \
+	    -kernel '$(AMPHI_GUEST_DIR)/riscv64/kernel' \
+	    -initrd '$(AMPHI_GUEST_DIR)/riscv64/initramfs.cpio.gz' -append 'console=ttyS0'
+
+# TESTS='unit/test-ir boot' limits it to programs whose names contain one of the words.
+check: $(BUILD)/config.mk
+	@echo "amphi: looking for missing packages"
+	@$(MAKE) --no-print-directory deps-test
+	@echo "amphi: building everything"
+	@$(MAKE) --no-print-directory tests
+	@echo "amphi: getting the Debian riscv64 guest into $(AMPHI_GUEST_DIR)"
+	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
+	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' tests/run-all $(BUILD) $(TESTS)
+
+bench: $(BUILD)/config.mk
+	@echo "amphi: looking for missing packages"
+	@$(MAKE) --no-print-directory deps-bench
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
+	@if [ -x tests/bench/run ]; then \
+	    AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/bench/run $(BUILD); \
+	else echo "make bench: there are no benchmarks yet (no tests/bench/run)" >&2; exit 1; fi
+
+check-includes check-docs:
+	@tests/$@
+
+# Formatting, by .clang-format.
+c_files = $(shell git ls-files '*.c' '*.h')
+format:
+	@clang-format -i $(c_files)
+check-format:
+	@clang-format --dry-run -Werror $(c_files)
+
+docs := $(wildcard README.md HACKING.md LICENSE)
+install: all
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/doc/amphi'
+	install -m 755 $(BUILD)/amphi '$(DESTDIR)$(PREFIX)/bin/amphi'
+	install -m 644 $(docs) '$(DESTDIR)$(PREFIX)/share/doc/amphi'
+
+# BUILD may hold other things (by default, the guest): remove only what was made here.
+clean:
+	rm -rf $(addprefix $(BUILD)/,obj gen tests libamphi.a amphi) \
+	    $(addprefix $(BUILD)/,$(basename $(notdir $(generators))))
+
+distclean: clean
+	rm -rf $(BUILD)/config.mk build/guest
+
+help:
+	@sed -n '4,13s/^# \?//p' Makefile
+
+FORCE:
+.PHONY: all tests run check bench guest check-includes check-docs format check-format install \
+    clean distclean help FORCE
+
+-include $(objects:.o=.d) $(test_objects:.o=.d) $(guest_programs:.elf=.d)
+-include $(patsubst %.c,$(BUILD)/obj/%.d,$(generators))
