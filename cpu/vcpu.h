@@ -90,7 +90,8 @@ struct Vcpu {
 
     bool halted;             /* in WFI or not started */
     bool stopped;            /* atomic; parked by machine_stop() */
-    int exit_reason;         /* VcpuExit for unwinding */
+    int exit_reason;         /* VcpuExit, on leaving translated code and for unwinding */
+    uint64_t epoch;          /* atomic: see accel/regions.h; 0 while it runs no translated code */
     uint64_t reserve_addr;   /* load reservation: guest virtual address, or RESERVE_NONE */
     uint64_t reserve_value;
     bool counting;           /* budget mode for good: the guest reads its instruction counter */
@@ -101,7 +102,9 @@ struct Vcpu {
     int64_t budget_set;      /* the budget when it was set: retired = insn_count + budget_set - budget */
     TlbContext *tlb;         /* current translation context */
     uint32_t kick;           /* atomic: not zero = leave translated code soon */
-    uint32_t mxcsr;          /* host FP control and status while guest code runs */
+    uint32_t undone;         /* counting: instructions deducted from the budget that an exception leaves undone */
+    void *return_stack;      /* base of the host stack for return prediction */
+    _Alignas(16) uint8_t spill[1024]; /* of translated code */
 };
 
 #define RESERVE_NONE (~UINT64_C(0))

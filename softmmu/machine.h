@@ -71,6 +71,7 @@ struct Machine {
     unsigned ncpus;
     GPtrArray *devices;     /* of Device, in order of creation */
     Accel *accel;           /* engines; see accel/accel.h */
+    struct TlbSystem *tlb_system;
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested;

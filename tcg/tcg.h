@@ -78,6 +78,9 @@ typedef struct TcgRuntime {
     int32_t off_stack;       /* base (highest address) of the return-prediction stack: a pointer */
     /* Offsets in a TLB context. */
     int32_t tlb_entries, tlb_jumps;
+    int32_t off_undone;      /* uint32_t: in regions with a count op, stored before each call of a helper that
+                                may fault (and by the interpreter at insn_start): the instructions of the last
+                                count op that are not done yet, the current one included */
     int reason_kick, reason_budget;
 } TcgRuntime;
 

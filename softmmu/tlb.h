@@ -1,0 +1,132 @@
+/*
+ * The software TLB.
+ *
+ * A vCPU has a few contexts, each the cached translations of one (address space, privilege, access mode)
+ * as identified by GuestArch.mmu_key(); a trap or an address-space switch selects another context and
+ * flushes nothing. A context has a direct-mapped table of 4 KiB entries that translated code probes
+ * inline, a few victims, and the large pages that entries were cut from. It also holds what depends on
+ * the same mapping: for each page the id of its (virtual, physical) pair for fetches, which links between
+ * translations on different pages check, and the jump cache of translated code.
+ *
+ * Code tracking: a page of RAM that code was translated from is never writable through an entry, so that
+ * stores reach the slow path, which tells the engine's hook. Marking a page revokes write entries in all
+ * vCPUs, under each one's TLB lock; a vCPU fills entries under its own lock. Apart from that, TLBs are used
+ * by their own thread only.
+ */
+#ifndef AMPHI_TLB_H
+#define AMPHI_TLB_H
+
+#include "cpu/vcpu.h"
+#include "softmmu/machine.h"
+
+#define TLB_PAGE_BITS 12
+#define TLB_PAGE_SIZE (UINT64_C(1) << TLB_PAGE_BITS)
+#define TLB_PAGE_MASK (~(TLB_PAGE_SIZE - 1))
+#define TLB_BITS 9
+#define TLB_ENTRIES (1u << TLB_BITS)
+#define TLB_VICTIMS 8
+#define TLB_LARGE 16
+#define TLB_CONTEXTS 32
+#define TLB_WAYS 4
+#define JUMP_BITS 10
+#define JUMP_ENTRIES (1u << JUMP_BITS)
+
+typedef struct TlbSystem TlbSystem;
+
+/* An access of s bytes at a hits when (a ^ tag) <= 4096 - s; its host address is (a ^ tag) + host. */
+typedef struct TlbEntry {
+    uint64_t read_tag, write_tag, host;
+    uint32_t exec_id;  /* of the page that fetches with these index bits see; independent of the tags */
+    uint32_t ram_page; /* of host */
+} TlbEntry;
+
+/* A hit has equal pc and flags (GuestArch.tb_flags). */
+typedef struct JumpEntry {
+    uint64_t pc;
+    void *code;
+    uint32_t flags, pad;
+    uint64_t pad2;
+} JumpEntry;
+
+/* A translation of more than 4 KiB. */
+typedef struct TlbLarge {
+    uint64_t base, size; /* size 0: free */
+    uint64_t gpa;
+    bool readable, writable, executable, global;
+} TlbLarge;
+
+struct TlbContext {
+    TlbEntry entries[TLB_ENTRIES];
+    JumpEntry jumps[JUMP_ENTRIES];
+    TlbEntry victims[TLB_VICTIMS];
+    uint64_t victim_page[TLB_VICTIMS];
+    TlbLarge large[TLB_LARGE];
+    uint64_t jump_pages[TLB_ENTRIES / 64]; /* index bits of pages that may have jump entries */
+    uint64_t key[2];
+    uint64_t last_use;
+    unsigned next_victim, next_large;
+    bool used;
+};
+
+/* Counters for `info jit` and -d profile. */
+typedef struct TlbStats {
+    uint64_t fills, walks, victim_hits, large_hits, flushes, page_flushes, context_misses;
+} TlbStats;
+
+struct VcpuTlb {
+    TlbContext *contexts[TLB_CONTEXTS];
+    uint64_t clock;
+    GMutex lock; /* entries' write tags against revocation */
+    TlbStats stats;
+};
+
+/* Per machine. Made before the first vCPU runs; the memory map's listener flushes everything. */
+TlbSystem *tlb_system_new(Machine *machine);
+void tlb_system_free(TlbSystem *system);
+
+/* Called when a page with code is written: bytes [first, first + len) of the page. Returns whether code
+ * remains on the page. Any thread; may be called with the machine lock held. */
+void tlb_set_code_hook(TlbSystem *system, bool (*fn)(void *opaque, uint64_t ram_page, unsigned first,
+                                                      unsigned len), void *opaque);
+
+/* Marks a page as holding code that is about to be read for translation. */
+void tlb_mark_code(TlbSystem *system, uint64_t ram_page);
+
+void tlb_vcpu_init(TlbSystem *system, Vcpu *vcpu);
+void tlb_vcpu_free(Vcpu *vcpu);
+
+/* The page that holds code at @pc, for the current context. */
+typedef struct CodePage {
+    uint64_t ram_page;
+    const uint8_t *host;   /* of the page's first byte */
+    uint32_t exec_id;      /* 0: the mapping may not be cached (protection splits the page) */
+} CodePage;
+
+/* Finds it, walking if need be. A fault is delivered and unwinds. */
+void tlb_code_page(Vcpu *vcpu, uint64_t pc, CodePage *page);
+
+/* As above without side effects: false if it would fault or is not cached. */
+bool tlb_code_page_cached(Vcpu *vcpu, uint64_t pc, CodePage *page);
+
+/* Jump cache. */
+static inline JumpEntry *tlb_jump_entry(TlbContext *context, uint64_t pc)
+{
+    return &context->jumps[(pc >> 1) & (JUMP_ENTRIES - 1)];
+}
+void tlb_jump_set(TlbContext *context, uint64_t pc, uint32_t flags, void *code);
+void tlb_jump_clear_all(Vcpu *vcpu);
+void tlb_jump_clear_pc(Vcpu *vcpu, uint64_t pc);
+
+/* Memory accesses of translated code after an inline miss, and of helpers: full IrMemOp. Unwind on faults. */
+uint64_t tlb_load(Vcpu *vcpu, uint64_t addr, unsigned memop);
+void tlb_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned memop);
+void tlb_load128(Vcpu *vcpu, uint64_t addr, void *value);
+void tlb_store128(Vcpu *vcpu, uint64_t addr, const void *value);
+uint64_t tlb_rmw(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned rmw, unsigned memop);
+uint64_t tlb_cas(Vcpu *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned memop);
+
+/* Host pointer to @len bytes at @addr in one page of RAM for reading, or writing that needs no tracking;
+ * NULL if there is none. A fault unwinds. */
+void *tlb_translate(Vcpu *vcpu, uint64_t addr, unsigned len, bool write);
+
+#endif
