@@ -29,7 +29,8 @@ typedef enum RunState {
     RUN_STATE_INTERNAL_ERROR,
 } RunState;
 
-/* What the user asked for; the board reads it. Strings are owned by the config. */
+/* What the user asked for; the board reads it. Strings outlive the machine and stay the caller's; Options
+ * and arrays become the machine's. Arrays may be NULL. */
 typedef struct MachineConfig {
     const char *cpu_model; /* "rv64,sv57=off"; NULL: the board's default */
     unsigned cpus;
@@ -39,10 +40,13 @@ typedef struct MachineConfig {
     GPtrArray *devices;    /* of Options: -device */
     GPtrArray *drives;     /* of Options: -drive */
     GPtrArray *netdevs;    /* of Options: -netdev */
+    GPtrArray *objects;    /* of Options: -object */
+    GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
     unsigned nserial;
     bool nodefaults;
-    bool no_reboot;
+    bool no_reboot;   /* a reset ends the process with status 0 */
+    bool no_shutdown; /* a shutdown by the guest only stops the machine */
 } MachineConfig;
 
 typedef struct MachineClass {
@@ -58,6 +62,24 @@ typedef struct MachineClass {
     void (*reset)(Machine *machine);
 } MachineClass;
 
+/* How guest code is run: the vCPU threads' view of accel/, set before the machine is initialised. A
+ * machine without runner (device tests) has no vCPU threads. See softmmu/cpus.h. */
+typedef struct MachineRunner {
+    const char *name; /* in thread names, as in "CPU 0/TCG" */
+    /* Before the board makes vCPUs; may be NULL. */
+    bool (*init)(Machine *machine, GError **error);
+    /* Once for each vCPU, before its first reset: TLBs and the like; may be NULL. */
+    void (*vcpu_init)(Vcpu *vcpu);
+    /* On the vCPU's thread, without locks: runs guest code until there is a reason to return. With
+     * vcpu->kick set it returns VCPU_EXIT_KICK; the caller clears that word before the next call.
+     * (VcpuExit; an int here because this header does not know cpu/vcpu.h.) */
+    int (*run)(Vcpu *vcpu);
+    /* Beside setting vcpu->kick: makes a running vCPU notice. Any thread; NULL if the word does. */
+    void (*kick)(Vcpu *vcpu);
+    /* Releases what vcpu_init() made, on a stopped vCPU; may be NULL. */
+    void (*vcpu_fini)(Vcpu *vcpu);
+} MachineRunner;
+
 struct Machine {
     const MachineClass *cls;
     MachineConfig config;
@@ -70,19 +92,25 @@ struct Machine {
     Vcpu *cpus[MACHINE_MAX_CPUS];
     unsigned ncpus;
     GPtrArray *devices;     /* of Device, in order of creation */
+    GPtrArray *chardevs;    /* of Chardev, each with its id; for -device x,chardev=ID */
     Accel *accel;           /* engines; see accel/accel.h */
+    const MachineRunner *runner;
+    struct Cpus *cpu_threads; /* of softmmu/cpus.c */
     struct TlbSystem *tlb_system;
     void *board;            /* the board's own struct */
     RunState state;
-    bool shutdown_requested, reset_requested;
+    bool shutdown_requested, reset_requested; /* atomic */
+    bool quit_requested;    /* atomic; ends it even with -no-shutdown */
     int exit_status;
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
-    GPtrArray *state_listeners;
+    GArray *state_listeners;
 };
 
 extern const MachineClass *const machine_classes[]; /* NULL-terminated; in main.c */
 
-/* The lock, with owner tracking: machine_locked() is true on the thread that holds it. */
+/* The lock, with owner tracking: machine_locked() is true on the thread that holds it. A thread may take
+ * it again while it has it. Everything that the main loop calls runs with the lock held: the loop
+ * gives it up only while it waits for events. */
 void machine_lock(Machine *machine);
 void machine_unlock(Machine *machine);
 bool machine_locked(void);
@@ -91,18 +119,35 @@ bool machine_locked(void);
  * over what @config points to. NULL with @error on failure, nothing left behind. */
 Machine *machine_new(const MachineClass *cls, const MachineConfig *config, bool stepped,
                      GError **error);
+/* Ends the vCPU threads, then frees everything. Not on a vCPU's thread. */
 void machine_free(Machine *machine);
 
+/* The two halves of machine_new(), for who needs the lock, context, clock and memory map to make what the
+ * config points to (character devices, engines). If machine_init() fails, machine_free() is all that can be
+ * done; the config is taken over all the same. */
+Machine *machine_alloc(const MachineClass *cls, bool stepped);
+bool machine_init(Machine *machine, const MachineConfig *config, GError **error);
+
+/* The character device with @id, or NULL. */
+Chardev *machine_find_chardev(Machine *machine, const char *id);
+
 /* Run state. With the machine lock held, any thread; stop returns when all vCPUs have stopped (unless
- * called on a vCPU thread, which stops at its next exit). */
+ * called on a vCPU thread, which stops at its next exit). While it waits for them the lock is free. */
 void machine_start(Machine *machine);
 void machine_stop(Machine *machine, RunState why);
 void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
                                 void *opaque);
 
-/* Asks the main loop to reset, or to end the process with @status. From any thread, any lock. */
+/* Asks the main loop to reset, or to end the process with @status. From any thread, any lock. The first
+ * status counts. With -no-shutdown a shutdown, which is the guest's, only stops the machine; a quit,
+ * which is the user's (monitor, signals), always ends it. */
 void machine_request_reset(Machine *machine);
 void machine_request_shutdown(Machine *machine, int status);
+void machine_request_quit(Machine *machine, int status);
+
+/* Resets now: devices in order of creation, the board, the vCPUs. With the machine lock held, on the
+ * main thread, as machine_stop(). */
+void machine_reset(Machine *machine);
 
 /* Presses the power button. */
 void machine_powerdown(Machine *machine);
