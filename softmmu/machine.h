@@ -9,6 +9,7 @@
 #ifndef AMPHI_MACHINE_H
 #define AMPHI_MACHINE_H
 
+#include "cpu/vcpu.h"
 #include "softmmu/chardev.h"
 #include "softmmu/device.h"
 #include "softmmu/options.h"
@@ -17,8 +18,6 @@
 #define MACHINE_MAX_CPUS 8
 #define MACHINE_MAX_SERIAL 4
 
-typedef struct Vcpu Vcpu;
-typedef struct GuestArch GuestArch;
 typedef struct Accel Accel;
 
 typedef enum RunState {
@@ -71,9 +70,8 @@ typedef struct MachineRunner {
     /* Once for each vCPU, before its first reset: TLBs and the like; may be NULL. */
     void (*vcpu_init)(Vcpu *vcpu);
     /* On the vCPU's thread, without locks: runs guest code until there is a reason to return. With
-     * vcpu->kick set it returns VCPU_EXIT_KICK; the caller clears that word before the next call.
-     * (VcpuExit; an int here because this header does not know cpu/vcpu.h.) */
-    int (*run)(Vcpu *vcpu);
+     * vcpu->kick set it returns VCPU_EXIT_KICK; the caller clears that word before the next call. */
+    VcpuExit (*run)(Vcpu *vcpu);
     /* Beside setting vcpu->kick: makes a running vCPU notice. Any thread; NULL if the word does. */
     void (*kick)(Vcpu *vcpu);
     /* Releases what vcpu_init() made, on a stopped vCPU; may be NULL. */
