@@ -30,7 +30,7 @@ deps_group := $(or $(if $(filter bench,$(MAKECMDGOALS)),bench), \
 goals_without_build := clean distclean help format check-format check-docs check-includes
 
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(goals_without_build),$(MAKECMDGOALS)),all),)
--include $(BUILD)/config.mk
+include $(BUILD)/config.mk
 endif
 ifneq ($(filter command% environment%,$(origin CC)),)
 configure_cc := '--cc=$(CC)'
@@ -43,7 +43,8 @@ $(BUILD)/config.mk: configure
 
 # ---- Quiet commands: $(call quiet,WORD,FILE) in front of a command ----
 
-quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)' &&)
+silent := $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
+quiet = $(if $(V),,$(if $(silent),@,@printf '  %-7s %s\n' '$(1)' '$(2)' &&))
 
 # ---- Flags ----
 
