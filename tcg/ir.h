@@ -135,6 +135,7 @@ typedef struct IrRegion {
     int32_t pc_var;        /* index of the variable or -1: see pc_offset */
     int32_t pc_offset;     /* of the guest pc (64 bits) in architectural state */
     bool overflow;         /* more than IR_MAX_INSNS: the region is useless, make it smaller */
+    struct IrOptScratch *scratch; /* of the optimizer, kept from region to region */
 } IrRegion;
 
 #define IR_MAX_INSNS 60000u
@@ -246,6 +247,14 @@ void ir_print(const IrRegion *ir, GString *out);
 /* Effective flags of an instruction (IrOpFlags): the table's, or the helper's for a call. */
 unsigned ir_insn_flags(const IrRegion *ir, const IrInsn *insn);
 
+/* Type of the value that an instruction defines; IR_NONE if it defines none. */
+IrType ir_result_type(const IrInsn *insn);
+
+static inline IrCond ir_cond_invert(IrCond c)
+{
+    return (IrCond)(c ^ 1);
+}
+
 static inline IrCond ir_cond_swap(IrCond c) /* for exchanged operands */
 {
     static const uint8_t swap[] = {IR_EQ, IR_NE, IR_GT, IR_LE, IR_GE, IR_LT, IR_GTU, IR_LEU, IR_GEU, IR_LTU};
@@ -255,6 +264,10 @@ static inline IrCond ir_cond_swap(IrCond c) /* for exchanged operands */
 /* The value of an integer op on constants; used by folding and by the interpreter. @type i32 or i64; i32
  * results are zero-extended. Covers add..setcond, select of ir-ops.def. */
 uint64_t ir_eval_int(const IrInsn *insn, IrType type, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+
+/* Parts of it: the truth of @a @cond @b, and the value extended as a memop says (no change for 8 bytes). */
+bool ir_eval_cond(IrCond cond, IrType type, uint64_t a, uint64_t b);
+uint64_t ir_eval_ext(unsigned memop, uint64_t v);
 
 /* Optimization. Level 0: nothing; 1: one forward and one backward pass (first translation); 2: all. With
  * AMPHI_DEBUG the result of every pass is verified. */
