@@ -89,6 +89,7 @@ struct Vcpu {
     uintptr_t sync_pc;
 
     bool halted;             /* in WFI or not started */
+    bool tlb_stale;          /* atomic: the memory map changed; see tlb_flush_if_stale() */
     bool stopped;            /* atomic; parked by machine_stop() */
     int exit_reason;         /* VcpuExit, on leaving translated code and for unwinding */
     uint64_t epoch;          /* atomic: see accel/regions.h; 0 while it runs no translated code */

@@ -61,6 +61,8 @@ struct TlbContext {
     TlbEntry victims[TLB_VICTIMS];
     uint64_t victim_page[TLB_VICTIMS];
     TlbLarge large[TLB_LARGE];
+    uint64_t lost_from, lost_to; /* where large pages lie that are forgotten while entries cut from them
+                                    may remain: a flush in there empties the context */
     uint64_t jump_pages[TLB_ENTRIES / 64]; /* index bits of pages that may have jump entries */
     uint64_t key[2];
     uint64_t last_use;
@@ -94,6 +96,9 @@ void tlb_mark_code(TlbSystem *system, uint64_t ram_page);
 
 void tlb_vcpu_init(TlbSystem *system, Vcpu *vcpu);
 void tlb_vcpu_free(Vcpu *vcpu);
+
+/* Flushes if the memory map changed since the last call; the run loop calls it before guest code runs. */
+void tlb_flush_if_stale(Vcpu *vcpu);
 
 /* The page that holds code at @pc, for the current context. */
 typedef struct CodePage {

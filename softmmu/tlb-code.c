@@ -1,0 +1,166 @@
+/*
+ * The software TLB: where code is fetched from, execution ids, jump caches, and tracking of stores to
+ * code. See tlb.h.
+ */
+#include "softmmu/tlb-internal.h"
+#include <string.h>
+
+void tlb_set_code_hook(TlbSystem *system, bool (*fn)(void *opaque, uint64_t ram_page, unsigned first,
+                                                      unsigned len), void *opaque)
+{
+    system->code_hook = fn;
+    system->code_opaque = opaque;
+}
+
+void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len)
+{
+    uint8_t *flags = &system->page_flags[ram_page];
+
+    if (!(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_HAS_CODE)) {
+        return;
+    }
+    if (!system->code_hook || !system->code_hook(system->code_opaque, ram_page, first, len)) {
+        __atomic_fetch_and(flags, ~PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Makes stores of @vcpu to @ram_page take the slow path. */
+static void revoke_writes(Vcpu *vcpu, uint64_t ram_page)
+{
+    VcpuTlb *tlbs = vcpu->tlbs;
+
+    g_mutex_lock(&tlbs->lock);
+    for (unsigned n = 0; n < TLB_CONTEXTS; n++) {
+        TlbContext *c = tlbs->contexts[n];
+        if (!c) {
+            continue;
+        }
+        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+            if (c->entries[i].ram_page == ram_page) {
+                __atomic_store_n(&c->entries[i].write_tag, tlb_no_tag(i), __ATOMIC_SEQ_CST);
+            }
+        }
+        for (unsigned i = 0; i < TLB_VICTIMS; i++) {
+            if (c->victim_page[i] != ~UINT64_C(0) && c->victims[i].ram_page == ram_page) {
+                c->victims[i].write_tag = tlb_no_tag(tlb_index(c->victim_page[i]));
+            }
+        }
+    }
+    g_mutex_unlock(&tlbs->lock);
+}
+
+void tlb_mark_code(TlbSystem *system, uint64_t ram_page)
+{
+    uint8_t *flags = &system->page_flags[ram_page];
+
+    uint8_t old = __atomic_fetch_or(flags, PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
+    if ((old & PAGE_HAS_CODE) || !(old & PAGE_WRITE_MAPPED)) {
+        return;
+    }
+    __atomic_fetch_and(flags, ~PAGE_WRITE_MAPPED, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < system->machine->ncpus; i++) {
+        if (system->machine->cpus[i]->tlbs) {
+            revoke_writes(system->machine->cpus[i], ram_page);
+        }
+    }
+}
+
+/* The id of a pair of pages; ids are never reused while the machine lives. When they run out, 0: such
+ * pages are looked up each time. */
+static uint32_t exec_id_of(TlbSystem *system, uint64_t vpage, uint64_t ram_page, const uint8_t *host)
+{
+    uint64_t mixed = (vpage >> TLB_PAGE_BITS) * 0x9e3779b97f4a7c15u + ram_page * 0xd6e8feb86659fd93u;
+    uint32_t *head = &system->exec_hash[(mixed >> 40) % EXEC_HASH];
+    uint32_t id;
+
+    g_mutex_lock(&system->exec_lock);
+    for (id = *head; id; id = system->pairs[id].next) {
+        if (system->pairs[id].vpage == vpage && system->pairs[id].ram_page == ram_page) {
+            break;
+        }
+    }
+    if (!id && system->npairs < EXEC_MAX) {
+        id = system->npairs++;
+        system->pairs[id] = (ExecPair){vpage, ram_page, host, *head};
+        *head = id;
+    }
+    g_mutex_unlock(&system->exec_lock);
+    return id;
+}
+
+bool tlb_code_page_cached(Vcpu *vcpu, uint64_t pc, CodePage *page)
+{
+    const TlbSystem *system = vcpu->machine->tlb_system;
+    uint32_t id = vcpu->tlb->entries[tlb_index(pc)].exec_id;
+
+    if (!id || system->pairs[id].vpage != (pc & TLB_PAGE_MASK)) {
+        return false;
+    }
+    *page = (CodePage){system->pairs[id].ram_page, system->pairs[id].host, id};
+    return true;
+}
+
+void tlb_code_page(Vcpu *vcpu, uint64_t pc, CodePage *page)
+{
+    MmuMapping m;
+    MemoryHit hit;
+
+    if (tlb_code_page_cached(vcpu, pc, page)) {
+        return;
+    }
+    tlb_walk(vcpu, pc, 2, MMU_FETCH, &m);
+    if (!memory_map_find(vcpu->machine->memory, m.gpa & TLB_PAGE_MASK, &hit) || !hit.host ||
+        hit.avail < TLB_PAGE_SIZE) {
+        tlb_fault(vcpu, pc, MMU_FETCH, MMU_ACCESS_FAULT);
+    }
+    *page = (CodePage){hit.ram_page, hit.host, 0};
+    if (m.cacheable) {
+        page->exec_id = exec_id_of(vcpu->machine->tlb_system, pc & TLB_PAGE_MASK, hit.ram_page, hit.host);
+        vcpu->tlb->entries[tlb_index(pc)].exec_id = page->exec_id;
+    }
+}
+
+unsigned vcpu_fetch(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len)
+{
+    CodePage page;
+    unsigned in_page = pc & ~TLB_PAGE_MASK, here = MIN(len, TLB_PAGE_SIZE - in_page);
+
+    tlb_code_page(vcpu, pc, &page);
+    tlb_mark_code(vcpu->machine->tlb_system, page.ram_page);
+    memcpy(buf, page.host + in_page, here);
+    return here;
+}
+
+void tlb_jump_set(TlbContext *c, uint64_t pc, uint32_t flags, void *code)
+{
+    JumpEntry *j = tlb_jump_entry(c, pc);
+    unsigned index = tlb_index(pc);
+
+    j->pc = pc;
+    j->flags = flags;
+    j->code = code;
+    c->jump_pages[index / 64] |= UINT64_C(1) << (index % 64);
+}
+
+void tlb_jump_clear_all(Vcpu *vcpu)
+{
+    for (unsigned n = 0; n < TLB_CONTEXTS; n++) {
+        TlbContext *c = vcpu->tlbs->contexts[n];
+        for (unsigned i = 0; c && i < JUMP_ENTRIES; i++) {
+            c->jumps[i].pc = ~UINT64_C(0);
+        }
+    }
+}
+
+void tlb_jump_clear_pc(Vcpu *vcpu, uint64_t pc)
+{
+    for (unsigned n = 0; n < TLB_CONTEXTS; n++) {
+        TlbContext *c = vcpu->tlbs->contexts[n];
+        if (c) {
+            JumpEntry *j = tlb_jump_entry(c, pc);
+            if (j->pc == pc) {
+                j->pc = ~UINT64_C(0);
+            }
+        }
+    }
+}

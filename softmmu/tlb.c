@@ -1,0 +1,439 @@
+/*
+ * The software TLB: contexts, filling and flushing. See tlb.h.
+ */
+#include "softmmu/tlb-internal.h"
+#include "softmmu/base/log.h"
+#include <string.h>
+#include <sys/mman.h>
+
+/* Pages of guest RAM that can be tracked: 64 GiB. */
+#define MAX_RAM_PAGES (UINT64_C(1) << 24)
+
+static void *reserve(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+                   0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void context_clear_entries(TlbContext *context)
+{
+    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+        TlbEntry *e = &context->entries[i];
+        e->read_tag = e->write_tag = tlb_no_tag(i);
+        e->host = 0;
+        e->exec_id = 0;
+        e->ram_page = 0;
+    }
+    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
+        context->victim_page[i] = ~UINT64_C(0);
+    }
+    memset(context->large, 0, sizeof(context->large));
+    context->lost_from = ~UINT64_C(0);
+    context->lost_to = 0;
+}
+
+static void context_clear_jumps(TlbContext *context)
+{
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        context->jumps[i].pc = ~UINT64_C(0);
+    }
+    memset(context->jump_pages, 0, sizeof(context->jump_pages));
+}
+
+static void context_clear(TlbContext *context)
+{
+    context_clear_entries(context);
+    context_clear_jumps(context);
+}
+
+/* The context for @key: found, or the least recently used of its set emptied for it. */
+static TlbContext *context_find(Vcpu *vcpu, const uint64_t key[2])
+{
+    VcpuTlb *tlbs = vcpu->tlbs;
+    uint64_t hash = (key[0] ^ key[1] * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
+    unsigned set = (hash >> 58) % (TLB_CONTEXTS / TLB_WAYS) * TLB_WAYS;
+    TlbContext *oldest = NULL;
+    unsigned slot = set;
+
+    for (unsigned i = set; i < set + TLB_WAYS; i++) {
+        TlbContext *c = tlbs->contexts[i];
+        if (!c) {
+            slot = i;
+            oldest = NULL;
+            break;
+        }
+        if (c->key[0] == key[0] && c->key[1] == key[1]) {
+            c->last_use = ++tlbs->clock;
+            return c;
+        }
+        if (!oldest || c->last_use < oldest->last_use) {
+            oldest = c;
+            slot = i;
+        }
+    }
+    tlbs->stats.context_misses++;
+    g_mutex_lock(&tlbs->lock);
+    if (!oldest) {
+        oldest = g_aligned_alloc0(1, sizeof(TlbContext), 64);
+        tlbs->contexts[slot] = oldest;
+    }
+    context_clear(oldest);
+    g_mutex_unlock(&tlbs->lock);
+    oldest->key[0] = key[0];
+    oldest->key[1] = key[1];
+    oldest->last_use = ++tlbs->clock;
+    return oldest;
+}
+
+void vcpu_mmu_changed(Vcpu *vcpu)
+{
+    uint64_t key[2];
+
+    vcpu->arch->mmu_key(vcpu, key);
+    TlbContext *now = vcpu->tlb;
+    if (now && now->key[0] == key[0] && now->key[1] == key[1]) {
+        return;
+    }
+    vcpu->tlb = context_find(vcpu, key);
+}
+
+static void entry_drop(TlbEntry *e, unsigned index)
+{
+    e->read_tag = e->write_tag = tlb_no_tag(index);
+}
+
+/* Drops all entries cut from the part of the address space [base, base + size). */
+static void context_flush_range(TlbContext *c, uint64_t base, uint64_t size)
+{
+    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+        TlbEntry *e = &c->entries[i];
+        if (e->read_tag - base < size || e->write_tag - base < size) {
+            entry_drop(e, i);
+        }
+        e->exec_id = 0;
+    }
+    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
+        if (c->victim_page[i] - base < size) {
+            c->victim_page[i] = ~UINT64_C(0);
+        }
+    }
+    context_clear_jumps(c);
+}
+
+/* Jump entries of one page. */
+static void context_flush_jumps(TlbContext *c, uint64_t page)
+{
+    unsigned index = tlb_index(page);
+
+    if (!(c->jump_pages[index / 64] >> (index % 64) & 1)) {
+        return;
+    }
+    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
+        if ((c->jumps[i].pc & TLB_PAGE_MASK) == page) {
+            c->jumps[i].pc = ~UINT64_C(0);
+        }
+    }
+}
+
+static void context_flush_page(TlbContext *c, uint64_t page)
+{
+    if (page >= c->lost_from && page < c->lost_to) {
+        context_clear(c);
+        return;
+    }
+    for (unsigned i = 0; i < TLB_LARGE; i++) {
+        TlbLarge *l = &c->large[i];
+        if (l->size && page - l->base < l->size) {
+            context_flush_range(c, l->base, l->size);
+            l->size = 0;
+        }
+    }
+    unsigned index = tlb_index(page);
+    TlbEntry *e = &c->entries[index];
+    if (e->read_tag == page || e->write_tag == page) {
+        entry_drop(e, index);
+    }
+    e->exec_id = 0;
+    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
+        if (c->victim_page[i] == page) {
+            c->victim_page[i] = ~UINT64_C(0);
+        }
+    }
+    context_flush_jumps(c, page);
+}
+
+void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr, bool (*match)(const uint64_t key[2], uint64_t arg),
+                    uint64_t arg, bool keep_global)
+{
+    VcpuTlb *tlbs = vcpu->tlbs;
+
+    /* Entries do not record whether their mapping is global; dropping those too is always allowed. */
+    (void)keep_global;
+    g_mutex_lock(&tlbs->lock);
+    for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
+        TlbContext *c = tlbs->contexts[i];
+        if (!c || (match && !match(c->key, arg))) {
+            continue;
+        }
+        if (addr == ~UINT64_C(0)) {
+            tlbs->stats.flushes++;
+            if (c == vcpu->tlb) {
+                context_clear(c);
+            } else {
+                /* Emptied when it is next selected. */
+                c->key[0] = c->key[1] = ~UINT64_C(0);
+                c->last_use = 0;
+            }
+        } else {
+            tlbs->stats.page_flushes++;
+            context_flush_page(c, addr & TLB_PAGE_MASK);
+        }
+    }
+    g_mutex_unlock(&tlbs->lock);
+}
+
+void tlb_fault(Vcpu *vcpu, uint64_t addr, MmuAccess access, MmuFault fault)
+{
+    vcpu_sync(vcpu);
+    vcpu->arch->deliver_fault(vcpu, addr, access, fault);
+    vcpu_unwind(vcpu, VCPU_EXIT_EXCEPTION);
+}
+
+/* The large page that covers @addr and allows @access, as a mapping. */
+static bool large_find(TlbContext *c, uint64_t addr, MmuAccess access, MmuMapping *m)
+{
+    for (unsigned i = 0; i < TLB_LARGE; i++) {
+        const TlbLarge *l = &c->large[i];
+        if (addr - l->base < l->size) {
+            bool ok = access == MMU_READ    ? l->readable
+                      : access == MMU_WRITE ? l->writable
+                                            : l->executable;
+            if (!ok) {
+                return false;
+            }
+            *m = (MmuMapping){.gpa = l->gpa + (addr - l->base), .page_size = l->size,
+                              .readable = l->readable, .writable = l->writable,
+                              .executable = l->executable, .global = l->global, .cacheable = true};
+            return true;
+        }
+    }
+    return false;
+}
+
+static void large_remember(TlbContext *c, uint64_t addr, const MmuMapping *m)
+{
+    uint64_t base = align_down(addr, m->page_size);
+    TlbLarge *slot = NULL;
+
+    for (unsigned i = 0; i < TLB_LARGE; i++) {
+        if (c->large[i].size && c->large[i].base == base) {
+            slot = &c->large[i];
+        }
+    }
+    if (!slot) {
+        slot = &c->large[c->next_large++ % TLB_LARGE];
+        if (slot->size) {
+            c->lost_from = MIN(c->lost_from, slot->base);
+            c->lost_to = MAX(c->lost_to, slot->base + slot->size);
+        }
+    }
+    *slot = (TlbLarge){.base = base, .size = m->page_size, .gpa = m->gpa - (addr - base),
+                       .readable = m->readable, .writable = m->writable,
+                       .executable = m->executable, .global = m->global};
+}
+
+void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *m)
+{
+    TlbContext *c = vcpu->tlb;
+
+    if (large_find(c, addr, access, m)) {
+        vcpu->tlbs->stats.large_hits++;
+        return;
+    }
+    vcpu->tlbs->stats.walks++;
+    MmuFault fault = vcpu->arch->walk(vcpu, addr, size, access, m);
+    if (log_enabled(LOG_MMU)) {
+        log_printf(LOG_MMU, "mmu: cpu %u %s %#" G_GINT64_MODIFIER "x -> %s %#" G_GINT64_MODIFIER "x\n",
+                   vcpu->index, access == MMU_READ ? "read" : access == MMU_WRITE ? "write" : "fetch",
+                   addr, fault == MMU_OK ? "ok" : "fault", fault == MMU_OK ? m->gpa : 0);
+    }
+    if (fault != MMU_OK) {
+        tlb_fault(vcpu, addr, access, fault);
+    }
+    if (m->cacheable && m->page_size > TLB_PAGE_SIZE && c == vcpu->tlb) {
+        g_mutex_lock(&vcpu->tlbs->lock);
+        large_remember(c, addr, m);
+        g_mutex_unlock(&vcpu->tlbs->lock);
+    }
+}
+
+/* Moves the entry out to the victims before it is overwritten by another page. */
+static void victim_save(TlbContext *c, const TlbEntry *e, unsigned index, uint64_t page)
+{
+    uint64_t no = tlb_no_tag(index);
+    uint64_t old = e->read_tag != no ? e->read_tag : e->write_tag;
+
+    if (old != no && old != page) {
+        unsigned v = c->next_victim++ % TLB_VICTIMS;
+        c->victims[v] = *e;
+        c->victim_page[v] = old;
+    }
+}
+
+static bool victim_restore(Vcpu *vcpu, TlbContext *c, TlbEntry *e, unsigned index, uint64_t page,
+                           MmuAccess access)
+{
+    for (unsigned v = 0; v < TLB_VICTIMS; v++) {
+        if (c->victim_page[v] != page) {
+            continue;
+        }
+        TlbEntry found = c->victims[v];
+        if ((access == MMU_READ ? found.read_tag : found.write_tag) != page) {
+            return false;
+        }
+        g_mutex_lock(&vcpu->tlbs->lock);
+        found = c->victims[v]; /* its write tag may have been revoked meanwhile */
+        found.exec_id = e->exec_id;
+        c->victim_page[v] = ~UINT64_C(0);
+        victim_save(c, e, index, page);
+        *e = found;
+        g_mutex_unlock(&vcpu->tlbs->lock);
+        vcpu->tlbs->stats.victim_hits++;
+        return (access == MMU_READ ? e->read_tag : e->write_tag) == page;
+    }
+    return false;
+}
+
+/* Enters a page of RAM. Returns whether writes to it are tracked. */
+static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const MemoryHit *hit)
+{
+    TlbSystem *system = vcpu->machine->tlb_system;
+    TlbContext *c = vcpu->tlb;
+    unsigned index = tlb_index(page);
+    TlbEntry *e = &c->entries[index];
+    uint8_t *flags = &system->page_flags[hit->ram_page];
+    bool tracked = false;
+
+    g_mutex_lock(&vcpu->tlbs->lock);
+    victim_save(c, e, index, page);
+    e->read_tag = m->readable ? page : tlb_no_tag(index);
+    uint64_t write_tag = tlb_no_tag(index);
+    if (!hit->readonly) {
+        /* Announce before looking, as tlb_mark_code() does the other way round. */
+        if (m->writable) {
+            __atomic_fetch_or(flags, PAGE_WRITE_MAPPED, __ATOMIC_SEQ_CST);
+        }
+        tracked = __atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_HAS_CODE;
+        if (m->writable && !tracked) {
+            write_tag = page;
+        }
+    }
+    e->write_tag = write_tag;
+    e->host = (uint64_t)(uintptr_t)hit->host;
+    e->ram_page = hit->ram_page;
+    g_mutex_unlock(&vcpu->tlbs->lock);
+    vcpu->tlbs->stats.fills++;
+    return tracked;
+}
+
+void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, TlbTarget *target)
+{
+    uint64_t page = addr & TLB_PAGE_MASK, in_page = addr & ~TLB_PAGE_MASK;
+    TlbContext *c = vcpu->tlb;
+    unsigned index = tlb_index(addr);
+    TlbEntry *e = &c->entries[index];
+    MmuMapping m;
+    MemoryHit hit;
+
+    if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
+        victim_restore(vcpu, c, e, index, page, access)) {
+        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page, .ram_page = e->ram_page};
+        return;
+    }
+    tlb_walk(vcpu, addr, size, access, &m);
+    *target = (TlbTarget){.gpa = m.gpa};
+    if (!memory_map_find(vcpu->machine->memory, m.gpa, &hit) || !hit.host) {
+        return;
+    }
+    target->host = hit.host;
+    target->ram_page = hit.ram_page;
+    target->to_ops = hit.readonly;
+    if (m.cacheable && hit.avail >= TLB_PAGE_SIZE - in_page &&
+        memory_map_find(vcpu->machine->memory, m.gpa & TLB_PAGE_MASK, &hit) && hit.host &&
+        hit.avail >= TLB_PAGE_SIZE && hit.host + in_page == target->host) {
+        target->tracked = tlb_fill(vcpu, page, &m, &hit);
+    } else {
+        target->tracked = __atomic_load_n(&vcpu->machine->tlb_system->page_flags[hit.ram_page],
+                                          __ATOMIC_SEQ_CST) & PAGE_HAS_CODE;
+    }
+}
+
+static void flush_all_on_vcpu(Vcpu *vcpu)
+{
+    vcpu_tlb_flush(vcpu, ~UINT64_C(0), NULL, 0, false);
+}
+
+/* The memory map changed: called with the machine lock held, by a vCPU's device access (its own TLB is
+ * flushed at once) or the main thread; other vCPUs flush when they see their kick. */
+static void map_changed(void *opaque)
+{
+    TlbSystem *system = opaque;
+    Machine *machine = system->machine;
+
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        __atomic_store_n(&machine->cpus[i]->tlb_stale, true, __ATOMIC_SEQ_CST);
+        vcpu_kick(machine->cpus[i]);
+    }
+}
+
+void tlb_flush_if_stale(Vcpu *vcpu)
+{
+    if (__atomic_exchange_n(&vcpu->tlb_stale, false, __ATOMIC_SEQ_CST)) {
+        flush_all_on_vcpu(vcpu);
+    }
+}
+
+TlbSystem *tlb_system_new(Machine *machine)
+{
+    TlbSystem *system = g_new0(TlbSystem, 1);
+
+    system->machine = machine;
+    system->page_flags = reserve(MAX_RAM_PAGES);
+    system->pairs = reserve(EXEC_MAX * sizeof(ExecPair));
+    g_mutex_init(&system->exec_lock);
+    system->npairs = 1;
+    machine->tlb_system = system;
+    memory_map_add_listener(machine->memory, map_changed, system);
+    return system;
+}
+
+void tlb_system_free(TlbSystem *system)
+{
+    munmap(system->page_flags, MAX_RAM_PAGES);
+    munmap(system->pairs, EXEC_MAX * sizeof(ExecPair));
+    g_mutex_clear(&system->exec_lock);
+    g_free(system);
+}
+
+void tlb_vcpu_init(TlbSystem *system, Vcpu *vcpu)
+{
+    (void)system;
+    vcpu->tlbs = g_new0(VcpuTlb, 1);
+    g_mutex_init(&vcpu->tlbs->lock);
+    vcpu_mmu_changed(vcpu);
+}
+
+void tlb_vcpu_free(Vcpu *vcpu)
+{
+    if (!vcpu->tlbs) {
+        return;
+    }
+    for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
+        g_aligned_free(vcpu->tlbs->contexts[i]);
+    }
+    g_mutex_clear(&vcpu->tlbs->lock);
+    g_free(vcpu->tlbs);
+    vcpu->tlbs = NULL;
+    vcpu->tlb = NULL;
+}
