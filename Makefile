@@ -37,7 +37,7 @@ configure_cc := '--cc=$(CC)'
 endif
 
 $(BUILD)/config.mk: configure
-	$(if $(deps_group),@echo "amphi: checking for the packages needed to $(firstword $(MAKECMDGOALS))")
+	$(if $(deps_group),@echo "amphi: looking for packages that make $(firstword $(MAKECMDGOALS)) needs")
 	@./configure $(or $(CONFIGURE_ARGS),'--build-dir=$(BUILD)' $(configure_cc)) \
 	    $(addprefix --install-deps=,$(deps_group))
 
