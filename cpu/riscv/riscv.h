@@ -26,8 +26,10 @@ IrqLine riscv_cpu_irq(Vcpu *vcpu, unsigned irq);
 /* The address of the first instruction after reset. */
 void riscv_cpu_set_reset_pc(Vcpu *vcpu, uint64_t pc);
 
-/* Value of mtime now, and writing it (moves the offset to virtual time for all harts of the machine). */
+/* Value of mtime now, and writing it (moves the offset to virtual time for all harts of the machine, and
+ * their stimecmp timers with it). */
 uint64_t riscv_time(Vcpu *vcpu);
+void riscv_set_time(Vcpu *vcpu, uint64_t value);
 
 /* For the device tree: the ISA string ("rv64imafdc_zicntr_..."), the extensions one by one
  * (NULL-terminated, caller frees with g_strfreev), the largest MMU mode ("riscv,sv48"), and the sizes of

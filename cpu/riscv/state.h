@@ -70,7 +70,10 @@ typedef struct RiscvState {
     /* Not architectural state: */
     uint64_t hartid;
     uint64_t reset_pc;
-    Timer stimer;       /* fires at stimecmp */
+    uint64_t time_offset; /* atomic: mtime = virtual time in ticks + this; the same on all harts */
+    Timer stimer;       /* fires at stimecmp; its clock is the hart's source of time */
+    bool stimer_due;    /* atomic hint: time may have reached stimecmp (see trap.c) */
+    uint64_t saved_ext; /* config.ext as it is in a snapshot */
     RiscvCpuConfig config;
 } RiscvState;
 
