@@ -1,0 +1,31 @@
+/*
+ * Devices that the user creates by name: -device and the drives without one.
+ *
+ * Boards wire their own devices; what the user adds goes through the table in hw.c, which is const data
+ * collected from the parts that offer such devices (virtio, PCI). All functions are called on the main
+ * thread with the machine lock held, or before the machine runs.
+ */
+#ifndef AMPHI_HW_H
+#define AMPHI_HW_H
+
+#include "softmmu/machine.h"
+
+/* One type that -device takes. */
+typedef struct HwDeviceType {
+    const char *name; /* "virtio-blk-pci" */
+    const char *bus;  /* where it goes, for help: "PCI", "virtio-bus" */
+    const char *desc; /* for help: "block device" */
+    /* Makes it from its options (the driver's name is already used up). The caller checks for options
+     * that were not asked for. */
+    bool (*create)(Machine *machine, Options *opts, GError **error);
+} HwDeviceType;
+
+/* Makes the device that @opts (implied key "driver") describes. Errors: no or unknown driver, naming
+ * the nearest known one; unknown property; whatever the device finds wrong. `driver,help` prints on
+ * standard output what is known and fails with no error set. */
+bool hw_device_create(Machine *machine, Options *opts, GError **error);
+
+/* Text for -device help: all types, by bus. */
+void hw_device_help(GString *out);
+
+#endif
