@@ -23,7 +23,7 @@ typedef struct Vcpu Vcpu;
 typedef struct GuestArch GuestArch;
 typedef struct TlbContext TlbContext;
 typedef struct VcpuTlb VcpuTlb;
-typedef struct Engine Engine;
+typedef struct AccelOps AccelOps;
 
 /* Kinds of guest memory access, as page walks and fault handlers see them. */
 typedef enum MmuAccess { MMU_READ, MMU_WRITE, MMU_FETCH } MmuAccess;
@@ -74,8 +74,8 @@ struct Vcpu {
     const GuestArch *arch;
     Machine *machine;
     unsigned index;
-    Engine *engine;          /* that runs it now */
-    void *engine_data;       /* of that engine for this vCPU */
+    const AccelOps *engine;  /* that runs it now; NULL before the first run */
+    void *accel_data;        /* of accel/ for this vCPU */
     void *thread;            /* of softmmu/cpus.c */
     VcpuTlb *tlbs;           /* all its TLB contexts */
 
