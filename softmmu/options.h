@@ -28,6 +28,9 @@ bool options_get_bool(Options *opts, const char *key, bool *out, GError **error)
 bool options_get_u64(Options *opts, const char *key, uint64_t *out, GError **error);
 bool options_get_size(Options *opts, const char *key, uint64_t unit, uint64_t *out, GError **error);
 
+/* Appends a key. */
+void options_add(Options *opts, const char *key, const char *value);
+
 /* Iterates over keys in order; marks none as used. Returns false past the end. */
 bool options_nth(Options *opts, unsigned n, const char **key, const char **value);
 void options_mark_used(Options *opts, const char *key);

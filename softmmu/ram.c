@@ -1,0 +1,138 @@
+/*
+ * Guest RAM: shared mappings of memfds, so that other mappings (or processes) can have the same memory
+ * later; the host populates a page when it is first touched.
+ *
+ * RAM is shared with running vCPUs: scalars are accessed in one piece, and nobody relies on two reads giving
+ * the same value.
+ */
+#include "softmmu/base/error.h"
+#include "softmmu/memory-internal.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+/* What the host could ever back, in bytes: its memory and swap. */
+static uint64_t host_limit(void)
+{
+    struct sysinfo info;
+    if (sysinfo(&info) != 0) {
+        return UINT64_MAX;
+    }
+    return ((uint64_t)info.totalram + info.totalswap) * info.mem_unit;
+}
+
+/* Whether the host could back @size bytes beside the blocks that are there. */
+static bool check_host_memory(MemoryMap *map, const char *name, uint64_t size, GError **error)
+{
+    uint64_t limit = host_limit(), used = 0;
+    for (unsigned i = 0; i < map->blocks->len; i++) {
+        used += ((RamBlock *)map->blocks->pdata[i])->size;
+    }
+    if (used > limit || size > limit - used) {
+        return error_set(error, "%" PRIu64 " MiB of guest memory (%s) are more than this host's memory "
+                         "and swap, %" PRIu64 " MiB; give the guest less with -m", size / MIB, name,
+                         limit / MIB);
+    }
+    return true;
+}
+
+RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError **error)
+{
+    if (size == 0 || size > (UINT64_C(1) << 48)) {
+        error_set(error, "guest memory '%s' cannot have a size of %" PRIu64 " bytes", name, size);
+        return NULL;
+    }
+    size = align_up(size, RAM_PAGE_SIZE);
+    if (!check_host_memory(map, name, size, error)) {
+        return NULL;
+    }
+    char *label = g_strdup_printf("amphi-%s", name);
+    int fd = memfd_create(label, MFD_CLOEXEC);
+    g_free(label);
+    if (fd < 0 || ftruncate(fd, size) != 0) {
+        error_set_errno(error, errno, "cannot make %" PRIu64 " MiB of guest memory (%s)", size / MIB,
+                        name);
+        if (fd >= 0) {
+            close(fd);
+        }
+        return NULL;
+    }
+    uint8_t *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (host == MAP_FAILED) {
+        error_set_errno(error, errno, "cannot map %" PRIu64 " MiB of guest memory (%s); give the guest "
+                        "less with -m", size / MIB, name);
+        close(fd);
+        return NULL;
+    }
+    RamBlock *block = g_new0(RamBlock, 1);
+    *block = (RamBlock){g_strdup(name), fd, size, host, 0};
+    g_mutex_lock(&map->change);
+    block->index = map->next_page;
+    map->next_page += size >> RAM_PAGE_BITS;
+    g_ptr_array_add(map->blocks, block);
+    g_mutex_unlock(&map->change);
+    return block;
+}
+
+void ram_block_free(RamBlock *block)
+{
+    munmap(block->host, block->size);
+    close(block->fd);
+    g_free(block->name);
+    g_free(block);
+}
+
+uint64_t ram_load(const uint8_t *host, unsigned size)
+{
+    if ((uintptr_t)host & (size - 1)) {
+        uint64_t value = 0;
+        memcpy(&value, host, MIN(size, 8));
+        return value;
+    }
+    switch (size) {
+    case 1:
+        return __atomic_load_n(host, __ATOMIC_RELAXED);
+    case 2:
+        return __atomic_load_n((const uint16_t *)host, __ATOMIC_RELAXED);
+    case 4:
+        return __atomic_load_n((const uint32_t *)host, __ATOMIC_RELAXED);
+    default:
+        return __atomic_load_n((const uint64_t *)host, __ATOMIC_RELAXED);
+    }
+}
+
+void ram_store(uint8_t *host, uint64_t value, unsigned size)
+{
+    if ((uintptr_t)host & (size - 1)) {
+        memcpy(host, &value, MIN(size, 8));
+        return;
+    }
+    switch (size) {
+    case 1:
+        __atomic_store_n(host, value, __ATOMIC_RELAXED);
+        break;
+    case 2:
+        __atomic_store_n((uint16_t *)host, value, __ATOMIC_RELAXED);
+        break;
+    case 4:
+        __atomic_store_n((uint32_t *)host, value, __ATOMIC_RELAXED);
+        break;
+    default:
+        __atomic_store_n((uint64_t *)host, value, __ATOMIC_RELAXED);
+        break;
+    }
+}
+
+void ram_written(MemoryMap *map, uint64_t ram_page, uint64_t first, uint64_t len)
+{
+    while (map->code_hook && len) {
+        uint64_t n = MIN(len, RAM_PAGE_SIZE - first);
+        map->code_hook(map->code_opaque, ram_page, first, n);
+        len -= n;
+        first = 0;
+        ram_page++;
+    }
+}
