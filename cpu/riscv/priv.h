@@ -172,7 +172,6 @@ void riscv_csr_write_mie(Vcpu *vcpu, unsigned csr, uint64_t value);
 uint64_t riscv_csr_read_mip(Vcpu *vcpu, unsigned csr);
 uint64_t riscv_csr_mip_base(Vcpu *vcpu, unsigned csr);
 void riscv_csr_write_mip(Vcpu *vcpu, unsigned csr, uint64_t value);
-bool riscv_csr_check_menvcfg(Vcpu *vcpu, unsigned csr);
 void riscv_csr_write_menvcfg(Vcpu *vcpu, unsigned csr, uint64_t value);
 bool riscv_csr_check_stateen(Vcpu *vcpu, unsigned csr);
 uint64_t riscv_csr_read_mstateen(Vcpu *vcpu, unsigned csr);
@@ -209,12 +208,11 @@ void riscv_csr_write_mcountinhibit(Vcpu *vcpu, unsigned csr, uint64_t value);
 /*
  * cpu.c: FP environment. While guest code runs, accrued flags are in the host's MXCSR.
  */
-uint32_t riscv_fp_enter(const Vcpu *vcpu);
-void riscv_fp_leave(Vcpu *vcpu, uint32_t mxcsr);
 
-/* From helpers, that is, while guest code runs: moves the flags out of MXCSR into state; makes MXCSR
- * follow frm after a change of it. */
-void riscv_fp_collect(RiscvState *s);
+/* While guest code runs: the flags in MXCSR (as fflags), taking them away, and making MXCSR follow frm.
+ * When the vCPU is not on this thread in guest code, there are none and nothing is done. */
+unsigned riscv_fp_pending(const Vcpu *vcpu);
+void riscv_fp_drop_pending(const Vcpu *vcpu);
 void riscv_fp_apply_mode(const Vcpu *vcpu);
 
 /* Marks the FP state dirty. */

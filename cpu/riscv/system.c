@@ -1,0 +1,232 @@
+/*
+ * Helpers of system instructions: environment calls and returns, waiting, fences, LR/SC, 128-bit
+ * compare-and-swap, cache-block operations. (Privileged Architecture 3.3, 10.2, 11; A, Zacas, Zawrs,
+ * Zicbom, Zicboz.)
+ *
+ * When a helper is called, state is exact and pc is that of the instruction. Those that end the
+ * translation leave pc at the instruction to go on with.
+ */
+#include "cpu/riscv/helpers.h"
+#include "cpu/riscv/priv.h"
+#include <sched.h>
+
+static void next_insn(Vcpu *vcpu)
+{
+    riscv_state(vcpu)->pc += 4;
+}
+
+/* ---- Traps and returns ---- */
+
+void riscv_helper_raise(Vcpu *vcpu, uint64_t cause, uint64_t tval)
+{
+    riscv_raise(vcpu, cause, tval);
+}
+
+void riscv_helper_ecall(Vcpu *vcpu)
+{
+    static const uint8_t causes[4] = {RISCV_ECALL_U, RISCV_ECALL_S, 0, RISCV_ECALL_M};
+
+    riscv_enter_trap(vcpu, false, causes[riscv_state(vcpu)->priv & 3], 0);
+}
+
+void riscv_helper_mret(Vcpu *vcpu, uint64_t insn)
+{
+    RiscvState *s = riscv_state(vcpu);
+
+    if (s->priv != RISCV_PRIV_M) {
+        riscv_illegal(vcpu, insn);
+    }
+    uint64_t status = riscv_mstatus(s);
+    RiscvPriv to = (status & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT;
+    bool mie = status & MSTATUS_MPIE;
+    status &= ~(MSTATUS_MPP | MSTATUS_MIE);
+    status |= MSTATUS_MPIE | (mie ? MSTATUS_MIE : 0);
+    if (to != RISCV_PRIV_M) {
+        status &= ~MSTATUS_MPRV;
+    }
+    s->pc = s->mepc;
+    riscv_set_status(vcpu, to, status);
+    riscv_check_interrupts(vcpu);
+}
+
+void riscv_helper_sret(Vcpu *vcpu, uint64_t insn)
+{
+    RiscvState *s = riscv_state(vcpu);
+    uint64_t status = riscv_mstatus(s);
+
+    if (s->priv == RISCV_PRIV_U || (s->priv == RISCV_PRIV_S && (status & MSTATUS_TSR))) {
+        riscv_illegal(vcpu, insn);
+    }
+    RiscvPriv to = status & MSTATUS_SPP ? RISCV_PRIV_S : RISCV_PRIV_U;
+    bool sie = status & MSTATUS_SPIE;
+    status &= ~(MSTATUS_SPP | MSTATUS_SIE | MSTATUS_MPRV);
+    status |= MSTATUS_SPIE | (sie ? MSTATUS_SIE : 0);
+    s->pc = s->sepc;
+    riscv_set_status(vcpu, to, status);
+    riscv_check_interrupts(vcpu);
+}
+
+/* ---- Waiting ---- */
+
+/* Without TW, supervisor mode may wait; user mode never, as it may not within a bounded time. */
+static bool may_wait(const RiscvState *s)
+{
+    return s->priv == RISCV_PRIV_M || (s->priv == RISCV_PRIV_S && !(s->mstatus & MSTATUS_TW));
+}
+
+void riscv_helper_wfi(Vcpu *vcpu, uint64_t insn)
+{
+    if (!may_wait(riscv_state(vcpu))) {
+        riscv_illegal(vcpu, insn);
+    }
+    next_insn(vcpu);
+    if (!riscv_has_work(vcpu)) {
+        vcpu->halted = true;
+    }
+}
+
+/* Ends at once, as it may for any reason, but lets another hart run if the host is short of processors. */
+void riscv_helper_wrs(Vcpu *vcpu, uint64_t insn)
+{
+    next_insn(vcpu);
+    if (vcpu->reserve_addr != RESERVE_NONE) {
+        sched_yield();
+    }
+}
+
+/* ---- Fences ---- */
+
+void riscv_helper_fence_i(Vcpu *vcpu)
+{
+    next_insn(vcpu);
+    vcpu_sync_code(vcpu);
+}
+
+/* sfence.vma, sinval.vma. */
+void riscv_helper_sfence_vma(Vcpu *vcpu, uint64_t vaddr, uint64_t asid, uint64_t insn)
+{
+    const RiscvState *s = riscv_state(vcpu);
+    bool all_addresses = bits_get(insn, 15, 5) == 0, all_asids = bits_get(insn, 20, 5) == 0;
+
+    if (s->priv == RISCV_PRIV_U || (s->priv == RISCV_PRIV_S && (s->mstatus & MSTATUS_TVM))) {
+        riscv_illegal(vcpu, insn);
+    }
+    riscv_tlb_fence(vcpu, all_addresses ? NULL : &vaddr, all_asids ? NULL : &asid);
+    next_insn(vcpu);
+}
+
+/* sfence.w.inval, sfence.inval.ir: sinval.vma has done it all. */
+void riscv_helper_sinval_check(Vcpu *vcpu, uint64_t insn)
+{
+    if (riscv_state(vcpu)->priv == RISCV_PRIV_U) {
+        riscv_illegal(vcpu, insn);
+    }
+    next_insn(vcpu);
+}
+
+/* ---- Atomics ---- */
+
+static uint64_t sign_extend(uint64_t value, unsigned size)
+{
+    return size == 4 ? (uint64_t)(int32_t)value : value;
+}
+
+uint64_t riscv_helper_lr(Vcpu *vcpu, uint64_t addr, uint64_t size)
+{
+    if (addr & (size - 1)) {
+        riscv_raise(vcpu, RISCV_LOAD_MISALIGNED, addr);
+    }
+    uint64_t value = sign_extend(vcpu_load(vcpu, addr, size), size);
+    vcpu->reserve_addr = addr;
+    vcpu->reserve_value = value;
+    return value;
+}
+
+/* Succeeds if memory still has the value that LR saw. A value that was changed and changed back goes
+ * unnoticed: all that real code relies on is a compare-and-swap. */
+uint64_t riscv_helper_sc(Vcpu *vcpu, uint64_t addr, uint64_t value, uint64_t size)
+{
+    uint64_t expected = vcpu->reserve_value;
+    bool reserved = vcpu->reserve_addr == addr;
+    bool stored;
+
+    vcpu->reserve_addr = RESERVE_NONE;
+    if (addr & (size - 1)) {
+        riscv_raise(vcpu, RISCV_STORE_MISALIGNED, addr);
+    }
+    if (!reserved) {
+        return 1;
+    }
+    void *host = vcpu_atomic_ptr(vcpu, addr, size);
+    if (size == 4) {
+        uint32_t old = expected;
+        stored = __atomic_compare_exchange_n((uint32_t *)host, &old, (uint32_t)value, false,
+                                             __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    } else {
+        stored = __atomic_compare_exchange_n((uint64_t *)host, &expected, value, false,
+                                             __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    }
+    return !stored;
+}
+
+/* The pair of registers that begins at even @reg; the pair at x0 is zero. */
+static uint64_t pair_value(const RiscvState *s, uint64_t reg, unsigned half)
+{
+    return reg ? s->x[(reg + half) & 31] : 0;
+}
+
+void riscv_helper_amocas128(Vcpu *vcpu, uint64_t addr, uint64_t rd, uint64_t rs2)
+{
+    RiscvState *s = riscv_state(vcpu);
+    uint64_t low = pair_value(s, rd, 0), high = pair_value(s, rd, 1);
+    uint64_t new_low = pair_value(s, rs2, 0), new_high = pair_value(s, rs2, 1);
+    void *host = vcpu_atomic_ptr(vcpu, addr, 16);
+
+    /* As an instruction, so that the file needs no -mcx16; every x86-64 host since 2006 has it. */
+    __asm__ volatile("lock cmpxchg16b %2"
+                     : "+a"(low), "+d"(high), "+m"(*(unsigned __int128 *)host)
+                     : "b"(new_low), "c"(new_high)
+                     : "cc", "memory");
+    if (rd) {
+        s->x[rd & 31] = low;
+        s->x[(rd + 1) & 31] = high;
+    }
+}
+
+/* ---- Cache blocks ---- */
+
+enum { CBO_INVAL = 0, CBO_CLEAN = 1, CBO_FLUSH = 2, CBO_ZERO = 4 };
+
+/* Whether the enables of the levels above allow operation @op here. */
+static bool cbo_enabled(const RiscvState *s, unsigned op)
+{
+    uint64_t bits = op == CBO_ZERO ? ENVCFG_CBZE : op == CBO_INVAL ? ENVCFG_CBIE : ENVCFG_CBCFE;
+
+    if (s->priv < RISCV_PRIV_M && !(s->menvcfg & bits)) {
+        return false;
+    }
+    return s->priv != RISCV_PRIV_U || (s->senvcfg & bits);
+}
+
+void riscv_helper_cbo(Vcpu *vcpu, uint64_t addr, uint64_t insn)
+{
+    unsigned op = bits_get(insn, 20, 12);
+    uint64_t block = align_down(addr, RISCV_CBO_BLOCK);
+    MmuMapping mapping;
+
+    if (!cbo_enabled(riscv_state(vcpu), op)) {
+        riscv_illegal(vcpu, insn);
+    }
+    if (op == CBO_ZERO) {
+        vcpu_probe(vcpu, addr, 1, MMU_WRITE); /* faults report the address as given */
+        for (unsigned i = 0; i < RISCV_CBO_BLOCK; i += 8) {
+            vcpu_store(vcpu, block + i, 0, 8);
+        }
+        return;
+    }
+    /* Caches are coherent, so only the check is left: whoever may read may clean and flush, and otherwise
+     * the fault is a store's. */
+    if (riscv_walk(vcpu, addr, 1, MMU_READ, &mapping) != MMU_OK) {
+        vcpu_probe(vcpu, addr, 1, MMU_WRITE);
+    }
+}
