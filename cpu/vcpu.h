@@ -139,6 +139,7 @@ struct GuestArch {
     unsigned nhelpers;
     unsigned min_insn_bytes, max_insn_bytes;
     bool big_endian;
+    int32_t pc_offset;      /* of the pc (64 bits) in architectural state */
 
     uint64_t (*get_pc)(const Vcpu *vcpu);
     void (*set_pc)(Vcpu *vcpu, uint64_t pc);

@@ -63,7 +63,4 @@ void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMap
 /* Delivers a fault and leaves. */
 G_GNUC_NORETURN void tlb_fault(Vcpu *vcpu, uint64_t addr, MmuAccess access, MmuFault fault);
 
-/* Reports a store to a page with code. */
-void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len);
-
 #endif

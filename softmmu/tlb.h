@@ -91,6 +91,9 @@ void tlb_system_free(TlbSystem *system);
 void tlb_set_code_hook(TlbSystem *system, bool (*fn)(void *opaque, uint64_t ram_page, unsigned first,
                                                       unsigned len), void *opaque);
 
+/* Reports a store to a page that may hold code. Any thread. */
+void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len);
+
 /* Marks a page as holding code that is about to be read for translation. */
 void tlb_mark_code(TlbSystem *system, uint64_t ram_page);
 

@@ -1,0 +1,182 @@
+/*
+ * The jit engine: from one region to the next. Finding, translating on demand, linking.
+ *
+ * The callbacks are entered from translated code that has stored all state, by a jump, so that none of
+ * them returns into a region: they give the address to go on at. They may unwind, for fetch faults.
+ */
+#include "accel/jit/jit.h"
+#include "accel/translate.h"
+#include <inttypes.h>
+
+/* Ample for the longest first-tier region; regions that need more are made shorter. */
+#define HOST_BYTES_FIRST (32 * 1024)
+
+static void *leave(Vcpu *vcpu, VcpuExit reason)
+{
+    vcpu->exit_reason = reason;
+    return tcg_exit_code(accel_vcpu(vcpu)->accel->tcg);
+}
+
+static void log_host_code(const Region *region)
+{
+    if (!log_enabled(LOG_OUT_ASM) || !log_filter(region->pc)) {
+        return;
+    }
+    GString *text = g_string_new(NULL);
+    g_string_append_printf(text, "OUT: pc 0x%" PRIx64 " [size=%zu, hot %zu, tier %u]\n", region->pc,
+                           region->code.size, region->code.main_size, region->tier);
+    tcg_disassemble(region->entry, region->code.size, text);
+    log_write(text->str);
+    g_string_free(text, TRUE);
+}
+
+/* Compiles accel->ir for @region into the current segment. With the lock. */
+static bool compile(Vcpu *vcpu, Region *region, bool optimize)
+{
+    Accel *accel = accel_vcpu(vcpu)->accel;
+    Segment *segment = regions_room(accel, HOST_BYTES_FIRST);
+    TcgCompile how = {.pc = region->pc, .flags = region->flags, .optimize = optimize};
+
+    if (!segment || !tcg_compile(accel->tcg, &accel->ir, &how, segment->at,
+                                 segment->end - segment->at, &region->code)) {
+        return false;
+    }
+    region->entry = region->code.entry;
+    regions_commit(segment, region);
+    for (unsigned i = 0; i < region->code.nexits; i++) {
+        region->code.exits[i].region = region;
+    }
+    accel->stats.host_bytes += region->code.size;
+    log_host_code(region);
+    return true;
+}
+
+static void discard(Region *region)
+{
+    g_free(region->spans);
+    g_free(region);
+}
+
+static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags, uint32_t mode)
+{
+    Accel *accel = accel_vcpu(vcpu)->accel;
+    Region *region;
+
+    regions_lock(vcpu);
+    region = regions_find(accel, pc, page->ram_page, flags, mode); /* another vCPU was faster */
+    if (!region || !translate_second_page_ok(vcpu, region)) {
+        if (region) {
+            regions_drop(accel, region);
+        }
+        gint64 start = g_get_monotonic_time();
+        region = translate_block(vcpu, pc, page, flags, mode);
+        if (compile(vcpu, region, false)) {
+            regions_add(accel, region);
+        } else {
+            discard(region);
+            region = NULL;
+        }
+        accel->stats.translate_ns += (g_get_monotonic_time() - start) * 1000;
+    }
+    regions_unlock(vcpu);
+    return region;
+}
+
+Region *jit_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mode)
+{
+    Accel *accel = accel_vcpu(vcpu)->accel;
+    CodePage page;
+
+    tlb_code_page(vcpu, pc, &page);
+    Region *region = regions_find(accel, pc, page.ram_page, flags, mode);
+    if (unlikely(!region || !translate_second_page_ok(vcpu, region))) {
+        region = make_region(vcpu, pc, &page, flags, mode);
+        if (!region) {
+            return NULL;
+        }
+    }
+    return region;
+}
+
+static void log_entry(Vcpu *vcpu, const Region *region)
+{
+    if (log_enabled(LOG_EXEC) && log_filter(region->pc)) {
+        log_printf(LOG_EXEC, "Trace %u: %p [%016" PRIx64 "/%x]\n", vcpu->index, region->entry, region->pc,
+                   region->flags);
+    }
+}
+
+static void *lookup(Vcpu *vcpu, bool plain)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    vcpu->undone = 0;
+    if (__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED)) {
+        return leave(vcpu, VCPU_EXIT_KICK);
+    }
+    if (vcpu->halted) {
+        return leave(vcpu, VCPU_EXIT_HALT);
+    }
+    uint64_t pc = vcpu->arch->get_pc(vcpu);
+    uint32_t flags = vcpu->arch->tb_flags(vcpu);
+    const JumpEntry *jump = tlb_jump_entry(vcpu->tlb, pc);
+    if (!plain && jump->pc == pc && jump->flags == flags && !log_enabled(LOG_EXEC)) {
+        return jump->code;
+    }
+    Region *region = jit_region(vcpu, pc, flags, translate_mode(vcpu, 0));
+    if (!region) {
+        av->no_room = true;
+        return leave(vcpu, VCPU_EXIT_KICK);
+    }
+    Region *best = __atomic_load_n(&region->better, __ATOMIC_ACQUIRE);
+    if (!best || plain) {
+        best = region;
+    }
+    log_entry(vcpu, best);
+    av->accel->stats.lookups++;
+    CodePage page;
+    if (!plain && !log_enabled(LOG_EXEC) && tlb_code_page_cached(vcpu, pc, &page) &&
+        page.ram_page == region->ram_page) {
+        tlb_jump_set(vcpu->tlb, pc, flags, best->entry);
+    }
+    return best->entry;
+}
+
+void *jit_lookup(void *opaque)
+{
+    return lookup(opaque, false);
+}
+
+void *jit_lookup_plain(void *opaque)
+{
+    return lookup(opaque, true);
+}
+
+void *jit_resolve(void *opaque, TcgExit *exit)
+{
+    Vcpu *vcpu = opaque;
+    Accel *accel = accel_vcpu(vcpu)->accel;
+    const Region *source = exit->region;
+    uint32_t mode = source->mode & (MODE_COUNT | MODE_INTERP);
+
+    vcpu->undone = 0;
+    if (__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED)) {
+        return leave(vcpu, VCPU_EXIT_KICK);
+    }
+    if (unlikely(log_enabled(LOG_EXEC) || mode != translate_mode(vcpu, 0))) {
+        return lookup(vcpu, false);
+    }
+    Region *region = jit_region(vcpu, exit->pc, source->flags, mode);
+    if (!region) {
+        accel_vcpu(vcpu)->no_room = true;
+        return leave(vcpu, VCPU_EXIT_KICK);
+    }
+    regions_lock(vcpu);
+    accel->stats.resolves++;
+    if (!region->dead && source->exec_id) {
+        regions_link(accel, exit, region);
+    }
+    Region *best = region->better ? region->better : region;
+    regions_unlock(vcpu);
+    return best->entry;
+}

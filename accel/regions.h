@@ -1,0 +1,159 @@
+/*
+ * Translated regions: finding them, linking them, dropping them.
+ *
+ * A region is the translation of guest code that starts at one pc on one page of RAM, for one value of
+ * the guest's translation flags and one mode of the engine. Regions are found without a lock; everything
+ * else about them happens under the translation lock (accel->lock).
+ *
+ * Dropping: a region that goes (its code was written to, or its code memory is needed) is first made
+ * unreachable: out of the hash, links to it cut, its pc noted in the log that vCPUs use to purge their
+ * jump caches when the architecture says that they must see new code (vcpu_sync_code()). A vCPU may
+ * still be executing it. It is freed when every vCPU has been outside translated code since then: epochs
+ * tell. Each vCPU publishes the global epoch when it enters translated code and 0 when it leaves.
+ */
+#ifndef AMPHI_ACCEL_REGIONS_H
+#define AMPHI_ACCEL_REGIONS_H
+
+#include "accel/accel.h"
+#include "softmmu/tlb.h"
+#include "tcg/tcg.h"
+
+/* Modes: part of a region's key. */
+#define MODE_INTERP (1u << 0)
+#define MODE_COUNT (1u << 1)        /* counts instructions exactly */
+#define MODE_LIMIT_SHIFT 8          /* at most so many instructions; 0: no limit */
+
+#define REGION_HASH_BITS 15
+#define REGION_NO_PAGE (~UINT64_C(0))
+#define KILL_LOG 256u
+#define SEGMENTS 8u
+#define REGION_MAX_INSNS 64 /* guest instructions in a first-tier region */
+
+typedef struct Region Region;
+typedef struct RegionSpan RegionSpan;
+
+/* The bytes [first, last] of one page that a region was made from. */
+struct RegionSpan {
+    uint64_t ram_page;
+    uint16_t first, last;
+    Region *region;
+    RegionSpan *next; /* of the same page */
+};
+
+struct Region {
+    Region *hash_next;  /* atomic */
+    uint64_t pc;
+    uint64_t ram_page;
+    uint64_t second_page; /* ram page that the first instruction reaches into, or REGION_NO_PAGE */
+    uint32_t flags, mode;
+    uint32_t exec_id;   /* of the first page, for links to it */
+    uint8_t tier;
+    bool dead;
+    Region *better;     /* atomic: the optimized region with the same key */
+    void *entry;        /* host code; of interpreter regions IrCode * */
+    TcgCode code;
+    TcgExit *incoming;  /* linked exits of other regions */
+    RegionSpan *spans;
+    unsigned nspans;
+    Region *next;       /* of the limbo list */
+    uint64_t epoch;     /* in limbo: when it was dropped */
+};
+
+/* A part of code memory; regions in it go together. */
+typedef struct Segment {
+    uint8_t *start, *at, *end;
+    GPtrArray *regions; /* in order of their addresses */
+    uint64_t retired; /* epoch at which it was emptied; reusable when all vCPUs have passed it */
+} Segment;
+
+typedef struct AccelStats {
+    uint64_t regions, regions_opt, guest_insns, ir_insns, host_bytes, translate_ns, optimize_ns;
+    uint64_t resolves, lookups, kills, evictions, exits, exceptions, samples;
+} AccelStats;
+
+struct Accel {
+    Machine *machine;
+    const AccelOps *engine;   /* atomic: that new runs go to */
+    AccelConfig config;
+    bool ready_jit, ready_interp; /* initialised engines */
+    GMutex lock;              /* translation lock */
+    Region *hash[1u << REGION_HASH_BITS];
+    GHashTable *pages;        /* ram page -> first RegionSpan */
+    uint64_t epoch;           /* atomic */
+    uint64_t retire_count;    /* atomic: evictions so far: vCPUs drop jump caches when it changes */
+    uint64_t killed[KILL_LOG];
+    uint64_t nkilled;         /* atomic */
+    Region *limbo;            /* dropped interpreter regions */
+    Tcg *tcg;
+    TcgRuntime runtime;
+    Segment segments[SEGMENTS];
+    unsigned segment;         /* being filled */
+    IrRegion ir;              /* scratch for translation */
+    AccelStats stats;
+};
+
+/* Of each vCPU. */
+typedef struct AccelVcpu {
+    Accel *accel;
+    uint64_t seen_killed, seen_retired;
+    const AccelOps *want;    /* atomic: engine to go to */
+    bool has_lock;           /* translation lock, for unwinding */
+    bool no_room;            /* it left because code memory is full */
+    bool limit_next;         /* the next region must not have more instructions than the budget */
+    bool run_for;            /* accel_run_for(): return when the budget is used up */
+    bool guest_counts;       /* the guest has read its instruction counter: count for good */
+    bool in_guest;           /* MXCSR is the guest's */
+    uint8_t *stack;          /* of return prediction */
+    uint64_t sample_pc[64];
+    uint8_t sample_hits[64];
+    bool sample;             /* atomic: the sampling timer ran */
+} AccelVcpu;
+
+static inline AccelVcpu *accel_vcpu(const Vcpu *vcpu)
+{
+    return vcpu->accel_data;
+}
+
+void regions_init(Accel *accel);
+void regions_fini(Accel *accel);
+
+/* The translation lock on a vCPU's thread, given up when it unwinds. */
+void regions_lock(Vcpu *vcpu);
+void regions_unlock(Vcpu *vcpu);
+
+/* Finds a live region. Any thread. */
+Region *regions_find(Accel *accel, uint64_t pc, uint64_t ram_page, uint32_t flags, uint32_t mode);
+
+/* Adds a region that is complete; with the lock. */
+void regions_add(Accel *accel, Region *region);
+
+/* Makes it unreachable; with the lock. */
+void regions_drop(Accel *accel, Region *region);
+
+/* Links @exit to @target if both live; with the lock. */
+void regions_link(Accel *accel, TcgExit *exit, Region *target);
+
+/* Adds a span of code bytes on a page to @region, before regions_add(). */
+void regions_add_span(Region *region, uint64_t ram_page, unsigned first, unsigned last);
+
+/* Takes the code memory that @region was compiled to at segment->at. With the lock. */
+void regions_commit(Segment *segment, Region *region);
+
+/* The region whose host code contains @host_pc, or NULL. Takes the lock. */
+Region *regions_by_code(Accel *accel, uintptr_t host_pc);
+
+/* Room for @want bytes of host code, or NULL: leave translated code and call regions_make_room(). */
+Segment *regions_room(Accel *accel, size_t want);
+void regions_make_room(Vcpu *vcpu);
+
+/* Drops everything (a snapshot was loaded, code memory is to be refilled); no vCPU runs. */
+void regions_drop_all(Accel *accel);
+
+/* Entering and leaving translated code: see epochs above. */
+void regions_enter(Vcpu *vcpu);
+void regions_leave(Vcpu *vcpu);
+
+/* Fills accel->runtime: offsets and memory callbacks. */
+void accel_runtime_init(Accel *accel);
+
+#endif

@@ -1,0 +1,185 @@
+/*
+ * The loop that runs a vCPU, whatever engine it is on: interrupts, exits, hops.
+ */
+#include "accel/jit/jit.h"
+#include "softmmu/cpus.h"
+#include <immintrin.h>
+
+#define MXCSR_HOST 0x1f80u /* all exceptions masked, round to nearest, no flags */
+
+/* Goes to the engine that was asked for. */
+static void hop(Vcpu *vcpu, const AccelOps *to)
+{
+    const AccelOps *from = vcpu->engine;
+
+    if (from == to) {
+        return;
+    }
+    if (from && from->pull) {
+        from->pull(vcpu);
+    }
+    vcpu->engine = to;
+    if (to->push) {
+        to->push(vcpu);
+    }
+    tlb_jump_clear_all(vcpu);
+}
+
+/* Sets the budget to @insns, accounting for what was used of the last one. */
+static void set_budget(Vcpu *vcpu, int64_t insns)
+{
+    vcpu->insn_count += vcpu->budget_set - vcpu->budget;
+    vcpu->budget = vcpu->budget_set = insns;
+}
+
+static void set_counting(Vcpu *vcpu, bool counting)
+{
+    if (vcpu->counting != counting) {
+        vcpu->counting = counting;
+        tlb_jump_clear_all(vcpu);
+    }
+}
+
+uint64_t vcpu_insn_count(Vcpu *vcpu)
+{
+    accel_vcpu(vcpu)->guest_counts = true;
+    if (!vcpu->counting) {
+        set_counting(vcpu, true);
+        set_budget(vcpu, INT64_MAX / 2);
+    }
+    return vcpu->insn_count + (vcpu->budget_set - vcpu->budget);
+}
+
+/* The budget is used up, or less is left than the next region has. Returns whether to go on. */
+static bool budget_exit(Vcpu *vcpu)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+    const AccelConfig *config = &av->accel->config;
+
+    if (vcpu->budget > 0) {
+        av->limit_next = true;
+        return true;
+    }
+    if (av->run_for) {
+        return false;
+    }
+    set_budget(vcpu, config->hop_insns ? (int64_t)config->hop_insns : INT64_MAX / 2);
+    if (config->hop) {
+        const AccelOps *other = vcpu->engine == config->hop ? av->accel->engine : config->hop;
+        __atomic_store_n(&av->want, other, __ATOMIC_RELAXED);
+    }
+    return true;
+}
+
+static void enter_guest(Vcpu *vcpu)
+{
+    vcpu->undone = 0;
+    regions_enter(vcpu);
+    _mm_setcsr(vcpu->arch->fp_enter(vcpu));
+    accel_vcpu(vcpu)->in_guest = true;
+}
+
+static void leave_guest(Vcpu *vcpu)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    if (!av->in_guest) {
+        return;
+    }
+    av->in_guest = false;
+    vcpu->arch->fp_leave(vcpu, _mm_getcsr());
+    _mm_setcsr(MXCSR_HOST);
+    regions_leave(vcpu);
+}
+
+/* What an unwound helper or memory access leaves behind. */
+static void land(Vcpu *vcpu)
+{
+    if (accel_vcpu(vcpu)->has_lock) {
+        regions_unlock(vcpu);
+    }
+    vcpu->sync_frame = NULL;
+    if (vcpu->counting) {
+        vcpu->budget += vcpu->undone;
+    }
+}
+
+/* What has to be done between two stretches of guest code. */
+static void between(Vcpu *vcpu)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    if (unlikely(av->no_room)) {
+        av->no_room = false;
+        regions_make_room(vcpu);
+    }
+    hop(vcpu, __atomic_load_n(&av->want, __ATOMIC_RELAXED));
+    tlb_flush_if_stale(vcpu);
+    vcpu_mmu_changed(vcpu);
+    if (vcpu->arch->take_interrupt(vcpu)) {
+        vcpu->halted = false;
+    }
+}
+
+/* Whether @exit is settled here. */
+static bool goes_on(Vcpu *vcpu, VcpuExit exit)
+{
+    switch (exit) {
+    case VCPU_EXIT_EXCEPTION:
+        return true;
+    case VCPU_EXIT_KICK:
+        return accel_vcpu(vcpu)->no_room;
+    case VCPU_EXIT_BUDGET:
+        return budget_exit(vcpu);
+    default:
+        return false;
+    }
+}
+
+/* Goes on after @exit until something concerns the vCPU's thread. */
+static VcpuExit run_on(Vcpu *vcpu, VcpuExit exit)
+{
+    for (;;) {
+        leave_guest(vcpu);
+        if (!goes_on(vcpu, exit)) {
+            return exit;
+        }
+        if (__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED)) {
+            return VCPU_EXIT_KICK;
+        }
+        between(vcpu);
+        if (vcpu->halted) {
+            return VCPU_EXIT_HALT;
+        }
+        enter_guest(vcpu);
+        exit = vcpu->engine->run(vcpu);
+    }
+}
+
+VcpuExit accel_run(Vcpu *vcpu)
+{
+    if (unlikely(accel_vcpu(vcpu)->accel->config.hop && !vcpu->counting)) {
+        set_counting(vcpu, true);
+        set_budget(vcpu, accel_vcpu(vcpu)->accel->config.hop_insns);
+    }
+    if (sigsetjmp(vcpu->unwind, 0)) {
+        land(vcpu);
+        return run_on(vcpu, vcpu->exit_reason);
+    }
+    return run_on(vcpu, VCPU_EXIT_EXCEPTION);
+}
+
+VcpuExit accel_run_for(Vcpu *vcpu, uint64_t insns)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    set_counting(vcpu, true);
+    set_budget(vcpu, insns);
+    av->run_for = true;
+    VcpuExit exit = accel_run(vcpu);
+    av->run_for = false;
+    if (!av->guest_counts && !av->accel->config.hop) {
+        set_counting(vcpu, false);
+    }
+    return exit;
+}

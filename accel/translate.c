@@ -1,0 +1,131 @@
+/*
+ * From guest code to IR: first-tier regions of one basic block. See translate.h.
+ */
+#include "accel/translate.h"
+#include <inttypes.h>
+#include <string.h>
+
+#define PAGE_OFFSET(pc) ((pc) & ~TLB_PAGE_MASK)
+
+void translate_log(Vcpu *vcpu, LogItem item, uint64_t pc, unsigned bytes)
+{
+    if (!log_enabled(item) || !log_filter(pc)) {
+        return;
+    }
+    Accel *accel = accel_vcpu(vcpu)->accel;
+    GString *text = g_string_new(NULL);
+    if (item == LOG_IN_ASM) {
+        g_string_append_printf(text, "----------------\nIN: cpu %u\n", vcpu->index);
+        for (unsigned at = 0; at < bytes;) {
+            uint8_t code[16];
+            unsigned have = vcpu_fetch(vcpu, pc + at, code, MIN(bytes - at, sizeof(code)));
+            if (have < MIN(bytes - at, vcpu->arch->max_insn_bytes)) {
+                have += vcpu_fetch(vcpu, pc + at + have, code + have,
+                                   MIN(bytes - at, vcpu->arch->max_insn_bytes) - have);
+            }
+            g_string_append_printf(text, "0x%016" PRIx64 ":  ", pc + at);
+            unsigned len = vcpu->arch->disassemble(vcpu, pc + at, code, have, text);
+            g_string_append_c(text, '\n');
+            if (!len) {
+                break;
+            }
+            at += len;
+        }
+    } else {
+        g_string_append_printf(text, "%s: pc 0x%" PRIx64 "\n", item == LOG_IR ? "IR" : "IR optimized", pc);
+        ir_print(&accel->ir, text);
+    }
+    log_write(text->str);
+    g_string_free(text, TRUE);
+}
+
+bool translate_second_page_ok(Vcpu *vcpu, const Region *region)
+{
+    CodePage page;
+
+    if (likely(region->second_page == REGION_NO_PAGE)) {
+        return true;
+    }
+    tlb_code_page(vcpu, (region->pc & TLB_PAGE_MASK) + TLB_PAGE_SIZE, &page);
+    return page.ram_page == region->second_page;
+}
+
+/* Begins a block of guest code in IR: what has to be checked before its first instruction. Returns the
+ * index of its count op, whose number is known after translation, or -1. */
+static int begin_guest_block(Accel *accel, uint64_t pc, uint32_t second_id, bool count)
+{
+    IrRegion *ir = &accel->ir;
+
+    ir_block_begin(ir, pc);
+    if (second_id) {
+        IrRef n = ir_emit(ir, IR_check_page, IR_NONE, 2, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, pc);
+        ir->insns[n].len = second_id;
+    }
+    if (!count) {
+        return -1;
+    }
+    return ir_emit(ir, IR_count, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, pc);
+}
+
+/* Whether the instruction at the end of a page may reach into the next one. */
+static bool may_straddle(const Vcpu *vcpu, uint64_t pc)
+{
+    return PAGE_OFFSET(pc) + vcpu->arch->max_insn_bytes > TLB_PAGE_SIZE;
+}
+
+Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags, uint32_t mode)
+{
+    Accel *accel = accel_vcpu(vcpu)->accel;
+    IrRegion *ir = &accel->ir;
+    unsigned limit = mode >> MODE_LIMIT_SHIFT;
+    CodePage second = {.ram_page = REGION_NO_PAGE};
+    gint64 start = log_enabled(LOG_PROFILE) ? g_get_monotonic_time() : 0;
+    TranslateReq req = {.pc = pc, .flags = flags, .count = mode & MODE_COUNT,
+                        .max_insns = limit ? limit : REGION_MAX_INSNS};
+
+    if (!page->exec_id) {
+        req.max_insns = 1; /* each instruction is looked up, and so checked, again */
+    }
+    ir_region_reset(ir);
+    if (may_straddle(vcpu, pc)) {
+        uint8_t code[16];
+        unsigned have = vcpu_fetch(vcpu, pc, code, vcpu->arch->max_insn_bytes);
+        GString *text = g_string_new(NULL);
+        unsigned len = vcpu->arch->disassemble(vcpu, pc, code, have, text);
+        g_string_free(text, TRUE);
+        if (!len || len > have) {
+            tlb_code_page(vcpu, (pc & TLB_PAGE_MASK) + TLB_PAGE_SIZE, &second);
+            if (!second.exec_id) {
+                req.max_insns = 1;
+            }
+        }
+    }
+    int count = begin_guest_block(accel, pc, second.exec_id, mode & MODE_COUNT);
+    vcpu->arch->translate(vcpu, ir, &req);
+    if (count >= 0) {
+        ir->insns[count].len = req.insns;
+    }
+
+    Region *region = g_new0(Region, 1);
+    region->pc = pc;
+    region->ram_page = page->ram_page;
+    region->second_page = second.ram_page;
+    region->exec_id = page->exec_id;
+    region->flags = flags;
+    region->mode = mode;
+    unsigned here = MIN(req.bytes, TLB_PAGE_SIZE - PAGE_OFFSET(pc));
+    regions_add_span(region, page->ram_page, PAGE_OFFSET(pc), PAGE_OFFSET(pc) + here - 1);
+    if (here < req.bytes) {
+        regions_add_span(region, second.ram_page, 0, req.bytes - here - 1);
+    }
+    translate_log(vcpu, LOG_IN_ASM, pc, req.bytes);
+    translate_log(vcpu, LOG_IR, pc, 0);
+    ir_optimize(ir, 1);
+    translate_log(vcpu, LOG_IR_OPT, pc, 0);
+    accel->stats.guest_insns += req.insns;
+    accel->stats.ir_insns += ir->ninsns;
+    if (start) {
+        accel->stats.translate_ns += (g_get_monotonic_time() - start) * 1000;
+    }
+    return region;
+}
