@@ -91,6 +91,8 @@ struct Machine {
     unsigned ncpus;
     GPtrArray *devices;     /* of Device, in order of creation */
     GPtrArray *chardevs;    /* of Chardev, each with its id; for -device x,chardev=ID */
+    const struct MonitorHooks *monitor_hooks; /* of ui/monitor.h; set by main.c, may be NULL */
+    uint8_t mux_escape;     /* -echr; 0: Ctrl-A */
     Accel *accel;           /* engines; see accel/accel.h */
     const MachineRunner *runner;
     struct Cpus *cpu_threads; /* of softmmu/cpus.c */

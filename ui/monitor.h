@@ -1,0 +1,25 @@
+/*
+ * The human monitor: commands by text over a character device.
+ *
+ * Commands run on the main loop with the machine lock held.
+ */
+#ifndef AMPHI_UI_MONITOR_H
+#define AMPHI_UI_MONITOR_H
+
+#include "softmmu/machine.h"
+
+/* What the monitor needs of parts that ui/ may not include; main.c sets machine->monitor_hooks to a const
+ * table. Members may be NULL: the command then says that it is not available. */
+typedef struct MonitorHooks {
+    const char *version;                               /* "0.1" */
+    void (*jit_stats)(Machine *machine, GString *out); /* info jit */
+    /* Switches vCPU @index, all if -1, to engine @name. */
+    bool (*accel_switch)(Machine *machine, const char *name, int index, GError **error);
+    const char *(*accel_name)(const Vcpu *vcpu);
+    void (*accel_help)(GString *out);
+} MonitorHooks;
+
+/* Starts a monitor on @chr, which frees it when it is freed itself. */
+bool monitor_new(Machine *machine, Chardev *chr, GError **error);
+
+#endif
