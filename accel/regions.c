@@ -229,6 +229,16 @@ void regions_drop(Accel *accel, Region *region)
     }
 }
 
+void regions_supersede(Accel *accel, Region *region, Region *better)
+{
+    __atomic_store_n(&region->better, better, __ATOMIC_RELEASE);
+    while (region->incoming) { /* they link again when they are next taken */
+        TcgExit *exit = region->incoming;
+        tcg_unlink(accel->tcg, exit);
+        unlink_exit(exit);
+    }
+}
+
 void regions_link(Accel *accel, TcgExit *exit, Region *target)
 {
     Region *source = exit->region;

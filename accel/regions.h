@@ -85,6 +85,7 @@ struct Accel {
     uint64_t nkilled;         /* atomic */
     Region *limbo;            /* dropped interpreter regions */
     Tcg *tcg;
+    struct JitSampler *sampler;
     TcgRuntime runtime;
     Segment segments[SEGMENTS];
     unsigned segment;         /* being filled */
@@ -126,6 +127,9 @@ Region *regions_find(Accel *accel, uint64_t pc, uint64_t ram_page, uint32_t flag
 
 /* Adds a region that is complete; with the lock. */
 void regions_add(Accel *accel, Region *region);
+
+/* Makes @better, added before, what is found and linked to in place of @region; with the lock. */
+void regions_supersede(Accel *accel, Region *region, Region *better);
 
 /* Makes it unreachable; with the lock. */
 void regions_drop(Accel *accel, Region *region);

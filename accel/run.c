@@ -128,6 +128,9 @@ static bool goes_on(Vcpu *vcpu, VcpuExit exit)
     case VCPU_EXIT_EXCEPTION:
         return true;
     case VCPU_EXIT_KICK:
+        if (__atomic_exchange_n(&accel_vcpu(vcpu)->sample, false, __ATOMIC_RELAXED)) {
+            jit_sample(vcpu);
+        }
         return accel_vcpu(vcpu)->no_room;
     case VCPU_EXIT_BUDGET:
         return budget_exit(vcpu);

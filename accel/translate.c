@@ -79,7 +79,6 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
     IrRegion *ir = &accel->ir;
     unsigned limit = mode >> MODE_LIMIT_SHIFT;
     CodePage second = {.ram_page = REGION_NO_PAGE};
-    gint64 start = log_enabled(LOG_PROFILE) ? g_get_monotonic_time() : 0;
     TranslateReq req = {.pc = pc, .flags = flags, .count = mode & MODE_COUNT,
                         .max_insns = limit ? limit : REGION_MAX_INSNS};
 
@@ -124,8 +123,5 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
     translate_log(vcpu, LOG_IR_OPT, pc, 0);
     accel->stats.guest_insns += req.insns;
     accel->stats.ir_insns += ir->ninsns;
-    if (start) {
-        accel->stats.translate_ns += (g_get_monotonic_time() - start) * 1000;
-    }
     return region;
 }

@@ -46,6 +46,9 @@ static VcpuExit jit_run(Vcpu *vcpu)
     void *code;
 
     vcpu->sync = jit_sync;
+    if (av->accel->sampler) {
+        jit_sampler_wake(av->accel->sampler);
+    }
     if (vcpu->counting && av->limit_next) {
         /* Fewer instructions are left than the next region has. */
         uint32_t mode = MODE_COUNT | (uint32_t)MIN(vcpu->budget, REGION_MAX_INSNS) << MODE_LIMIT_SHIFT;
@@ -134,11 +137,18 @@ static bool jit_init(Accel *accel, GError **error)
         accel->segments[i] = (Segment){.start = start + i * each, .at = start + i * each,
                                        .end = start + (i + 1) * each, .retired = 1};
     }
+    if (accel->config.tier2 == TIER2_HOT) {
+        accel->sampler = jit_sampler_new(accel);
+    }
     return true;
 }
 
 static void jit_fini(Accel *accel)
 {
+    if (accel->sampler) {
+        jit_sampler_free(accel->sampler);
+        accel->sampler = NULL;
+    }
     if (accel->tcg) {
         tcg_free(accel->tcg);
         accel->tcg = NULL;

@@ -12,8 +12,19 @@ Region *jit_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mode);
 /* Makes the optimized region for @pc, if its first-tier region lives. */
 void jit_optimize(Vcpu *vcpu, uint64_t pc);
 
-/* Sampling: on the vCPU's thread when it has left translated code at a poll. */
+/* A sample: on the vCPU's thread when it has left translated code at a poll. */
 void jit_sample(Vcpu *vcpu);
+
+/* Compiles accel->ir, which translate.h made for @region, to host code in the current segment; false if
+ * there is no room. And frees a region that was never added. With the lock. */
+bool jit_compile(Vcpu *vcpu, Region *region, bool optimize);
+void jit_discard(Region *region);
+
+/* The sampling thread. wake: a vCPU enters translated code. */
+typedef struct JitSampler JitSampler;
+JitSampler *jit_sampler_new(Accel *accel);
+void jit_sampler_free(JitSampler *sampler);
+void jit_sampler_wake(JitSampler *sampler);
 
 /* Callbacks of translated code; see TcgRuntime. */
 void *jit_resolve(void *vcpu, TcgExit *exit);

@@ -8,8 +8,8 @@
 #include "accel/translate.h"
 #include <inttypes.h>
 
-/* Ample for the longest first-tier region; regions that need more are made shorter. */
-#define HOST_BYTES_FIRST (32 * 1024)
+/* With less room than this the next segment is begun. */
+#define HOST_BYTES_MIN (32 * 1024)
 
 static void *leave(Vcpu *vcpu, VcpuExit reason)
 {
@@ -30,11 +30,10 @@ static void log_host_code(const Region *region)
     g_string_free(text, TRUE);
 }
 
-/* Compiles accel->ir for @region into the current segment. With the lock. */
-static bool compile(Vcpu *vcpu, Region *region, bool optimize)
+bool jit_compile(Vcpu *vcpu, Region *region, bool optimize)
 {
     Accel *accel = accel_vcpu(vcpu)->accel;
-    Segment *segment = regions_room(accel, HOST_BYTES_FIRST);
+    Segment *segment = regions_room(accel, HOST_BYTES_MIN);
     TcgCompile how = {.pc = region->pc, .flags = region->flags, .optimize = optimize};
 
     if (!segment || !tcg_compile(accel->tcg, &accel->ir, &how, segment->at,
@@ -51,7 +50,7 @@ static bool compile(Vcpu *vcpu, Region *region, bool optimize)
     return true;
 }
 
-static void discard(Region *region)
+void jit_discard(Region *region)
 {
     g_free(region->spans);
     g_free(region);
@@ -70,10 +69,10 @@ static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32
         }
         gint64 start = g_get_monotonic_time();
         region = translate_block(vcpu, pc, page, flags, mode);
-        if (compile(vcpu, region, false)) {
+        if (jit_compile(vcpu, region, false)) {
             regions_add(accel, region);
         } else {
-            discard(region);
+            jit_discard(region);
             region = NULL;
         }
         accel->stats.translate_ns += (g_get_monotonic_time() - start) * 1000;

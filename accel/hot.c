@@ -1,0 +1,171 @@
+/*
+ * From guest code to IR: second-tier regions, which join the basic blocks around a hot loop head. See
+ * translate.h.
+ *
+ * Blocks are added breadth first along direct edges from the head, but only blocks that the first tier has
+ * translated: code that never ran stays outside, behind an exit. Exits to blocks that are inside become
+ * edges. A block on another page than the head's begins with a check that the page is mapped as it was.
+ */
+#include "accel/translate.h"
+#include <string.h>
+
+#define HOT_MAX_BLOCKS 48u
+#define HOT_MAX_IR 4000u
+#define HOT_MAX_DEPTH 3
+
+typedef struct HotBlock {
+    uint64_t pc;
+    CodePage page;
+    unsigned ir_block, ir_end; /* IR blocks [ir_block, ir_end) */
+    unsigned bytes;
+    unsigned depth;
+} HotBlock;
+
+typedef struct HotRegion {
+    HotBlock blocks[HOT_MAX_BLOCKS];
+    unsigned nblocks;
+} HotRegion;
+
+static int find_block(const HotRegion *hot, uint64_t pc)
+{
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        if (hot->blocks[i].pc == pc) {
+            return (int)i;
+        }
+    }
+    return -1;
+}
+
+/* Adds the block at @pc if the first tier knows it in the current mapping. */
+static void consider(Vcpu *vcpu, HotRegion *hot, uint64_t pc, const Region *head)
+{
+    Accel *accel = accel_vcpu(vcpu)->accel;
+    CodePage page;
+
+    if (hot->nblocks == HOT_MAX_BLOCKS || find_block(hot, pc) >= 0 ||
+        !tlb_code_page_cached(vcpu, pc, &page)) {
+        return;
+    }
+    const Region *r = regions_find(accel, pc, page.ram_page, head->flags, head->mode);
+    if (r && r->second_page == REGION_NO_PAGE) {
+        hot->blocks[hot->nblocks++] = (HotBlock){.pc = pc, .page = page};
+    }
+}
+
+/* Whether instruction @n is an exit that can become an edge. */
+static bool is_edge(const IrRegion *ir, unsigned n)
+{
+    return ir->insns[n].op == IR_exit_direct && !(n && ir->insns[n - 1].op == IR_call_mark);
+}
+
+static void translate_into(Vcpu *vcpu, HotRegion *hot, HotBlock *b, const Region *head)
+{
+    IrRegion *ir = &accel_vcpu(vcpu)->accel->ir;
+    TranslateReq req = {.pc = b->pc, .flags = head->flags, .max_insns = REGION_MAX_INSNS};
+    unsigned from = ir->ninsns;
+
+    b->ir_block = ir_block_begin(ir, b->pc);
+    if (b->page.exec_id != head->exec_id) {
+        IrRef n = ir_emit(ir, IR_check_page, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, b->pc);
+        ir->insns[n].len = b->page.exec_id;
+    }
+    vcpu->arch->translate(vcpu, ir, &req);
+    b->ir_end = ir->nblocks;
+    b->bytes = req.bytes;
+    translate_log(vcpu, LOG_IN_ASM, b->pc, req.bytes);
+    for (unsigned n = from; n < ir->ninsns; n++) {
+        if (is_edge(ir, n)) {
+            consider(vcpu, hot, ir->insns[n].imm, head);
+        }
+    }
+}
+
+/* Blocks from the target of a backward edge to its source are taken for a loop. */
+static void note_loop(HotRegion *hot, uint64_t from, uint64_t to)
+{
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        HotBlock *b = &hot->blocks[i];
+        if (b->pc >= to && b->pc <= from && b->depth < HOT_MAX_DEPTH) {
+            b->depth++;
+        }
+    }
+}
+
+/* Turns exits to blocks inside into edges. Returns their number. */
+static unsigned join(HotRegion *hot, IrRegion *ir)
+{
+    unsigned edges = 0;
+
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        const HotBlock *b = &hot->blocks[i];
+        for (unsigned k = b->ir_block; k < b->ir_end; k++) {
+            unsigned last = ir->blocks[k].first + ir->blocks[k].count - 1;
+            if (!is_edge(ir, last)) {
+                continue;
+            }
+            int target = find_block(hot, ir->insns[last].imm);
+            if (target < 0) {
+                continue;
+            }
+            if (hot->blocks[target].pc <= b->pc) {
+                note_loop(hot, b->pc, hot->blocks[target].pc);
+            }
+            ir->insns[last].op = IR_br;
+            ir->insns[last].imm = 0;
+            ir->insns[last].target[0] = hot->blocks[target].ir_block;
+            edges++;
+        }
+    }
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        for (unsigned k = hot->blocks[i].ir_block; k < hot->blocks[i].ir_end; k++) {
+            ir->blocks[k].loop_depth = hot->blocks[i].depth;
+        }
+    }
+    return edges;
+}
+
+static Region *region_for(const HotRegion *hot, const Region *head)
+{
+    Region *region = g_new0(Region, 1);
+
+    region->pc = head->pc;
+    region->ram_page = head->ram_page;
+    region->second_page = REGION_NO_PAGE;
+    region->exec_id = head->exec_id;
+    region->flags = head->flags;
+    region->mode = head->mode;
+    region->tier = 2;
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        const HotBlock *b = &hot->blocks[i];
+        unsigned first = b->pc & ~TLB_PAGE_MASK;
+        if (b->bytes) {
+            regions_add_span(region, b->page.ram_page, first, first + b->bytes - 1);
+        }
+    }
+    return region;
+}
+
+Region *translate_hot(Vcpu *vcpu, const Region *head)
+{
+    IrRegion *ir = &accel_vcpu(vcpu)->accel->ir;
+    HotRegion hot = {0};
+
+    if (head->second_page != REGION_NO_PAGE || !head->exec_id) {
+        return NULL;
+    }
+    ir_region_reset(ir);
+    consider(vcpu, &hot, head->pc, head);
+    unsigned done = 0;
+    for (; done < hot.nblocks && ir->ninsns < HOT_MAX_IR; done++) {
+        translate_into(vcpu, &hot, &hot.blocks[done], head);
+    }
+    hot.nblocks = done; /* the rest stays outside */
+    if (!done || !join(&hot, ir)) {
+        return NULL;
+    }
+    Region *region = region_for(&hot, head);
+    translate_log(vcpu, LOG_IR, head->pc, 0);
+    ir_optimize(ir, 2);
+    translate_log(vcpu, LOG_IR_OPT, head->pc, 0);
+    return region;
+}

@@ -1,0 +1,67 @@
+/*
+ * Figures of the translating engines: `info jit`, and -d profile at exit.
+ */
+#include "accel/regions.h"
+
+static double ms(uint64_t ns)
+{
+    return ns / 1e6;
+}
+
+static void print_tlbs(const Machine *machine, GString *out)
+{
+    TlbStats sum = {0};
+
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        if (!machine->cpus[i]->tlbs) {
+            continue;
+        }
+        const TlbStats *s = &machine->cpus[i]->tlbs->stats;
+        sum.fills += s->fills;
+        sum.walks += s->walks;
+        sum.victim_hits += s->victim_hits;
+        sum.large_hits += s->large_hits;
+        sum.flushes += s->flushes;
+        sum.page_flushes += s->page_flushes;
+        sum.context_misses += s->context_misses;
+    }
+    g_string_append_printf(out,
+                           "TLB: fills %" G_GUINT64_FORMAT ", page walks %" G_GUINT64_FORMAT
+                           ", victim hits %" G_GUINT64_FORMAT ", large-page hits %" G_GUINT64_FORMAT "\n"
+                           "TLB: context flushes %" G_GUINT64_FORMAT ", page flushes %" G_GUINT64_FORMAT
+                           ", new contexts %" G_GUINT64_FORMAT "\n",
+                           sum.fills, sum.walks, sum.victim_hits, sum.large_hits, sum.flushes,
+                           sum.page_flushes, sum.context_misses);
+}
+
+void accel_print_stats(Machine *machine, GString *out)
+{
+    Accel *accel = machine->accel;
+    const AccelStats *s = &accel->stats;
+    size_t used = 0, size = 0;
+
+    g_mutex_lock(&accel->lock);
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        used += accel->segments[i].at - accel->segments[i].start;
+        size += accel->segments[i].end - accel->segments[i].start;
+    }
+    g_string_append_printf(out,
+                           "regions: %" G_GUINT64_FORMAT " translated (%" G_GUINT64_FORMAT
+                           " optimized), %" G_GUINT64_FORMAT " dropped\n"
+                           "guest instructions translated: %" G_GUINT64_FORMAT
+                           ", IR instructions: %" G_GUINT64_FORMAT ", host bytes: %" G_GUINT64_FORMAT "\n"
+                           "code memory: %zu of %zu KiB in use, %" G_GUINT64_FORMAT " evictions\n",
+                           s->regions, s->regions_opt, s->kills, s->guest_insns, s->ir_insns, s->host_bytes,
+                           used >> 10, size >> 10, s->evictions);
+    g_string_append_printf(out,
+                           "time: first translation %.1f ms, optimization %.1f ms\n"
+                           "links made: %" G_GUINT64_FORMAT ", lookups: %" G_GUINT64_FORMAT
+                           ", samples: %" G_GUINT64_FORMAT "\n",
+                           ms(s->translate_ns), ms(s->optimize_ns), s->resolves, s->lookups, s->samples);
+    g_mutex_unlock(&accel->lock);
+    print_tlbs(machine, out);
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        g_string_append_printf(out, "CPU %u: engine %s%s\n", i, accel_name(machine->cpus[i]),
+                               machine->cpus[i]->counting ? ", counting instructions" : "");
+    }
+}
