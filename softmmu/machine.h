@@ -59,6 +59,9 @@ typedef struct MachineClass {
     bool (*init)(Machine *machine, GError **error);
     /* After all devices were reset: loads the boot ROM's contents again. May be NULL. */
     void (*reset)(Machine *machine);
+    /* Before the machine goes: releases what machine->board points to; the struct itself, if there is one,
+     * is freed with g_free() afterwards. May be NULL. */
+    void (*finalize)(Machine *machine);
 } MachineClass;
 
 /* How guest code is run: the vCPU threads' view of accel/, set before the machine is initialised. A

@@ -1,0 +1,58 @@
+/*
+ * What all devices share: see device.h.
+ */
+#include "softmmu/device.h"
+#include "softmmu/machine.h"
+
+static bool id_taken(Machine *machine, const char *id)
+{
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        if (g_str_equal(((Device *)machine->devices->pdata[i])->id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "ns16550a@0": the first number that makes it unique. */
+static char *make_id(Machine *machine, const char *name)
+{
+    for (unsigned n = 0;; n++) {
+        char *id = g_strdup_printf("%s@%u", name, n);
+        if (!id_taken(machine, id)) {
+            return id;
+        }
+        g_free(id);
+    }
+}
+
+void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char *id)
+{
+    Device *dev = g_malloc0(size);
+    dev->ops = ops;
+    dev->machine = machine;
+    dev->id = id ? g_strdup(id) : make_id(machine, ops->name);
+    g_ptr_array_add(machine->devices, dev);
+    return dev;
+}
+
+static uint64_t device_read(void *opaque, uint64_t offset, unsigned size)
+{
+    Device *dev = opaque;
+    return dev->ops->read ? dev->ops->read(dev, offset, size) : 0;
+}
+
+static void device_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    Device *dev = opaque;
+    if (dev->ops->write) {
+        dev->ops->write(dev, offset, value, size);
+    }
+}
+
+MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size)
+{
+    MmioOps ops = {device_read, device_write, dev->ops->min_access, dev->ops->max_access,
+                   dev->ops->unaligned};
+    return memory_map_add_mmio(dev->machine->memory, dev->id, base, size, 0, &ops, dev, dev);
+}

@@ -1,0 +1,392 @@
+/*
+ * A machine's life: making, running, resetting and ending it. See machine.h for threads and locks.
+ */
+#include "softmmu/machine.h"
+#include "softmmu/base/error.h"
+#include "softmmu/cpus.h"
+#include "softmmu/lock.h"
+#include <glib-unix.h>
+#include <signal.h>
+#include <string.h>
+
+#define STATUS_NONE (-1) /* exit_status before anyone asked for the end */
+
+typedef struct StateListener {
+    void (*fn)(void *opaque, RunState state);
+    void *opaque;
+} StateListener;
+
+void machine_lock(Machine *machine)
+{
+    lock_acquire(&machine->lock);
+}
+
+void machine_unlock(Machine *machine)
+{
+    lock_release(&machine->lock);
+}
+
+bool machine_locked(void)
+{
+    return lock_held(NULL);
+}
+
+/*
+ * Making and freeing.
+ */
+
+Machine *machine_alloc(const MachineClass *cls, bool stepped)
+{
+    Machine *machine = g_new0(Machine, 1);
+    machine->cls = cls;
+    g_mutex_init(&machine->lock);
+    machine->context = g_main_context_new();
+    g_main_context_set_poll_func(machine->context, lock_poll);
+    machine->clock = clock_new(machine->context, &machine->lock, stepped);
+    machine->memory = memory_map_new(&machine->lock);
+    machine->dma.map = machine->memory;
+    machine->devices = g_ptr_array_new();
+    machine->chardevs = g_ptr_array_new();
+    machine->state_listeners = g_array_new(false, false, sizeof(StateListener));
+    machine->exit_status = STATUS_NONE;
+    return machine;
+}
+
+static bool check_config(const MachineClass *cls, const MachineConfig *config, GError **error)
+{
+    unsigned max = MIN(cls->max_cpus, MACHINE_MAX_CPUS);
+    if (config->cpus > max) {
+        return error_set(error, "machine '%s' has at most %u CPUs, not %u; give a smaller number with "
+                         "-smp", cls->name, max, config->cpus);
+    }
+    return true;
+}
+
+static bool init_board(Machine *machine, GError **error)
+{
+    const MachineRunner *runner = machine->runner;
+    if (runner && runner->init && !runner->init(machine, error)) {
+        return false;
+    }
+    if (machine->cls->init && !machine->cls->init(machine, error)) {
+        return false;
+    }
+    for (unsigned i = 0; runner && runner->vcpu_init && i < machine->ncpus; i++) {
+        runner->vcpu_init(machine->cpus[i]);
+    }
+    machine_reset(machine);
+    return true;
+}
+
+bool machine_init(Machine *machine, const MachineConfig *config, GError **error)
+{
+    machine->config = *config;
+    if (!machine->config.cpus) {
+        machine->config.cpus = 1;
+    }
+    if (!machine->config.ram_size) {
+        machine->config.ram_size = machine->cls->default_ram;
+    }
+    if (!machine->config.cpu_model) {
+        machine->config.cpu_model = machine->cls->default_cpu;
+    }
+    machine_lock(machine);
+    bool ok = check_config(machine->cls, &machine->config, error) && init_board(machine, error);
+    machine_unlock(machine);
+    return ok;
+}
+
+Machine *machine_new(const MachineClass *cls, const MachineConfig *config, bool stepped, GError **error)
+{
+    Machine *machine = machine_alloc(cls, stepped);
+    if (!machine_init(machine, config, error)) {
+        machine_free(machine);
+        return NULL;
+    }
+    return machine;
+}
+
+static void free_options_array(GPtrArray *array)
+{
+    for (unsigned i = 0; array && i < array->len; i++) {
+        options_free(array->pdata[i]);
+    }
+    if (array) {
+        g_ptr_array_set_free_func(array, NULL);
+        g_ptr_array_unref(array);
+    }
+}
+
+static void free_config(MachineConfig *config)
+{
+    options_free(config->machine_opts);
+    free_options_array(config->devices);
+    free_options_array(config->drives);
+    free_options_array(config->netdevs);
+    free_options_array(config->objects);
+    free_options_array(config->globals);
+}
+
+static void free_devices(Machine *machine)
+{
+    for (unsigned i = machine->devices->len; i-- > 0;) {
+        Device *dev = machine->devices->pdata[i];
+        if (dev->ops->finalize) {
+            dev->ops->finalize(dev);
+        }
+        g_free(dev->id);
+        g_free(dev);
+    }
+    g_ptr_array_free(machine->devices, true);
+}
+
+void machine_free(Machine *machine)
+{
+    if (!machine) {
+        return;
+    }
+    cpus_stop_threads(machine);
+    machine_lock(machine);
+    free_devices(machine);
+    if (machine->cls->finalize) {
+        machine->cls->finalize(machine);
+    }
+    g_free(machine->board);
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        if (machine->runner && machine->runner->vcpu_fini) {
+            machine->runner->vcpu_fini(machine->cpus[i]);
+        }
+        vcpu_free(machine->cpus[i]);
+    }
+    machine_unlock(machine);
+    free_config(&machine->config);
+    g_ptr_array_free(machine->chardevs, true);
+    g_array_free(machine->state_listeners, true);
+    memory_map_free(machine->memory);
+    clock_free(machine->clock);
+    g_main_context_unref(machine->context);
+    g_mutex_clear(&machine->lock);
+    g_free(machine);
+}
+
+Chardev *machine_find_chardev(Machine *machine, const char *id)
+{
+    for (unsigned i = 0; i < machine->chardevs->len; i++) {
+        Chardev *chr = machine->chardevs->pdata[i];
+        if (chr->id && !strcmp(chr->id, id)) {
+            return chr;
+        }
+    }
+    return NULL;
+}
+
+/*
+ * Run state.
+ */
+
+void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
+                                void *opaque)
+{
+    StateListener listener = {fn, opaque};
+    g_array_append_val(machine->state_listeners, listener);
+}
+
+static void set_state(Machine *machine, RunState state)
+{
+    machine->state = state;
+    for (unsigned i = 0; i < machine->state_listeners->len; i++) {
+        StateListener *listener = &g_array_index(machine->state_listeners, StateListener, i);
+        listener->fn(listener->opaque, state);
+    }
+}
+
+void machine_start(Machine *machine)
+{
+    if (machine->state == RUN_STATE_RUNNING) {
+        return;
+    }
+    if (!cpus_start_threads(machine)) {
+        machine_request_quit(machine, 1);
+        return;
+    }
+    set_state(machine, RUN_STATE_RUNNING);
+    clock_start(machine->clock);
+    cpus_resume(machine);
+}
+
+void machine_stop(Machine *machine, RunState why)
+{
+    bool running = machine->state == RUN_STATE_RUNNING;
+    if (machine->state == why) {
+        return;
+    }
+    if (running) {
+        machine->state = why; /* who comes while the lock is free sees it stopped */
+        clock_stop(machine->clock);
+        cpus_pause(machine);
+    }
+    if (!running || machine->state == why) {
+        set_state(machine, why);
+    }
+}
+
+void machine_reset(Machine *machine)
+{
+    bool running = machine->state == RUN_STATE_RUNNING;
+    cpus_pause(machine);
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        Device *dev = machine->devices->pdata[i];
+        if (dev->ops->reset) {
+            dev->ops->reset(dev);
+        }
+    }
+    if (machine->cls->reset) {
+        machine->cls->reset(machine);
+    }
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        Vcpu *vcpu = machine->cpus[i];
+        vcpu->halted = false;
+        vcpu->reserve_addr = RESERVE_NONE;
+        if (vcpu->arch->reset) {
+            vcpu->arch->reset(vcpu);
+        }
+    }
+    if (running && machine->state == RUN_STATE_RUNNING) {
+        cpus_resume(machine);
+    }
+}
+
+/*
+ * Requests to the main loop.
+ */
+
+static void claim_status(Machine *machine, int status)
+{
+    int none = STATUS_NONE;
+    __atomic_compare_exchange_n(&machine->exit_status, &none, status, false, __ATOMIC_SEQ_CST,
+                                __ATOMIC_SEQ_CST);
+}
+
+static void request(Machine *machine, bool *flag)
+{
+    if (!__atomic_exchange_n(flag, true, __ATOMIC_SEQ_CST)) {
+        g_main_context_wakeup(machine->context);
+    }
+}
+
+void machine_request_reset(Machine *machine)
+{
+    request(machine, &machine->reset_requested);
+}
+
+void machine_request_shutdown(Machine *machine, int status)
+{
+    claim_status(machine, status);
+    request(machine, &machine->shutdown_requested);
+}
+
+void machine_request_quit(Machine *machine, int status)
+{
+    claim_status(machine, status);
+    request(machine, &machine->quit_requested);
+}
+
+void machine_powerdown(Machine *machine)
+{
+    irq_set(&machine->power_button, true);
+    irq_set(&machine->power_button, false);
+}
+
+static bool take_request(bool *flag)
+{
+    return __atomic_exchange_n(flag, false, __ATOMIC_SEQ_CST);
+}
+
+/* Does what was asked for; true if that is the end. */
+static bool handle_requests(Machine *machine)
+{
+    bool reset = take_request(&machine->reset_requested);
+    bool shutdown = take_request(&machine->shutdown_requested);
+    if (take_request(&machine->quit_requested)) {
+        return true;
+    }
+    if (reset && machine->config.no_reboot) {
+        claim_status(machine, 0);
+        shutdown = true;
+    }
+    if (shutdown && !machine->config.no_shutdown) {
+        return true;
+    }
+    if (shutdown) {
+        machine_stop(machine, RUN_STATE_SHUTDOWN);
+        __atomic_store_n(&machine->exit_status, STATUS_NONE, __ATOMIC_SEQ_CST);
+    } else if (reset) {
+        machine_reset(machine);
+    }
+    return false;
+}
+
+static gboolean on_signal(Machine *machine, int number)
+{
+    g_printerr("amphi: ending on signal %d (%s)\n", number, strsignal(number));
+    machine_request_quit(machine, 0);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_sigint(gpointer machine)
+{
+    return on_signal(machine, SIGINT);
+}
+
+static gboolean on_sigterm(gpointer machine)
+{
+    return on_signal(machine, SIGTERM);
+}
+
+static gboolean on_sighup(gpointer machine)
+{
+    return on_signal(machine, SIGHUP);
+}
+
+static GSource *add_signal(Machine *machine, int number, GSourceFunc fn)
+{
+    GSource *source = g_unix_signal_source_new(number);
+    g_source_set_callback(source, fn, machine, NULL);
+    g_source_attach(source, machine->context);
+    return source;
+}
+
+int machine_main_loop(Machine *machine)
+{
+    GSource *signals[] = {
+        add_signal(machine, SIGINT, on_sigint),
+        add_signal(machine, SIGTERM, on_sigterm),
+        add_signal(machine, SIGHUP, on_sighup),
+    };
+    machine_lock(machine);
+    g_main_context_push_thread_default(machine->context);
+    while (!handle_requests(machine)) {
+        g_main_context_iteration(machine->context, true);
+    }
+    machine_stop(machine, RUN_STATE_SHUTDOWN);
+    g_main_context_pop_thread_default(machine->context);
+    machine_unlock(machine);
+    cpus_stop_threads(machine);
+    for (unsigned i = 0; i < ARRAY_SIZE(signals); i++) {
+        g_source_destroy(signals[i]);
+        g_source_unref(signals[i]);
+    }
+    return __atomic_load_n(&machine->exit_status, __ATOMIC_SEQ_CST);
+}
+
+uint64_t machine_mmio_read(Machine *machine, uint64_t addr, unsigned size)
+{
+    uint64_t value;
+    memory_map_read(machine->memory, addr, &value, size);
+    return value;
+}
+
+void machine_mmio_write(Machine *machine, uint64_t addr, uint64_t value, unsigned size)
+{
+    memory_map_write(machine->memory, addr, value, size);
+}
