@@ -218,6 +218,7 @@ static const MachineRunner runner = {
     .vcpu_init = runner_vcpu_init,
     .run = accel_run,
     .vcpu_fini = runner_vcpu_fini,
+    .fini = accel_free,
 };
 
 bool accel_new(Machine *machine, const char *const *list, GError **error)

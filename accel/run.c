@@ -47,7 +47,7 @@ uint64_t vcpu_insn_count(Vcpu *vcpu)
         set_counting(vcpu, true);
         set_budget(vcpu, INT64_MAX / 2);
     }
-    return vcpu->insn_count + (vcpu->budget_set - vcpu->budget);
+    return vcpu->insn_count + (vcpu->budget_set - vcpu->budget) - vcpu->undone;
 }
 
 /* The budget is used up, or less is left than the next region has. Returns whether to go on. */

@@ -152,6 +152,9 @@ void machine_free(Machine *machine)
         machine->cls->finalize(machine);
     }
     g_free(machine->board);
+    if (machine->runner && machine->runner->fini) {
+        machine->runner->fini(machine);
+    }
     for (unsigned i = 0; i < machine->ncpus; i++) {
         if (machine->runner && machine->runner->vcpu_fini) {
             machine->runner->vcpu_fini(machine->cpus[i]);

@@ -79,6 +79,8 @@ typedef struct MachineRunner {
     void (*kick)(Vcpu *vcpu);
     /* Releases what vcpu_init() made, on a stopped vCPU; may be NULL. */
     void (*vcpu_fini)(Vcpu *vcpu);
+    /* Releases everything else, before the vCPUs go; no vCPU runs. May be NULL. */
+    void (*fini)(Machine *machine);
 } MachineRunner;
 
 struct Machine {
