@@ -48,8 +48,9 @@ bool loader_range_free(Loader *loader, uint64_t addr, uint64_t size);
 /* Copies all images into guest memory. */
 void loader_reset(Loader *loader);
 
-/* Replaces the contents of the image added as @what by @data of the same length, from the next reset. */
-void loader_replace(Loader *loader, const char *what, GBytes *data);
+/* Replaces the contents of the image added as @what by what @fn makes of them (a new reference), for
+ * the next loader_reset(). The length stays the same. */
+void loader_transform(Loader *loader, const char *what, GBytes *(*fn)(GBytes *data));
 
 /* Reads the whole file @path of option @what, at most @max bytes of it. NULL with @error: cannot be
  * opened or read, is a directory, empty, or too large. */

@@ -1,0 +1,37 @@
+/*
+ * Firmware configuration device of QEMU's machines. See fw-cfg.c.
+ */
+#ifndef AMPHI_HW_FW_CFG_H
+#define AMPHI_HW_FW_CFG_H
+
+#include "softmmu/machine.h"
+
+#define FW_CFG_SIZE 0x18
+
+/* Keys of items with a fixed meaning. */
+enum {
+    FW_CFG_SIGNATURE = 0x00, FW_CFG_ID = 0x01, FW_CFG_UUID = 0x02, FW_CFG_RAM_SIZE = 0x03,
+    FW_CFG_NOGRAPHIC = 0x04, FW_CFG_NB_CPUS = 0x05, FW_CFG_KERNEL_SIZE = 0x08,
+    FW_CFG_INITRD_SIZE = 0x0b, FW_CFG_BOOT_MENU = 0x0e, FW_CFG_MAX_CPUS = 0x0f,
+    FW_CFG_KERNEL_DATA = 0x11, FW_CFG_INITRD_DATA = 0x12, FW_CFG_CMDLINE_SIZE = 0x14,
+    FW_CFG_CMDLINE_DATA = 0x15, FW_CFG_FILE_DIR = 0x19, FW_CFG_FILE_FIRST = 0x20,
+};
+
+typedef struct FwCfg FwCfg;
+
+FwCfg *fw_cfg_new(Machine *machine, uint64_t base);
+
+/* Items by key, while the machine is made; an item of the same key is replaced. Numbers are
+ * little-endian. */
+void fw_cfg_add_u16(FwCfg *s, unsigned key, uint16_t value);
+void fw_cfg_add_u32(FwCfg *s, unsigned key, uint32_t value);
+void fw_cfg_add_u64(FwCfg *s, unsigned key, uint64_t value);
+
+/* @data as item @data_key and its length as item @size_key. Keeps a reference. */
+void fw_cfg_add_bytes(FwCfg *s, unsigned size_key, unsigned data_key, GBytes *data);
+
+/* A file, found by guests through the directory: "etc/..." or "opt/...", at most 55 characters.
+ * False if there is no room or the name is taken. Keeps a reference to @data. */
+bool fw_cfg_add_file(FwCfg *s, const char *name, GBytes *data);
+
+#endif
