@@ -161,9 +161,12 @@ void machine_free(Machine *machine)
         }
         vcpu_free(machine->cpus[i]);
     }
+    for (unsigned i = machine->chardevs->len; i-- > 0;) { /* those on top of others first */
+        chardev_free(machine->chardevs->pdata[i]);
+    }
+    g_ptr_array_free(machine->chardevs, true);
     machine_unlock(machine);
     free_config(&machine->config);
-    g_ptr_array_free(machine->chardevs, true);
     g_array_free(machine->state_listeners, true);
     memory_map_free(machine->memory);
     clock_free(machine->clock);

@@ -1,0 +1,492 @@
+/*
+ * The options of the command line: the table, and the functions of those that do more than keep a value.
+ *
+ * Rows of TOPIC_NONE are other spellings, and what scripts made for QEMU pass: either it has no effect here
+ * and is accepted, or it is refused as not available yet, which says more than "unknown".
+ */
+#include "softmmu/base/error.h"
+#include "softmmu/cmdline.h"
+#include <string.h>
+
+/* Keeps @text, which was made here, as long as @cmd. */
+static char *keep(CmdLine *cmd, char *text)
+{
+    g_ptr_array_add(cmd->strings, text);
+    return text;
+}
+
+static void append(GPtrArray **array, void *item)
+{
+    if (!*array) {
+        *array = g_ptr_array_new();
+    }
+    g_ptr_array_add(*array, item);
+}
+
+static void append_accel(CmdLine *cmd, const char *name)
+{
+    append(&cmd->accels, (char *)name);
+}
+
+static bool opt_accel(CmdLine *cmd, const char *value, GError **error)
+{
+    append_accel(cmd, g_str_has_prefix(value, "accel=") ? value + 6 : value);
+    return true;
+}
+
+static bool opt_enable_kvm(CmdLine *cmd, const char *value, GError **error)
+{
+    append_accel(cmd, "kvm");
+    return true;
+}
+
+/* Properties of -machine that are options of their own too, or mean nothing here. */
+static bool machine_property(CmdLine *cmd, const char *key, const char *value)
+{
+    static const char *const no_effect[] = {
+        "usb", "dump-guest-core", "mem-merge", "graphics", "vmport", "hpet", "smm", "kernel-irqchip",
+    };
+    struct {
+        const char *key, **slot;
+    } same[] = {
+        {"type", &cmd->machine}, {"kernel", &cmd->config.kernel}, {"initrd", &cmd->config.initrd},
+        {"append", &cmd->config.append}, {"dtb", &cmd->config.dtb}, {"firmware", &cmd->config.bios},
+        {"dumpdtb", &cmd->config.dumpdtb},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(same); i++) {
+        if (!strcmp(key, same[i].key)) {
+            *same[i].slot = keep(cmd, g_strdup(value));
+            return true;
+        }
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(no_effect); i++) {
+        if (!strcmp(key, no_effect[i])) {
+            return true;
+        }
+    }
+    if (!strcmp(key, "accel")) {
+        append_accel(cmd, keep(cmd, g_strdup(value)));
+        return true;
+    }
+    return false;
+}
+
+/* Repeated -machine options add up; what is left for the board goes to config.machine_opts. */
+static bool opt_machine(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-machine", value, "type", error);
+    if (!opts) {
+        return false;
+    }
+    if (!cmd->config.machine_opts) {
+        cmd->config.machine_opts = options_parse("-machine", "", NULL, NULL);
+    }
+    const char *key, *text;
+    for (unsigned i = 0; options_nth(opts, i, &key, &text); i++) {
+        if (!machine_property(cmd, key, text)) {
+            options_add(cmd->config.machine_opts, key, text);
+        }
+    }
+    options_free(opts);
+    return true;
+}
+
+/* Frees @opts, after checking that nothing in it was unknown, if @ok so far. */
+static bool options_done(Options *opts, bool ok, GError **error)
+{
+    ok = ok && options_check_unused(opts, error);
+    options_free(opts);
+    return ok;
+}
+
+static bool opt_memory(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-m", value, "size", error);
+    if (!opts) {
+        return false;
+    }
+    options_mark_used(opts, "slots"); /* of memory hotplug, which there is none of */
+    options_mark_used(opts, "maxmem");
+    uint64_t size = UINT64_MAX;
+    bool ok = options_get_size(opts, "size", MIB, &size, error);
+    if (ok && size == 0) {
+        ok = error_set(error, "-m: a machine without memory cannot run; give a size such as 512M");
+    } else if (ok && size != UINT64_MAX) {
+        cmd->config.ram_size = size;
+    }
+    return options_done(opts, ok, error);
+}
+
+/* A factor of the number of CPUs: 1 unless given. */
+static bool smp_factor(Options *opts, const char *key, uint64_t *product, bool *given, GError **error)
+{
+    uint64_t factor = 0;
+    if (!options_get(opts, key, NULL)) {
+        return true;
+    }
+    if (!options_get_u64(opts, key, &factor, error)) {
+        return false;
+    }
+    if (factor == 0 || factor > 4096) {
+        return error_set(error, "-smp: %s must be from 1 up", key);
+    }
+    *product *= factor;
+    *given = true;
+    return true;
+}
+
+static bool smp_count(Options *opts, uint64_t *cpus, GError **error)
+{
+    static const char *const levels[] = {"sockets", "dies", "clusters", "cores", "threads"};
+    uint64_t product = 1, max = 0;
+    bool given = false;
+    for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
+        if (!smp_factor(opts, levels[i], &product, &given, error) || product > 4096) {
+            return error_set(error, "-smp: that many CPUs cannot be"); /* unless it has one already */
+        }
+    }
+    bool has_cpus = options_get(opts, "cpus", NULL) != NULL;
+    if (!options_get_u64(opts, "cpus", cpus, error) || !options_get_u64(opts, "maxcpus", &max, error)) {
+        return false;
+    }
+    if (!has_cpus) {
+        *cpus = max ? max : product;
+    }
+    if (*cpus == 0 || *cpus > 4096) {
+        return error_set(error, "-smp: a machine has at least one CPU and at most 4096");
+    }
+    if (max && max < *cpus) {
+        return error_set(error, "-smp: maxcpus=%u is less than cpus=%u", (unsigned)max,
+                         (unsigned)*cpus);
+    }
+    uint64_t total = max ? max : *cpus;
+    bool whole = options_get(opts, "sockets", NULL) && options_get(opts, "cores", NULL);
+    if (given && (whole ? product != total : total % product != 0)) {
+        return error_set(error, "-smp: the topology has %u CPUs, not %u; make them agree",
+                         (unsigned)product, (unsigned)total);
+    }
+    return true;
+}
+
+static bool opt_smp(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-smp", value, "cpus", error);
+    if (!opts) {
+        return false;
+    }
+    uint64_t cpus = 1;
+    bool ok = smp_count(opts, &cpus, error);
+    cmd->config.cpus = cpus;
+    return options_done(opts, ok, error);
+}
+
+static bool opt_name(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-name", value, "guest", error);
+    if (!opts) {
+        return false;
+    }
+    options_mark_used(opts, "debug-threads");
+    options_mark_used(opts, "process");
+    const char *name = options_get(opts, "guest", NULL);
+    cmd->name = name ? keep(cmd, g_strdup(name)) : cmd->name;
+    return options_done(opts, true, error);
+}
+
+static bool opt_rtc(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-rtc", value, "base", error);
+    if (!opts) {
+        return false;
+    }
+    bool ok = true;
+    const char *base = options_get(opts, "base", "utc");
+    if (strcmp(base, "utc") != 0) {
+        ok = error_set(error, "-rtc: base=%s is not available yet; the clock shows the host's UTC", base);
+    }
+    options_mark_used(opts, "clock");
+    options_mark_used(opts, "driftfix");
+    return options_done(opts, ok, error);
+}
+
+/* "driver.property=value", or the three as keys. */
+static bool opt_global(CmdLine *cmd, const char *value, GError **error)
+{
+    const char *dot = strchr(value, '.'), *equals = strchr(value, '=');
+    Options *opts;
+    if (dot && equals && dot < equals) {
+        char *driver = g_strndup(value, dot - value);
+        char *property = g_strndup(dot + 1, equals - dot - 1);
+        opts = options_parse("-global", "", NULL, NULL);
+        options_add(opts, "driver", driver);
+        options_add(opts, "property", property);
+        options_add(opts, "value", equals + 1);
+        g_free(driver);
+        g_free(property);
+    } else {
+        opts = options_parse("-global", value, NULL, error);
+        if (!opts) {
+            return false;
+        }
+        if (!options_get(opts, "driver", NULL) || !options_get(opts, "property", NULL) ||
+            !options_get(opts, "value", NULL)) {
+            options_free(opts);
+            return error_set(error, "-global: '%s' is not DRIVER.PROPERTY=VALUE", value);
+        }
+    }
+    append(&cmd->config.globals, opts);
+    return true;
+}
+
+/* The device name of a -nic or -net nic model. */
+static const char *nic_device(const char *model)
+{
+    if (!model || !strcmp(model, "virtio") || !strcmp(model, "virtio-net")) {
+        return "virtio-net-pci";
+    }
+    return model;
+}
+
+/* -device for a card of @model behind netdev @id. */
+static void append_nic(CmdLine *cmd, const char *model, const char *mac, const char *id)
+{
+    Options *dev = options_parse("-device", "", NULL, NULL);
+    options_add(dev, "driver", nic_device(model));
+    options_add(dev, "netdev", id);
+    if (mac) {
+        options_add(dev, "mac", mac);
+    }
+    append(&cmd->config.devices, dev);
+}
+
+static char *new_nic_id(CmdLine *cmd)
+{
+    return keep(cmd, g_strdup_printf("nic%u", cmd->config.netdevs ? cmd->config.netdevs->len : 0));
+}
+
+/* -nic BACKEND[,model=M][,mac=A][,BACKEND'S OPTIONS]: a -netdev and its -device in one. */
+static bool opt_nic(CmdLine *cmd, const char *value, GError **error)
+{
+    if (!strcmp(value, "none")) {
+        return true;
+    }
+    Options *opts = options_parse("-nic", value, "type", error);
+    if (!opts) {
+        return false;
+    }
+    const char *id = options_get(opts, "id", new_nic_id(cmd));
+    Options *netdev = options_parse("-nic", "", NULL, NULL);
+    const char *key, *text;
+    options_add(netdev, "type", options_get(opts, "type", "user"));
+    options_add(netdev, "id", id);
+    for (unsigned i = 0; options_nth(opts, i, &key, &text); i++) {
+        static const char *const others[] = {"type", "id", "model", "mac", NULL};
+        if (!g_strv_contains(others, key)) {
+            options_add(netdev, key, text);
+        }
+    }
+    append(&cmd->config.netdevs, netdev);
+    append_nic(cmd, options_get(opts, "model", NULL), options_get(opts, "mac", NULL), id);
+    options_free(opts);
+    return true;
+}
+
+/* -net nic and -net user, the old pair: both name the network "net0". */
+static bool opt_net(CmdLine *cmd, const char *value, GError **error)
+{
+    static const char id[] = "net0";
+    if (!strcmp(value, "none")) {
+        return true;
+    }
+    Options *opts = options_parse("-net", value, "type", error);
+    if (!opts) {
+        return false;
+    }
+    const char *type = options_get(opts, "type", "");
+    if (!strcmp(type, "user")) {
+        options_add(opts, "id", id);
+        append(&cmd->config.netdevs, opts);
+        return true;
+    }
+    bool ok = true;
+    if (strcmp(type, "nic") != 0) {
+        ok = error_set(error, "-net: '%s' is not available; use 'nic' and 'user', or -netdev", type);
+    } else {
+        append_nic(cmd, options_get(opts, "model", NULL), options_get(opts, "macaddr", NULL), id);
+        options_mark_used(opts, "netdev");
+    }
+    return options_done(opts, ok, error);
+}
+
+static bool opt_pflash(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *drive = options_parse("-pflash", "if=pflash,format=raw", NULL, NULL);
+    options_add(drive, "file", value);
+    append(&cmd->config.drives, drive);
+    return true;
+}
+
+static bool opt_display(CmdLine *cmd, const char *value, GError **error)
+{
+    if (strcmp(value, "none") != 0) {
+        return error_set(error, "-display: '%s' is not available yet; use 'none', with the guest's serial "
+                         "port in the terminal", value);
+    }
+    cmd->display = value;
+    return true;
+}
+
+static bool opt_parallel(CmdLine *cmd, const char *value, GError **error)
+{
+    if (strcmp(value, "none") != 0 && strcmp(value, "null") != 0) {
+        return error_set(error, "-parallel: no machine has a parallel port; use 'none'");
+    }
+    return true;
+}
+
+static bool opt_help(CmdLine *cmd, const char *value, GError **error)
+{
+    if (cmd->action == CMD_RUN) {
+        cmd->action = CMD_HELP;
+        cmd->help_topic = value;
+    }
+    return true;
+}
+
+static bool opt_version(CmdLine *cmd, const char *value, GError **error)
+{
+    if (cmd->action == CMD_RUN) {
+        cmd->action = CMD_VERSION;
+    }
+    return true;
+}
+
+#define AT(member) offsetof(CmdLine, member)
+
+/* clang-format off */
+const CmdOption cmdline_options[] = {
+    {"machine", "NAME[,PROPERTY=VALUE...]", TOPIC_MACHINE, true,
+     "the machine to be; 'help' lists them", CMD_CALL, 0, NULL, CMD_LIST_MACHINES, opt_machine},
+    {"M", "NAME[,...]", TOPIC_NONE, false, "same as -machine", CMD_CALL, 0, NULL, CMD_LIST_MACHINES,
+     opt_machine},
+    {"cpu", "MODEL[,PROPERTY=on|off...]", TOPIC_MACHINE, true,
+     "its processor; 'help' lists models and properties", CMD_STRING, AT(config.cpu_model), NULL,
+     CMD_LIST_CPUS, NULL},
+    {"accel", "ENGINE[,PROPERTY=VALUE...]", TOPIC_MACHINE, true,
+     "how to run guest code; 'help' lists engines (repeated: in order of preference)", CMD_CALL, 0, NULL,
+     CMD_LIST_ACCELS, opt_accel},
+    {"smp", "N[,sockets=N][,cores=N][,threads=N]", TOPIC_MACHINE, true,
+     "number of CPUs [1]", CMD_CALL, 0, NULL, CMD_RUN, opt_smp},
+    {"m", "SIZE", TOPIC_MACHINE, true,
+     "memory, in MiB or with a suffix: 512, 2G", CMD_CALL, 0, NULL, CMD_RUN, opt_memory},
+    {"name", "NAME", TOPIC_MACHINE, false, "what to call the guest", CMD_CALL, 0, NULL, CMD_RUN, opt_name},
+    {"rtc", "base=utc", TOPIC_MACHINE, false, "start of the guest's calendar clock", CMD_CALL, 0, NULL,
+     CMD_RUN, opt_rtc},
+
+    {"kernel", "FILE", TOPIC_BOOT, true, "kernel to boot: an Image (also packed or EFI) or an ELF file",
+     CMD_STRING, AT(config.kernel), NULL, CMD_RUN, NULL},
+    {"initrd", "FILE", TOPIC_BOOT, true, "its initial RAM disk", CMD_STRING, AT(config.initrd), NULL,
+     CMD_RUN, NULL},
+    {"append", "TEXT", TOPIC_BOOT, true, "its command line", CMD_STRING, AT(config.append), NULL, CMD_RUN,
+     NULL},
+    {"bios", "FILE|none|default", TOPIC_BOOT, false, "firmware [OpenSBI on RISC-V]", CMD_STRING,
+     AT(config.bios), NULL, CMD_RUN, NULL},
+    {"dtb", "FILE", TOPIC_BOOT, false, "device tree, instead of the machine's own", CMD_STRING,
+     AT(config.dtb), NULL, CMD_RUN, NULL},
+    {"pflash", "FILE", TOPIC_BOOT, false, "image of the next flash bank", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_pflash},
+    {"no-reboot", NULL, TOPIC_BOOT, false, "end instead of rebooting", CMD_FLAG, AT(config.no_reboot), NULL,
+     CMD_RUN, NULL},
+    {"no-shutdown", NULL, TOPIC_BOOT, false, "stay, stopped, when the guest powers off", CMD_FLAG,
+     AT(config.no_shutdown), NULL, CMD_RUN, NULL},
+    {"S", NULL, TOPIC_BOOT, false, "do not start before the monitor says so", CMD_FLAG, AT(paused), NULL,
+     CMD_RUN, NULL},
+
+    {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw][,id=ID]...", TOPIC_DEVICES, true,
+     "a disk", CMD_OPTIONS, AT(config.drives), "file", CMD_RUN, NULL},
+    {"snapshot", NULL, TOPIC_DEVICES, false, "throw away what is written to disks", CMD_FLAG, AT(snapshot),
+     NULL, CMD_RUN, NULL},
+    {"device", "TYPE[,PROPERTY=VALUE...]", TOPIC_DEVICES, true,
+     "another device; 'help' lists them, 'TYPE,help' their properties", CMD_OPTIONS, AT(config.devices),
+     "driver", CMD_LIST_DEVICES, NULL},
+    {"netdev", "user,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
+     "a network of the host's for a -device with netdev=ID", CMD_OPTIONS, AT(config.netdevs), "type",
+     CMD_LIST_NETDEVS, NULL},
+    {"nic", "user[,model=NAME][,mac=ADDRESS][,hostfwd=...]", TOPIC_DEVICES, false,
+     "a network and its card in one", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS, opt_nic},
+    {"net", "nic|user[,...]", TOPIC_DEVICES, false, "the same, in two", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS,
+     opt_net},
+    {"object", "TYPE,id=ID[,...]", TOPIC_DEVICES, false, "what devices refer to, as rng-random",
+     CMD_OPTIONS, AT(config.objects), "qom-type", CMD_LIST_OBJECTS, NULL},
+    {"global", "DRIVER.PROPERTY=VALUE", TOPIC_DEVICES, false, "sets a property of all devices of a type",
+     CMD_CALL, 0, NULL, CMD_RUN, opt_global},
+    {"nodefaults", NULL, TOPIC_DEVICES, false, "no devices that were not asked for", CMD_FLAG,
+     AT(config.nodefaults), NULL, CMD_RUN, NULL},
+
+    {"nographic", NULL, TOPIC_TERMINAL, true, "serial port and monitor in this terminal; Ctrl-A H for help",
+     CMD_FLAG, AT(nographic), NULL, CMD_RUN, NULL},
+    {"display", "none", TOPIC_TERMINAL, false, "no window", CMD_CALL, 0, NULL, CMD_LIST_DISPLAYS,
+     opt_display},
+    {"serial", "stdio|mon:stdio|file:PATH|unix:PATH,server=on|pty|none", TOPIC_TERMINAL, true,
+     "where the next serial port leads", CMD_STRINGS, AT(serials), NULL, CMD_RUN, NULL},
+    {"monitor", "stdio|unix:PATH,server=on|none", TOPIC_TERMINAL, true, "where the monitor is",
+     CMD_STRINGS, AT(monitors), NULL, CMD_RUN, NULL},
+    {"chardev", "TYPE,id=ID[,...]", TOPIC_TERMINAL, false,
+     "a character device for -serial chardev:ID, -mon, -device; 'help' lists types", CMD_OPTIONS,
+     AT(chardevs), "backend", CMD_LIST_CHARDEVS, NULL},
+    {"echr", "NUMBER", TOPIC_TERMINAL, false, "the character instead of Ctrl-A [1]", CMD_STRING,
+     AT(escape), NULL, CMD_RUN, NULL},
+    {"mon", "chardev=ID[,mode=readline]", TOPIC_TERMINAL, false, "a monitor on a character device",
+     CMD_OPTIONS, AT(mons), "chardev", CMD_RUN, NULL},
+
+    {"d", "ITEM,...", TOPIC_DEBUG, true, "what to log; 'help' lists items", CMD_STRING, AT(log_items), NULL,
+     CMD_LIST_LOG, NULL},
+    {"D", "FILE", TOPIC_DEBUG, false, "where to [standard error]", CMD_STRING, AT(log_file), NULL, CMD_RUN,
+     NULL},
+    {"dfilter", "START..END|START+LENGTH,...", TOPIC_DEBUG, false, "code at these guest addresses only",
+     CMD_STRING, AT(log_filter), NULL, CMD_RUN, NULL},
+
+    {"pidfile", "FILE", TOPIC_PROCESS, false, "write the process id there", CMD_STRING, AT(pidfile), NULL,
+     CMD_RUN, NULL},
+    {"daemonize", NULL, TOPIC_PROCESS, false, "go to the background once everything is set up", CMD_FLAG,
+     AT(daemonize), NULL, CMD_RUN, NULL},
+    {"version", NULL, TOPIC_PROCESS, true, "the version", CMD_CALL, 0, NULL, CMD_RUN, opt_version},
+    {"help", "TOPIC|OPTION", TOPIC_PROCESS, true, "help, on all options of a topic, or on one option",
+     CMD_CALL, 0, NULL, CMD_RUN, opt_help},
+    {"h", NULL, TOPIC_NONE, false, "same as -help", CMD_CALL, 0, NULL, CMD_RUN, opt_help},
+
+    /* Accepted, without effect here. */
+    {"enable-kvm", NULL, TOPIC_NONE, false, "same as -accel kvm", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_enable_kvm},
+    {"parallel", "none", TOPIC_NONE, false, "no parallel port", CMD_CALL, 0, NULL, CMD_RUN, opt_parallel},
+    {"no-user-config", NULL, TOPIC_NONE, false, "no effect: there are no such files", CMD_IGNORE, 0, NULL,
+     CMD_RUN, NULL},
+    {"no-acpi", NULL, TOPIC_NONE, false, "no effect", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
+    {"boot", "ORDER", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
+    {"vga", "none", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
+    {"uuid", "UUID", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
+    {"msg", "timestamp=on", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
+    {"overcommit", "mem-lock=off", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN,
+     NULL},
+
+    /* To come. */
+    {"s", NULL, TOPIC_NONE, false, "gdb server", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"gdb", "DEVICE", TOPIC_NONE, false, "gdb server", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"qmp", "DEVICE", TOPIC_NONE, false, "QMP", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"vnc", "DISPLAY", TOPIC_NONE, false, "VNC", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"spice", "OPTIONS", TOPIC_NONE, false, "SPICE", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"blockdev", "OPTIONS", TOPIC_NONE, false, "block graph", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"cdrom", "FILE", TOPIC_NONE, false, "CD-ROM", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"hda", "FILE", TOPIC_NONE, false, "IDE disk", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"fsdev", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"virtfs", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"audiodev", "OPTIONS", TOPIC_NONE, false, "sound", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"usb", NULL, TOPIC_NONE, false, "USB", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"incoming", "URI", TOPIC_NONE, false, "migration", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"loadvm", "NAME", TOPIC_NONE, false, "snapshots", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"numa", "OPTIONS", TOPIC_NONE, false, "NUMA", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"sandbox", "on", TOPIC_NONE, false, "seccomp", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"semihosting", NULL, TOPIC_NONE, false, "semihosting", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {0},
+};
+/* clang-format on */

@@ -1,0 +1,189 @@
+/*
+ * Command line parsing: see cmdline.h.
+ *
+ * Most options only store their value, and are a row of the table in cmdline-table.c; what needs more is
+ * a function there. This file walks argv by that table.
+ */
+#include "softmmu/cmdline.h"
+#include "softmmu/base/error.h"
+#include <string.h>
+
+static bool is_help(const char *value)
+{
+    return !strcmp(value, "help") || !strcmp(value, "?");
+}
+
+/* The array at @slot, made when first needed. */
+static GPtrArray *array_at(GPtrArray **slot)
+{
+    if (!*slot) {
+        *slot = g_ptr_array_new();
+    }
+    return *slot;
+}
+
+static const CmdOption *find_option(const char *name)
+{
+    for (const CmdOption *option = cmdline_options; option->name; option++) {
+        if (!strcmp(option->name, name)) {
+            return option;
+        }
+    }
+    return NULL;
+}
+
+static bool unknown_option(const char *arg, const char *name, GError **error)
+{
+    GPtrArray *names = g_ptr_array_new();
+    for (const CmdOption *option = cmdline_options; option->name; option++) {
+        g_ptr_array_add(names, (char *)option->name);
+    }
+    g_ptr_array_add(names, NULL);
+    const char *nearest = error_nearest(name, (const char *const *)names->pdata);
+    g_ptr_array_free(names, true);
+    if (nearest) {
+        return error_set(error, "unknown option '%s'; did you mean '-%s'?", arg, nearest);
+    }
+    return error_set(error, "unknown option '%s'; --help shows what there is", arg);
+}
+
+/* Whether "help" or "?" is among the flags of "name,help". */
+static bool asks_for_help(Options *opts)
+{
+    const char *key, *value;
+    for (unsigned i = 0; options_nth(opts, i, &key, &value); i++) {
+        if (is_help(key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void set_action(CmdLine *cmd, CmdAction action)
+{
+    if (cmd->action == CMD_RUN) { /* the first question is answered */
+        cmd->action = action;
+    }
+}
+
+static bool apply_options(CmdLine *cmd, const CmdOption *option, const char *value, GError **error)
+{
+    char *what = g_strconcat("-", option->name, NULL);
+    Options *opts = options_parse(what, value, option->implied, error);
+    g_free(what);
+    if (!opts) {
+        return false;
+    }
+    if (option->list == CMD_LIST_DEVICES && asks_for_help(opts)) {
+        if (cmd->action == CMD_RUN) {
+            cmd->action = CMD_DEVICE_HELP;
+            cmd->device_help = opts;
+        } else {
+            options_free(opts);
+        }
+        return true;
+    }
+    g_ptr_array_add(array_at((GPtrArray **)((char *)cmd + option->offset)), opts);
+    return true;
+}
+
+static bool apply(CmdLine *cmd, const CmdOption *option, const char *value, GError **error)
+{
+    void *slot = (char *)cmd + option->offset;
+    if (value && option->list != CMD_RUN && is_help(value)) {
+        set_action(cmd, option->list);
+        return true;
+    }
+    switch (option->kind) {
+    case CMD_FLAG:
+        *(bool *)slot = true;
+        break;
+    case CMD_STRING:
+        *(const char **)slot = value;
+        break;
+    case CMD_STRINGS:
+        g_ptr_array_add(array_at(slot), (char *)value);
+        break;
+    case CMD_OPTIONS:
+        return apply_options(cmd, option, value, error);
+    case CMD_CALL:
+        return option->fn(cmd, value, error);
+    case CMD_LATER:
+        return error_set(error, "-%s is not available yet", option->name);
+    case CMD_IGNORE:
+    case CMD_IGNORE_VALUE:
+        break;
+    }
+    return true;
+}
+
+/* What is said only once all options are known. */
+static void complete(CmdLine *cmd)
+{
+    for (unsigned i = 0; cmd->snapshot && cmd->config.drives && i < cmd->config.drives->len; i++) {
+        options_add(cmd->config.drives->pdata[i], "snapshot", "on");
+    }
+}
+
+bool cmdline_parse(CmdLine *cmd, int argc, char **argv, GError **error)
+{
+    memset(cmd, 0, sizeof(*cmd));
+    cmd->strings = g_ptr_array_new_with_free_func(g_free);
+    for (int i = 1; i < argc; i++) {
+        const char *name = argv[i];
+        if (name[0] != '-' || !name[1]) {
+            return error_set(error, "'%s' is not an option; a disk image is given with -drive file=%s",
+                             name, name);
+        }
+        name += name[1] == '-' ? 2 : 1;
+        const CmdOption *option = find_option(name);
+        if (!option) {
+            return unknown_option(argv[i], name, error);
+        }
+        const char *value = NULL;
+        if (option->kind == CMD_CALL && !strcmp(option->name, "help")) {
+            value = i + 1 < argc ? argv[++i] : NULL; /* its topic is optional */
+        } else if (option->value && option->kind != CMD_LATER) {
+            if (i + 1 == argc) {
+                return error_set(error, "%s needs a value: -%s %s", argv[i], option->name,
+                                 option->value);
+            }
+            value = argv[++i];
+        }
+        if (!apply(cmd, option, value, error)) {
+            return false;
+        }
+    }
+    complete(cmd);
+    return true;
+}
+
+static void free_options(GPtrArray *array)
+{
+    for (unsigned i = 0; array && i < array->len; i++) {
+        options_free(array->pdata[i]);
+    }
+    if (array) {
+        g_ptr_array_free(array, true);
+    }
+}
+
+void cmdline_clear(CmdLine *cmd)
+{
+    GPtrArray *plain[] = {cmd->accels, cmd->serials, cmd->monitors, cmd->strings};
+    options_free(cmd->device_help);
+    options_free(cmd->config.machine_opts);
+    free_options(cmd->config.devices);
+    free_options(cmd->config.drives);
+    free_options(cmd->config.netdevs);
+    free_options(cmd->config.objects);
+    free_options(cmd->config.globals);
+    free_options(cmd->chardevs);
+    free_options(cmd->mons);
+    for (unsigned i = 0; i < ARRAY_SIZE(plain); i++) {
+        if (plain[i]) {
+            g_ptr_array_free(plain[i], true);
+        }
+    }
+    memset(cmd, 0, sizeof(*cmd));
+}

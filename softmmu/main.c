@@ -1,0 +1,348 @@
+/*
+ * The program: from the command line to a running machine.
+ *
+ * This is the one file that sees across the layers: it picks the machine from the table, connects the
+ * character devices and the monitor of ui/, and chooses the engines of accel/. Errors are one line on
+ * standard error, after which the process ends with status 1.
+ */
+#include "accel/accel.h"
+#include "cpu/riscv/riscv.h"
+#include "hw/hw.h"
+#include "hw/riscv/boards.h"
+#include "softmmu/base/error.h"
+#include "softmmu/base/log.h"
+#include "softmmu/cmdline.h"
+#include "softmmu/daemon.h"
+#include "ui/chardev.h"
+#include "ui/monitor.h"
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AMPHI_VERSION "0.1.0"
+
+const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike_machine, NULL};
+
+static const MonitorHooks monitor_hooks = {
+    .version = AMPHI_VERSION,
+    .jit_stats = accel_print_stats,
+    .accel_switch = accel_switch,
+    .accel_name = accel_name,
+    .accel_help = accel_help,
+};
+
+/*
+ * Listings.
+ */
+
+static void list_machines(void)
+{
+    printf("Supported machines are:\n");
+    for (unsigned i = 0; machine_classes[i]; i++) {
+        printf("%-20s %s%s\n", machine_classes[i]->name, machine_classes[i]->desc,
+               i == 0 ? " (default)" : "");
+    }
+}
+
+/* Prints what @fn appends. */
+static void print_text(void (*fn)(GString *out))
+{
+    GString *text = g_string_new(NULL);
+    fn(text);
+    fputs(text->str, stdout);
+    g_string_free(text, true);
+}
+
+static void list_chardevs(void)
+{
+    Options *opts = options_parse("-chardev", "help", "backend", NULL);
+    chardev_new(NULL, opts, NULL);
+    options_free(opts);
+}
+
+/* -device TYPE,help. */
+static bool device_help(CmdLine *cmd, GError **error)
+{
+    GError *why = NULL;
+    Machine *machine = machine_alloc(machine_classes[0], true);
+    hw_device_create(machine, cmd->device_help, &why);
+    machine_free(machine);
+    if (why) {
+        g_propagate_error(error, why);
+    }
+    return why == NULL;
+}
+
+/* Answers a question instead of running. */
+static bool answer(CmdLine *cmd, GError **error)
+{
+    switch (cmd->action) {
+    case CMD_HELP:
+        return cmdline_help(cmd->help_topic, error);
+    case CMD_VERSION:
+        printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n");
+        break;
+    case CMD_LIST_MACHINES:
+        list_machines();
+        break;
+    case CMD_LIST_CPUS:
+        print_text(riscv_cpu_help);
+        break;
+    case CMD_LIST_ACCELS:
+        print_text(accel_help);
+        break;
+    case CMD_LIST_DEVICES:
+        print_text(hw_device_help);
+        break;
+    case CMD_DEVICE_HELP:
+        return device_help(cmd, error);
+    case CMD_LIST_NETDEVS:
+        printf("Available netdev backend types:\nuser\n");
+        break;
+    case CMD_LIST_CHARDEVS:
+        list_chardevs();
+        break;
+    case CMD_LIST_DISPLAYS:
+        printf("Available display backend types:\nnone\n");
+        break;
+    case CMD_LIST_OBJECTS:
+        printf("List of user creatable objects:\nrng-random\n");
+        break;
+    case CMD_LIST_LOG:
+        return log_set_items("help", error) || !*error;
+    case CMD_RUN:
+        break;
+    }
+    return true;
+}
+
+static const MachineClass *find_machine(const char *name, GError **error)
+{
+    const char *names[ARRAY_SIZE(machine_classes)] = {NULL};
+    if (!name) {
+        return machine_classes[0];
+    }
+    for (unsigned i = 0; machine_classes[i]; i++) {
+        names[i] = machine_classes[i]->name;
+        if (!strcmp(name, names[i])) {
+            return machine_classes[i];
+        }
+    }
+    const char *nearest = error_nearest(name, names);
+    if (nearest) {
+        error_set(error, "unknown machine '%s'; did you mean '%s'?", name, nearest);
+    } else {
+        error_set(error, "unknown machine '%s'; '-machine help' lists them", name);
+    }
+    return NULL;
+}
+
+/*
+ * Character devices and monitors.
+ */
+
+static bool names_stdio(const GPtrArray *specs)
+{
+    for (unsigned i = 0; specs && i < specs->len; i++) {
+        if (strstr(specs->pdata[i], "stdio")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What -serial and -monitor are if not given: with a terminal for a screen, both are there. */
+static void default_terminal(CmdLine *cmd)
+{
+    bool terminal = cmd->nographic || !cmd->display;
+    if (cmd->config.nodefaults || !terminal || names_stdio(cmd->serials) ||
+        names_stdio(cmd->monitors) || cmd->chardevs) {
+        return;
+    }
+    bool own_monitor = !cmd->monitors && !cmd->mons;
+    if (!cmd->serials) {
+        cmd->serials = g_ptr_array_new();
+        g_ptr_array_add(cmd->serials, own_monitor ? "mon:stdio" : "stdio");
+    } else if (own_monitor) {
+        cmd->monitors = g_ptr_array_new();
+        g_ptr_array_add(cmd->monitors, "stdio");
+    }
+}
+
+static bool open_chardevs(Machine *machine, CmdLine *cmd, GError **error)
+{
+    if (cmd->escape && !chardev_set_escape(machine, cmd->escape, error)) {
+        return false;
+    }
+    for (unsigned i = 0; cmd->chardevs && i < cmd->chardevs->len; i++) {
+        if (!chardev_new(machine, cmd->chardevs->pdata[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_serials(Machine *machine, CmdLine *cmd, GError **error)
+{
+    unsigned n = cmd->serials ? cmd->serials->len : 0;
+    if (n > MACHINE_MAX_SERIAL) {
+        return error_set(error, "-serial: a machine has at most %u serial ports", MACHINE_MAX_SERIAL);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        GError *why = NULL;
+        char id[16];
+        g_snprintf(id, sizeof(id), "serial%u", i);
+        cmd->config.serial[i] = chardev_open(machine, id, cmd->serials->pdata[i], &why);
+        if (why) {
+            g_propagate_prefixed_error(error, why, "-serial: ");
+            return false;
+        }
+    }
+    cmd->config.nserial = n;
+    return true;
+}
+
+/* A monitor on what -mon names. */
+static bool open_mon(Machine *machine, Options *opts, GError **error)
+{
+    const char *id = options_get(opts, "chardev", NULL);
+    const char *mode = options_get(opts, "mode", "readline");
+    options_mark_used(opts, "id");
+    options_mark_used(opts, "pretty");
+    if (!id) {
+        return error_set(error, "-mon: chardev=ID is missing");
+    }
+    if (strcmp(mode, "readline") != 0) {
+        return error_set(error, "-mon: mode=%s is not available yet; use mode=readline", mode);
+    }
+    Chardev *chr = chardev_claim(machine, id, error);
+    return chr && monitor_new(machine, chr, error) && options_check_unused(opts, error);
+}
+
+static bool open_monitors(Machine *machine, CmdLine *cmd, GError **error)
+{
+    machine->monitor_hooks = &monitor_hooks;
+    for (unsigned i = 0; cmd->monitors && i < cmd->monitors->len; i++) {
+        GError *why = NULL;
+        char id[24];
+        g_snprintf(id, sizeof(id), "compat_monitor%u", i); /* the name that tools know */
+        Chardev *chr = chardev_open(machine, id, cmd->monitors->pdata[i], &why);
+        if (why) {
+            g_propagate_prefixed_error(error, why, "-monitor: ");
+            return false;
+        }
+        if (chr && !monitor_new(machine, chr, error)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; cmd->mons && i < cmd->mons->len; i++) {
+        if (!open_mon(machine, cmd->mons->pdata[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * The machine.
+ */
+
+static bool set_up_log(const CmdLine *cmd, GError **error)
+{
+    return (!cmd->log_file || log_set_file(cmd->log_file, error)) &&
+           (!cmd->log_filter || log_set_filter(cmd->log_filter, error)) &&
+           (!cmd->log_items || log_set_items(cmd->log_items, error));
+}
+
+static bool set_up_accel(Machine *machine, CmdLine *cmd, GError **error)
+{
+    if (cmd->accels) {
+        g_ptr_array_add(cmd->accels, NULL);
+    }
+    return accel_new(machine, cmd->accels ? (const char *const *)cmd->accels->pdata : NULL, error);
+}
+
+/* Hands the configuration over to @machine and makes it. */
+static bool set_up_board(Machine *machine, CmdLine *cmd, GError **error)
+{
+    MachineConfig config = cmd->config;
+    memset(&cmd->config, 0, sizeof(cmd->config));
+    if (!machine_init(machine, &config, error)) {
+        return false;
+    }
+    machine_lock(machine);
+    bool ok = true;
+    for (unsigned i = 0; ok && config.devices && i < config.devices->len; i++) {
+        ok = hw_device_create(machine, config.devices->pdata[i], error);
+    }
+    if (ok) {
+        machine_reset(machine); /* with what was added */
+    }
+    machine_unlock(machine);
+    return ok;
+}
+
+static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
+{
+    default_terminal(cmd);
+    return open_chardevs(machine, cmd, error) && open_serials(machine, cmd, error) &&
+           set_up_accel(machine, cmd, error) && set_up_board(machine, cmd, error) &&
+           open_monitors(machine, cmd, error);
+}
+
+static int run(Machine *machine, bool paused)
+{
+    if (!paused) {
+        machine_lock(machine);
+        machine_start(machine);
+        machine_unlock(machine);
+    }
+    int status = machine_main_loop(machine);
+    if (log_enabled(LOG_PROFILE)) {
+        GString *text = g_string_new(NULL);
+        accel_print_stats(machine, text);
+        log_write(text->str);
+        g_string_free(text, true);
+    }
+    return status;
+}
+
+/* Does what @cmd says. The exit status, or -1 with @error set. */
+static int act(CmdLine *cmd, GError **error)
+{
+    Daemon daemon;
+    int status = -1;
+    if (cmd->action != CMD_RUN) {
+        return answer(cmd, error) ? 0 : -1;
+    }
+    const MachineClass *cls = find_machine(cmd->machine, error);
+    if (!cls || !set_up_log(cmd, error) || !daemon_begin(&daemon, cmd->daemonize, error)) {
+        return -1;
+    }
+    Machine *machine = machine_alloc(cls, false);
+    if (set_up(machine, cmd, error) && daemon_ready(&daemon, cmd->pidfile, error)) {
+        status = run(machine, cmd->paused);
+    }
+    machine_free(machine);
+    daemon_end(&daemon);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    CmdLine cmd;
+    GError *error = NULL;
+    signal(SIGPIPE, SIG_IGN); /* writing to a reader that is gone is an error like others */
+    int status = cmdline_parse(&cmd, argc, argv, &error) ? act(&cmd, &error) : -1;
+    if (status < 0) {
+        /* Without an error, a question was answered on the way. */
+        status = error ? 1 : 0;
+    }
+    if (error) {
+        fprintf(stderr, "amphi: %s\n", error->message);
+        g_error_free(error);
+    }
+    cmdline_clear(&cmd);
+    return status;
+}
