@@ -262,6 +262,7 @@ const GuestArch riscv64_guest = {
     .nhelpers = RISCV_NHELPERS,
     .min_insn_bytes = 2,
     .max_insn_bytes = 4,
+    .pc_offset = offsetof(RiscvState, pc),
     .get_pc = get_pc,
     .set_pc = set_pc,
     .tb_flags = tb_flags,
