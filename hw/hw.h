@@ -21,8 +21,7 @@ typedef struct HwDeviceType {
 } HwDeviceType;
 
 /* Makes the device that @opts (implied key "driver") describes. Errors: no or unknown driver, naming
- * the nearest known one; unknown property; whatever the device finds wrong. `driver,help` prints on
- * standard output what is known and fails with no error set. */
+ * the nearest known one; unknown property; whatever the device finds wrong. */
 bool hw_device_create(Machine *machine, Options *opts, GError **error);
 
 /* Text for -device help: all types, by bus. */

@@ -1,0 +1,71 @@
+/*
+ * Devices that the user creates by name: see hw.h.
+ */
+#include "hw/hw.h"
+#include "hw/virtio/virtio.h"
+#include "softmmu/base/bits.h"
+#include "softmmu/base/error.h"
+#include <stdio.h>
+#include <string.h>
+
+/* The parts that offer devices; each list ends with a NULL name. */
+static const HwDeviceType *const device_lists[] = {
+    virtio_device_types,
+};
+
+static const HwDeviceType *find_type(const char *name)
+{
+    for (size_t list = 0; list < ARRAY_SIZE(device_lists); list++) {
+        for (const HwDeviceType *type = device_lists[list]; type->name; type++) {
+            if (!strcmp(type->name, name)) {
+                return type;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* Sets @error for a driver name that nothing has. */
+static bool unknown_type(const char *name, GError **error)
+{
+    GPtrArray *names = g_ptr_array_new();
+    for (size_t list = 0; list < ARRAY_SIZE(device_lists); list++) {
+        for (const HwDeviceType *type = device_lists[list]; type->name; type++) {
+            g_ptr_array_add(names, (char *)type->name);
+        }
+    }
+    g_ptr_array_add(names, NULL);
+    const char *nearest = error_nearest(name, (const char *const *)names->pdata);
+    if (nearest) {
+        g_set_error(error, AMPHI_ERROR, AMPHI_ERROR_NOT_FOUND,
+                    "-device: unknown device '%s'; did you mean '%s'?", name, nearest);
+    } else {
+        g_set_error(error, AMPHI_ERROR, AMPHI_ERROR_NOT_FOUND,
+                    "-device: unknown device '%s'; -device help lists them", name);
+    }
+    g_ptr_array_unref(names);
+    return false;
+}
+
+bool hw_device_create(Machine *machine, Options *opts, GError **error)
+{
+    const char *name = options_get(opts, "driver", NULL);
+    if (!name || !*name) {
+        return error_set(error, "-device needs the name of a device; -device help lists them");
+    }
+    const HwDeviceType *type = find_type(name);
+    if (!type) {
+        return unknown_type(name, error);
+    }
+    return type->create(machine, opts, error) && options_check_unused(opts, error);
+}
+
+void hw_device_help(GString *out)
+{
+    for (size_t list = 0; list < ARRAY_SIZE(device_lists); list++) {
+        for (const HwDeviceType *type = device_lists[list]; type->name; type++) {
+            g_string_append_printf(out, "name \"%s\", bus %s, desc \"%s\"\n", type->name, type->bus,
+                                   type->desc);
+        }
+    }
+}
