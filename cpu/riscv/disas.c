@@ -23,7 +23,7 @@ static const char *const f_names[32] = {
     "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
 };
 
-static const char *const rm_names[8] = {"rne", "rtz", "rdn", "rup", "rmm", "rm5", "rm6", "dyn"};
+static const char *const rm_names[8] = {"rne", "rtz", "rdn", "rup", "rmm", "unknown", "unknown", "dyn"};
 
 static const char *const fli_names[32] = {
     "-1.0", "min",  "0x1p-16", "0x1p-15", "0x1p-8", "0x1p-7", "0.0625", "0.125", "0.25", "0.3125", "0.375",
@@ -90,8 +90,8 @@ static void print_rm(const Line *l)
     }
 }
 
-/* The operand called @name: xd, xs1, xs2 and fd, fs1, fs2, fs3 are registers; upper is bits 31:12; target is
- * an address relative to pc; fli the constant of that instruction. */
+/* The operand called @name: xd, xs1, xs2 and fd, fs1, fs2, fs3 are registers; upper is bits 31:12; block a
+ * multiple of 32; target is an address relative to pc; fli the constant of that instruction. */
 static void print_operand(const Line *l, const char *name)
 {
     static const struct {
@@ -110,6 +110,8 @@ static void print_operand(const Line *l, const char *name)
     int32_t imm = member(l, RISCV_MEMBER_imm);
     if (!strcmp(name, "imm")) {
         g_string_append_printf(l->out, "%d", imm);
+    } else if (!strcmp(name, "block")) {
+        g_string_append_printf(l->out, "%d", imm & ~31);
     } else if (!strcmp(name, "upper")) {
         g_string_append_printf(l->out, "0x%x", (uint32_t)imm >> 12);
     } else if (!strcmp(name, "target")) {
