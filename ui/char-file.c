@@ -1,0 +1,87 @@
+/*
+ * Output into a file, as -serial file:PATH; optionally with input from another (input-path=).
+ */
+#include "ui/char-internal.h"
+#include "softmmu/base/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+typedef struct CharFile {
+    Chardev chr;
+    CharFd fd;
+    int in, out;
+} CharFile;
+
+static void file_write(Chardev *chr, const uint8_t *buf, size_t len)
+{
+    char_fd_write(&((CharFile *)chr)->fd, buf, len);
+}
+
+static void file_accept_input(Chardev *chr)
+{
+    char_fd_accept_input(&((CharFile *)chr)->fd);
+}
+
+static void file_close(Chardev *chr)
+{
+    CharFile *s = (CharFile *)chr;
+    char_fd_drain(&s->fd, 500);
+    char_fd_stop(&s->fd);
+    close(s->out);
+    if (s->in >= 0) {
+        close(s->in);
+    }
+}
+
+static const CharOps file_ops = {
+    .name = "file",
+    .write = file_write,
+    .accept_input = file_accept_input,
+    .close = file_close,
+};
+
+/* Opens for writing. Non-blocking, which matters for FIFOs and devices. */
+static int open_output(const char *path, bool append)
+{
+    int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    int fd = open(path, flags | (append ? O_APPEND : O_TRUNC), 0666);
+    int inherited;
+    char end;
+    /* /proc/self/fd/N cannot be opened when it is a socket, but that is what is meant. */
+    if (fd < 0 && errno == ENXIO &&
+        (sscanf(path, "/proc/self/fd/%d%c", &inherited, &end) == 1 ||
+         sscanf(path, "/dev/fd/%d%c", &inherited, &end) == 1)) {
+        return fcntl(inherited, F_DUPFD_CLOEXEC, 3);
+    }
+    if (fd < 0 && errno == ENXIO) {
+        fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a FIFO without reader yet */
+    }
+    return fd;
+}
+
+Chardev *char_file_new(Machine *machine, const char *id, const char *path, const char *input,
+                       bool append, GError **error)
+{
+    int in = -1, out = open_output(path, append);
+    if (out < 0) {
+        error_set_errno(error, errno, "%s: cannot write to file '%s'", id, path);
+        return NULL;
+    }
+    if (input) {
+        in = open(input, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        if (in < 0) {
+            error_set_errno(error, errno, "%s: cannot read from file '%s'", id, input);
+            close(out);
+            return NULL;
+        }
+    }
+    CharFile *s = g_new0(CharFile, 1);
+    s->in = in;
+    s->out = out;
+    char_register(machine, &s->chr, &file_ops, id, g_strdup_printf("file:%s", path));
+    char_fd_start(&s->fd, &s->chr, machine->context, in, out);
+    chardev_event(&s->chr, CHAR_EVENT_OPENED);
+    return &s->chr;
+}
