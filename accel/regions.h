@@ -102,7 +102,8 @@ typedef struct AccelVcpu {
     bool no_room;            /* it left because code memory is full */
     bool limit_next;         /* the next region must not have more instructions than the budget */
     bool run_for;            /* accel_run_for(): return when the budget is used up */
-    bool guest_counts;       /* the guest has read its instruction counter: count for good */
+    bool guest_counts;       /* the guest reads its instruction counter */
+    int64_t counter_used;    /* virtual time of its last access, or since when it is estimated */
     bool in_guest;           /* MXCSR is the guest's */
     uint8_t *stack;          /* of return prediction */
     uint64_t sample_pc[64];

@@ -40,14 +40,45 @@ static void set_counting(Vcpu *vcpu, bool counting)
     }
 }
 
+/*
+ * The guest's instruction counter. Counting costs time in every translation, and firmware reads the counter
+ * once just to see that it is there, so the vCPU counts only while the counter is in use: from a read or
+ * write on until none has come for a while. In between the count goes on by an estimate.
+ */
+#define COUNTER_IDLE_NS (200 * 1000 * 1000)
+#define INSNS_PER_US 1000
+
 uint64_t vcpu_insn_count(Vcpu *vcpu)
 {
-    accel_vcpu(vcpu)->guest_counts = true;
+    AccelVcpu *av = accel_vcpu(vcpu);
+    int64_t now = clock_now(vcpu->machine->clock);
+
+    if (!av->guest_counts) {
+        vcpu->insn_count += (uint64_t)(now - av->counter_used) / 1000 * INSNS_PER_US;
+        av->guest_counts = true;
+    }
     if (!vcpu->counting) {
         set_counting(vcpu, true);
         set_budget(vcpu, INT64_MAX / 2);
     }
+    av->counter_used = now;
     return vcpu->insn_count + (vcpu->budget_set - vcpu->budget) - vcpu->undone;
+}
+
+static void stop_counting_if_idle(Vcpu *vcpu)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    if (!av->guest_counts || av->run_for || av->accel->config.hop) {
+        return;
+    }
+    int64_t now = clock_now(vcpu->machine->clock);
+    if (now - av->counter_used > COUNTER_IDLE_NS) {
+        av->guest_counts = false;
+        av->counter_used = now;
+        set_budget(vcpu, 0);
+        set_counting(vcpu, false);
+    }
 }
 
 /* The budget is used up, or less is left than the next region has. Returns whether to go on. */
@@ -116,6 +147,7 @@ static void between(Vcpu *vcpu)
     hop(vcpu, __atomic_load_n(&av->want, __ATOMIC_RELAXED));
     tlb_flush_if_stale(vcpu);
     vcpu_mmu_changed(vcpu);
+    stop_counting_if_idle(vcpu);
     if (vcpu->arch->take_interrupt(vcpu)) {
         vcpu->halted = false;
     }
@@ -165,11 +197,15 @@ VcpuExit accel_run(Vcpu *vcpu)
         set_counting(vcpu, true);
         set_budget(vcpu, accel_vcpu(vcpu)->accel->config.hop_insns);
     }
+    VcpuExit from = VCPU_EXIT_EXCEPTION;
     if (sigsetjmp(vcpu->unwind, 0)) {
         land(vcpu);
-        return run_on(vcpu, vcpu->exit_reason);
+        from = vcpu->exit_reason;
     }
-    return run_on(vcpu, VCPU_EXIT_EXCEPTION);
+    vcpu->unwind_valid = true;
+    VcpuExit exit = run_on(vcpu, from);
+    vcpu->unwind_valid = false;
+    return exit;
 }
 
 VcpuExit accel_run_for(Vcpu *vcpu, uint64_t insns)
