@@ -121,7 +121,6 @@ void riscv_helper_sinval_check(Vcpu *vcpu, uint64_t insn)
     if (riscv_state(vcpu)->priv == RISCV_PRIV_U) {
         riscv_illegal(vcpu, insn);
     }
-    next_insn(vcpu);
 }
 
 /* ---- Atomics ---- */
