@@ -1,8 +1,9 @@
 /*
- * The instruction tables that gen-decode.c makes of the .decode files, and functions over them. Decoding
- * has two steps: the word gives an instruction number (RiscvInsn), which is all that FP helpers need; the
- * dispatcher then extracts the arguments and calls trans_<name>(). Whether the hart has the instruction's
- * extension is asked in between, of its table row: no word means two things in different extensions.
+ * The instruction tables that gen-decode.c makes of the .decode files, and functions over them.
+ * Decoding has two steps: the word gives an instruction number (RiscvInsn), which is all that FP
+ * helpers need; the dispatcher then extracts the arguments and calls trans_<name>(). Whether the
+ * hart has the instruction's extension is asked in between, of its table row: no word means two
+ * things in different extensions.
  *
  * All of it is constant data and pure functions.
  */
@@ -20,8 +21,8 @@ typedef struct RiscvSegment {
     uint8_t lsb, val_lsb, len;
 } RiscvSegment;
 
-/* How an instruction word gives the value of one member of its arguments: base + bits, or base if there are
- * no segments. */
+/* How an instruction word gives the value of one member of its arguments: base + bits, or base if
+ * there are no segments. */
 typedef struct RiscvField {
     uint8_t member; /* RiscvMember */
     bool sign;
@@ -40,9 +41,10 @@ typedef struct RiscvCheck {
 typedef struct RiscvPattern {
     const char *name, *operands;
     uint32_t mask, match;
-    uint64_t ext_all, ext_any; /* 1 << RiscvExt: all of the first and, if not 0, one of the second needed */
-    uint8_t bytes;             /* 2 or 4 */
-    uint16_t target;           /* RiscvInsn that this is a short form or alias of, or its own number */
+    uint64_t ext_all,
+        ext_any;     /* 1 << RiscvExt: all of the first and, if not 0, one of the second needed */
+    uint8_t bytes;   /* 2 or 4 */
+    uint16_t target; /* RiscvInsn that this is a short form or alias of, or its own number */
     uint16_t first_alias, naliases;
     const RiscvField *fields;
     uint8_t nfields;
@@ -76,7 +78,8 @@ static inline bool riscv_pattern_in(const RiscvPattern *p, uint64_t ext)
     return (ext & p->ext_all) == p->ext_all && (!p->ext_any || (ext & p->ext_any));
 }
 
-/* Calls the instruction's trans_ function with the arguments in @insn. False: it is reserved after all. */
+/* Calls the instruction's trans_ function with the arguments in @insn. False: it is reserved after
+ * all. */
 bool riscv_dispatch(RiscvDis *ctx, RiscvInsn id, uint32_t insn);
 
 /* The value of @member in @insn, which matches @p; 0 if it has none. */

@@ -1,10 +1,11 @@
 /*
  * The disassembler: text in GNU style from the instruction tables, for -d in_asm and the monitor. A
- * compressed instruction is printed as the 32-bit one that it stands for, and where an alias of pseudo.decode
- * matches, as that. Every extension's instructions are printed, whether the hart has it or not.
+ * compressed instruction is printed as the 32-bit one that it stands for, and where an alias of
+ * pseudo.decode matches, as that. Every extension's instructions are printed, whether the hart has
+ * it or not.
  *
- * In a table's operands, a word is replaced by what print_operand() gives for it; other characters stand for
- * themselves.
+ * In a table's operands, a word is replaced by what print_operand() gives for it; other characters
+ * stand for themselves.
  */
 #include "cpu/riscv/priv.h"
 #include "cpu/riscv/translate.h"
@@ -18,17 +19,19 @@ static const char *const x_names[32] = {
 };
 
 static const char *const f_names[32] = {
-    "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6",  "ft7",  "fs0", "fs1", "fa0",
-    "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7",  "fs2",  "fs3", "fs4", "fs5",
+    "ft0", "ft1", "ft2", "ft3", "ft4",  "ft5",  "ft6", "ft7", "fs0",  "fs1",  "fa0",
+    "fa1", "fa2", "fa3", "fa4", "fa5",  "fa6",  "fa7", "fs2", "fs3",  "fs4",  "fs5",
     "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10", "ft11",
 };
 
-static const char *const rm_names[8] = {"rne", "rtz", "rdn", "rup", "rmm", "unknown", "unknown", "dyn"};
+static const char *const rm_names[8] = {"rne", "rtz",     "rdn",     "rup",
+                                        "rmm", "unknown", "unknown", "dyn"};
 
 static const char *const fli_names[32] = {
-    "-1.0", "min",  "0x1p-16", "0x1p-15", "0x1p-8", "0x1p-7", "0.0625", "0.125", "0.25", "0.3125", "0.375",
-    "0.4375", "0.5", "0.625", "0.75", "0.875", "1.0", "1.25", "1.5", "1.75", "2.0", "2.5",
-    "3.0", "4.0", "8.0", "16.0", "128.0", "256.0", "0x1p+15", "0x1p+16", "inf", "nan",
+    "-1.0", "min",    "0x1p-16", "0x1p-15", "0x1p-8",  "0x1p-7",  "0.0625", "0.125",
+    "0.25", "0.3125", "0.375",   "0.4375",  "0.5",     "0.625",   "0.75",   "0.875",
+    "1.0",  "1.25",   "1.5",     "1.75",    "2.0",     "2.5",     "3.0",    "4.0",
+    "8.0",  "16.0",   "128.0",   "256.0",   "0x1p+15", "0x1p+16", "inf",    "nan",
 };
 
 /* One instruction that is being printed. */
@@ -50,7 +53,10 @@ static void print_csr(const Line *l)
     static const struct {
         unsigned first, last, zero;
     } numbered[] = {
-        {0xc03, 0xc1f, 0xc00}, {0xb03, 0xb1f, 0xb00}, {0x323, 0x33f, 0x320}, {0x3b0, 0x3ef, 0x3b0},
+        {0xc03, 0xc1f, 0xc00},
+        {0xb03, 0xb1f, 0xb00},
+        {0x323, 0x33f, 0x320},
+        {0x3b0, 0x3ef, 0x3b0},
     };
     unsigned csr = (unsigned)member(l, RISCV_MEMBER_csr);
     const RiscvCsr *row = riscv_csr_find(csr);
@@ -90,15 +96,19 @@ static void print_rm(const Line *l)
     }
 }
 
-/* The operand called @name: xd, xs1, xs2 and fd, fs1, fs2, fs3 are registers; upper is bits 31:12; block a
- * multiple of 32; target is an address relative to pc; fli the constant of that instruction. */
+/* The operand called @name: xd, xs1, xs2 and fd, fs1, fs2, fs3 are registers; upper is bits 31:12;
+ * block a multiple of 32; target is an address relative to pc; fli the constant of that
+ * instruction. */
 static void print_operand(const Line *l, const char *name)
 {
     static const struct {
         const char *name;
         RiscvMember member;
     } registers[] = {
-        {"d", RISCV_MEMBER_rd}, {"s1", RISCV_MEMBER_rs1}, {"s2", RISCV_MEMBER_rs2}, {"s3", RISCV_MEMBER_rs3},
+        {"d", RISCV_MEMBER_rd},
+        {"s1", RISCV_MEMBER_rs1},
+        {"s2", RISCV_MEMBER_rs2},
+        {"s3", RISCV_MEMBER_rs3},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
         if ((name[0] == 'x' || name[0] == 'f') && !strcmp(name + 1, registers[i].name)) {

@@ -1,7 +1,7 @@
 /*
  * Build-time generator: reads the .decode tables and writes the instruction decoder, so that an
- * instruction's encoding is written once, in the notation of the manual, and serves the translator, the
- * disassembler and the tests.
+ * instruction's encoding is written once, in the notation of the manual, and serves the translator,
+ * the disassembler and the tests.
  *
  *   gen-decode OUTPUT.inc INPUT.decode...
  *
@@ -13,14 +13,15 @@
  *   NAME BITS... [CHECK...] [= TARGET [MEMBER=VALUE]...] [trans=FUNCTION] [ext=EXT] [: OPERANDS]
  *   alias NAME BITS... [CHECK...] [ext=EXT] : OPERANDS
  *
- * BITS are 0, 1, - (ignored) and fields, from bit 31 or 15 down to 0. CHECK is MEMBER!=NUMBER or, in an
- * alias, MEMBER==MEMBER. `= TARGET` makes the instruction another spelling of TARGET (compressed
- * instructions), whose further arguments are given as a number or another member. ext is a list of
- * RISCV_EXT_ names joined by & (all needed) or | (any). An alias is a special case of an instruction that
- * only the disassembler knows (pseudo-instructions). Operands are explained in disas.c.
+ * BITS are 0, 1, - (ignored) and fields, from bit 31 or 15 down to 0. CHECK is MEMBER!=NUMBER or,
+ * in an alias, MEMBER==MEMBER. `= TARGET` makes the instruction another spelling of TARGET
+ * (compressed instructions), whose further arguments are given as a number or another member. ext
+ * is a list of RISCV_EXT_ names joined by & (all needed) or | (any). An alias is a special case of
+ * an instruction that only the disassembler knows (pseudo-instructions). Operands are explained in
+ * disas.c.
  *
- * Two patterns that match the same word are an error here. Each instruction calls its trans_<function>,
- * so a missing one is a link error.
+ * Two patterns that match the same word are an error here. Each instruction calls its
+ * trans_<function>, so a missing one is a link error.
  */
 #include <glib.h>
 #include <stdbool.h>
@@ -67,9 +68,9 @@ typedef struct Pattern {
     bool alias;
     unsigned bytes;
     uint32_t mask, match;
-    GPtrArray *fields;  /* FieldUse */
-    GPtrArray *checks;  /* Check */
-    char **assigns;     /* of = TARGET */
+    GPtrArray *fields; /* FieldUse */
+    GPtrArray *checks; /* Check */
+    char **assigns;    /* of = TARGET */
     ArgSet *args;
     unsigned id;
     unsigned first_alias, naliases;
@@ -166,8 +167,8 @@ static FieldUse *add_use(Pattern *p, const char *member)
     return use;
 }
 
-/* One piece of an immediate, "5:2" or "5", or all of a plain field; its top bit in the instruction is
- * below @pos. Returns the new position. */
+/* One piece of an immediate, "5:2" or "5", or all of a plain field; its top bit in the instruction
+ * is below @pos. Returns the new position. */
 static unsigned add_segment(FieldUse *use, unsigned pos, unsigned high, unsigned low)
 {
     unsigned len = high - low + 1;
@@ -421,8 +422,8 @@ static uint32_t segment_bits(const FieldUse *use, int v)
     uint32_t bits = 0;
     for (unsigned i = 0; i < use->nsegs; i++) {
         const Segment *s = &use->segs[i];
-        uint32_t piece = ((uint32_t)(v - use->base) >> s->val_lsb) &
-                         (uint32_t)((UINT64_C(1) << s->len) - 1);
+        uint32_t piece =
+            ((uint32_t)(v - use->base) >> s->val_lsb) & (uint32_t)((UINT64_C(1) << s->len) - 1);
         bits |= piece << s->lsb;
     }
     return bits;
@@ -435,7 +436,8 @@ static bool excludes(const Pattern *a, const Pattern *b)
         const Check *c = a->checks->pdata[i];
         const FieldUse *use = find_use(a, c->member);
         uint32_t mask = segment_mask(use);
-        if (!c->other && (b->mask & mask) == mask && (b->match & mask) == segment_bits(use, c->value)) {
+        if (!c->other && (b->mask & mask) == mask &&
+            (b->match & mask) == segment_bits(use, c->value)) {
             return true;
         }
     }
@@ -501,7 +503,7 @@ static void resolve(void)
             resolve_target(p);
         }
     }
-    for (unsigned i = 0; i < insns->len; i++) { /* an instruction has the args of others of its function */
+    for (unsigned i = 0; i < insns->len; i++) { /* those of one function have the same args */
         const Pattern *p = insns->pdata[i];
         for (unsigned j = 0; j < i; j++) {
             const Pattern *q = insns->pdata[j];
@@ -566,7 +568,8 @@ static void write_declarations(void)
     for (unsigned i = 0; i < insns->len; i++) {
         const Pattern *p = insns->pdata[i];
         if (g_hash_table_add(done, p->trans)) {
-            fprintf(out, "bool trans_%s(RiscvDis *ctx, const %s *a);\n", p->trans, args_type(p->args));
+            fprintf(out, "bool trans_%s(RiscvDis *ctx, const %s *a);\n", p->trans,
+                    args_type(p->args));
         }
     }
 }
@@ -590,7 +593,8 @@ static void write_leaf(const Pattern *p, uint32_t decided, unsigned depth)
     for (unsigned i = 0; i < p->checks->len; i++) {
         write_check(p, p->checks->pdata[i]);
     }
-    fprintf(out, ") {\n%*sreturn RISCV_INSN_%s;\n%*s}\n", depth * 4 + 4, "", p->cname, depth * 4, "");
+    fprintf(out, ") {\n%*sreturn RISCV_INSN_%s;\n%*s}\n", depth * 4 + 4, "", p->cname, depth * 4,
+            "");
 }
 
 static unsigned distinct_values(GPtrArray *set, uint32_t mask)
@@ -604,7 +608,8 @@ static unsigned distinct_values(GPtrArray *set, uint32_t mask)
     return n;
 }
 
-/* The run of consecutive bits of @mask that tells the patterns apart best; a run of more than 7 is cut. */
+/* The run of consecutive bits of @mask that tells the patterns apart best; a run of more than 7 is
+ * cut. */
 static uint32_t best_run(GPtrArray *set, uint32_t mask)
 {
     uint32_t best = 0;
@@ -715,21 +720,25 @@ static void write_dispatch(void)
         char *key = g_strconcat(type, "\n", body->str, NULL);
         char *function = g_hash_table_lookup(functions, key);
         if (!function) {
-            function = g_strdup_printf("extract_%s_%u", p->args->name, g_hash_table_size(functions));
+            function =
+                g_strdup_printf("extract_%s_%u", p->args->name, g_hash_table_size(functions));
             g_hash_table_insert(functions, key, function);
             fprintf(out, "\nstatic inline void %s(%s *a, uint32_t insn)\n{\n%s}\n", function, type,
                     body->str);
         }
-        g_string_append_printf(cases, "    case RISCV_INSN_%s:\n        %s(&args.%s, insn);\n"
-                               "        return trans_%s(ctx, &args.%s);\n", p->cname, function,
-                               p->args->name, p->trans, p->args->name);
+        g_string_append_printf(cases,
+                               "    case RISCV_INSN_%s:\n        %s(&args.%s, insn);\n"
+                               "        return trans_%s(ctx, &args.%s);\n",
+                               p->cname, function, p->args->name, p->trans, p->args->name);
     }
-    fputs("\nbool riscv_dispatch(RiscvDis *ctx, RiscvInsn id, uint32_t insn)\n{\n    union {\n", out);
+    fputs("\nbool riscv_dispatch(RiscvDis *ctx, RiscvInsn id, uint32_t insn)\n{\n    union {\n",
+          out);
     for (unsigned i = 0; i < arg_sets->len; i++) {
         const ArgSet *set = arg_sets->pdata[i];
         fprintf(out, "        %s %s;\n", args_type(set), set->name);
     }
-    fprintf(out, "    } args;\n    switch (id) {\n%s    default:\n        return false;\n    }\n}\n",
+    fprintf(out,
+            "    } args;\n    switch (id) {\n%s    default:\n        return false;\n    }\n}\n",
             cases->str);
 }
 
@@ -751,7 +760,8 @@ static void write_pattern(const Pattern *p, const char *prefix)
 {
     locate(p);
     bool any = strchr(p->ext, '|') != NULL;
-    fprintf(out, "    {\"%s\", \"%s\", 0x%x, 0x%x,\n     %s,\n     %s,\n     %u, RISCV_INSN_%s, %u, %u, "
+    fprintf(out,
+            "    {\"%s\", \"%s\", 0x%x, 0x%x,\n     %s,\n     %s,\n     %u, RISCV_INSN_%s, %u, %u, "
             "%s_fields_%s, %u, %s_checks_%s, %u},\n",
             p->name, p->operands, p->mask, p->match, ext_mask(p->ext, '&', !any),
             ext_mask(p->ext, '|', any), p->bytes, p->base->cname, p->first_alias, p->naliases,
@@ -763,16 +773,16 @@ static void write_parts(const Pattern *p, const char *prefix)
     fprintf(out, "static const RiscvField %s_fields_%s[] = {\n", prefix, p->cname);
     for (unsigned i = 0; i < p->fields->len; i++) {
         const FieldUse *use = p->fields->pdata[i];
-        fprintf(out, "    {RISCV_MEMBER_%s, %s, %d, %u, {", use->member, use->sign ? "true" : "false",
-                use->base, use->nsegs);
+        fprintf(out, "    {RISCV_MEMBER_%s, %s, %d, %u, {", use->member,
+                use->sign ? "true" : "false", use->base, use->nsegs);
         for (unsigned k = 0; k < use->nsegs; k++) {
             const Segment *s = &use->segs[k];
             fprintf(out, "{%u, %u, %u}, ", s->lsb, s->val_lsb, s->len);
         }
         fputs("}},\n", out);
     }
-    fprintf(out, "%s};\nstatic const RiscvCheck %s_checks_%s[] = {\n", p->fields->len ? "" : "    {0}\n",
-            prefix, p->cname);
+    fprintf(out, "%s};\nstatic const RiscvCheck %s_checks_%s[] = {\n",
+            p->fields->len ? "" : "    {0}\n", prefix, p->cname);
     for (unsigned i = 0; i < p->checks->len; i++) {
         const Check *c = p->checks->pdata[i];
         if (c->other) {

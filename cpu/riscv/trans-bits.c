@@ -1,6 +1,6 @@
 /*
- * Bit manipulation and conditional operations: Zba, Zbb, Zbc, Zbs, Zbkb, Zicond, for RV64. What no IR op
- * does is a helper in bit-helpers.c.
+ * Bit manipulation and conditional operations: Zba, Zbb, Zbc, Zbs, Zbkb, Zicond, for RV64. What no
+ * IR op does is a helper in bit-helpers.c.
  */
 #include "cpu/riscv/translate.h"
 

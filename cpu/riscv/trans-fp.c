@@ -1,13 +1,14 @@
 /*
  * Floating point: F, D, Zfh, Zfa.
  *
- * Single and double arithmetic is inline: while guest code runs, the host's MXCSR has the rounding mode of
- * frm and collects the flags. That is right when the instruction's mode is frm's (which the translation's
- * key contains) and the host has it; otherwise, and for all half-precision arithmetic, a helper computes
- * from the instruction word and the register images. Results of arithmetic are made canonical if NaN.
+ * Single and double arithmetic is inline: while guest code runs, the host's MXCSR has the rounding
+ * mode of frm and collects the flags. That is right when the instruction's mode is frm's (which the
+ * translation's key contains) and the host has it; otherwise, and for all half-precision
+ * arithmetic, a helper computes from the instruction word and the register images. Results of
+ * arithmetic are made canonical if NaN.
  *
- * The f registers are 64 bits wide; narrower values are NaN-boxed: reading one that is not gives the
- * canonical NaN, except for moves and stores.
+ * The f registers are 64 bits wide; narrower values are NaN-boxed: reading one that is not gives
+ * the canonical NaN, except for moves and stores.
  */
 #include "cpu/riscv/translate.h"
 
@@ -25,7 +26,7 @@ static int fp_frm(const RiscvDis *ctx)
     return (int)((ctx->flags & RISCV_TB_FRM_MASK) >> RISCV_TB_FRM_SHIFT);
 }
 
-/* The rounding mode of an instruction with field @rm, -1 if it is reserved or FP is off: illegal. */
+/* The rounding mode of an instruction with field @rm; -1: it is reserved or FP is off, illegal. */
 static int fp_mode(const RiscvDis *ctx, int rm)
 {
     int mode = rm == RM_DYN ? fp_frm(ctx) : rm;
@@ -116,31 +117,32 @@ static void gen_help2(RiscvDis *ctx, int rd, int rs1, int rs2)
 
 static void gen_help3(RiscvDis *ctx, const ArgsFp3 *a)
 {
-    set_bits(ctx, a->rd, call4(ctx, RISCV_HELPER_fp3, c_insn(ctx), get_bits(ctx, a->rs1),
-                               get_bits(ctx, a->rs2), get_bits(ctx, a->rs3)));
+    set_bits(ctx, a->rd,
+             call4(ctx, RISCV_HELPER_fp3, c_insn(ctx), get_bits(ctx, a->rs1), get_bits(ctx, a->rs2),
+                   get_bits(ctx, a->rs3)));
 }
 
 /* A trans_ function for an instruction without a rounding mode. */
-#define TRANS_FP(name, Args, emit) \
+#define TRANS_FP(name, Args, emit)                  \
     bool trans_##name(RiscvDis *ctx, const Args *a) \
-    { \
-        if (!fp_on(ctx)) { \
-            return false; \
-        } \
-        emit; \
-        return true; \
+    {                                               \
+        if (!fp_on(ctx)) {                          \
+            return false;                           \
+        }                                           \
+        emit;                                       \
+        return true;                                \
     }
 
 /* A trans_ function for an instruction with one. */
-#define TRANS_RM(name, Args, emit) \
+#define TRANS_RM(name, Args, emit)                  \
     bool trans_##name(RiscvDis *ctx, const Args *a) \
-    { \
-        int mode = fp_mode(ctx, a->rm); \
-        if (mode < 0) { \
-            return false; \
-        } \
-        emit; \
-        return true; \
+    {                                               \
+        int mode = fp_mode(ctx, a->rm);             \
+        if (mode < 0) {                             \
+            return false;                           \
+        }                                           \
+        emit;                                       \
+        return true;                                \
     }
 
 /* ---- Loads, stores, moves ---- */
@@ -168,7 +170,8 @@ static IrRef box_h(RiscvDis *ctx, IrRef v)
 TRANS_FP(flw, ArgsI, gen_load(ctx, a, IR_F32, IR_U32))
 TRANS_FP(fld, ArgsI, gen_load(ctx, a, IR_F64, IR_64))
 TRANS_FP(flh, ArgsI,
-         set_bits(ctx, a->rd, box_h(ctx, ir_ld(ctx->ir, IR_I64, IR_U16, get_x(ctx, a->rs1), a->imm))))
+         set_bits(ctx, a->rd,
+                  box_h(ctx, ir_ld(ctx->ir, IR_I64, IR_U16, get_x(ctx, a->rs1), a->imm))))
 TRANS_FP(fsw, ArgsS, gen_store(ctx, a, IR_F32, IR_U32))
 TRANS_FP(fsd, ArgsS, gen_store(ctx, a, IR_F64, IR_64))
 TRANS_FP(fsh, ArgsS,
@@ -215,8 +218,8 @@ static void gen_fma(RiscvDis *ctx, const ArgsFp3 *a, int mode, IrType type, unsi
         gen_help3(ctx, a);
         return;
     }
-    IrRef v = ir_emit(ctx->ir, IR_fma, type, signs, get_f(ctx, type, a->rs1), get_f(ctx, type, a->rs2),
-                      get_f(ctx, type, a->rs3), IR_NOREF, 0);
+    IrRef v = ir_emit(ctx->ir, IR_fma, type, signs, get_f(ctx, type, a->rs1),
+                      get_f(ctx, type, a->rs2), get_f(ctx, type, a->rs3), IR_NOREF, 0);
     set_f(ctx, type, a->rd, canon(ctx, type, v));
 }
 
@@ -241,7 +244,7 @@ TRANS_RM(fmsub_d, ArgsFp3, gen_fma(ctx, a, mode, IR_F64, IR_FMA_NEG_ADD))
 TRANS_RM(fnmsub_d, ArgsFp3, gen_fma(ctx, a, mode, IR_F64, IR_FMA_NEG_MUL))
 TRANS_RM(fnmadd_d, ArgsFp3, gen_fma(ctx, a, mode, IR_F64, NEG_BOTH))
 
-/* All modes, conversions between formats included: the helper takes the mode from the instruction. */
+/* In all modes, conversions between formats too: the helper takes the mode from the instruction. */
 TRANS_RM(fp1_h, ArgsFp1, (void)mode; gen_help1(ctx, a->rd, a->rs1))
 TRANS_RM(fp2_h, ArgsFp2, (void)mode; gen_help2(ctx, a->rd, a->rs1, a->rs2))
 TRANS_RM(fp3_h, ArgsFp3, (void)mode; gen_help3(ctx, a))
@@ -285,7 +288,8 @@ TRANS_FP(fminmaxm, ArgsR, gen_help2(ctx, a->rd, a->rs1, a->rs2))
 
 static void gen_cmp(RiscvDis *ctx, const ArgsR *a, IrType type, IrFcmp cmp)
 {
-    IrRef v = ir_op2(ctx->ir, IR_fcmp, type, cmp, get_f(ctx, type, a->rs1), get_f(ctx, type, a->rs2));
+    IrRef v =
+        ir_op2(ctx->ir, IR_fcmp, type, cmp, get_f(ctx, type, a->rs1), get_f(ctx, type, a->rs2));
     set_x_flags(ctx, a->rd, v);
 }
 
@@ -301,8 +305,10 @@ TRANS_FP(fltq_d, ArgsR, gen_cmp(ctx, a, IR_F64, IR_FLT_QUIET))
 TRANS_FP(fleq_d, ArgsR, gen_cmp(ctx, a, IR_F64, IR_FLE_QUIET))
 TRANS_FP(fcmp_h, ArgsR, set_x_flags(ctx, a->rd, help2(ctx, a->rs1, a->rs2)))
 
-TRANS_FP(fclass_s, ArgsR1, set_x(ctx, a->rd, call1(ctx, RISCV_HELPER_fclass_s, get_bits(ctx, a->rs1))))
-TRANS_FP(fclass_d, ArgsR1, set_x(ctx, a->rd, call1(ctx, RISCV_HELPER_fclass_d, get_bits(ctx, a->rs1))))
+TRANS_FP(fclass_s, ArgsR1,
+         set_x(ctx, a->rd, call1(ctx, RISCV_HELPER_fclass_s, get_bits(ctx, a->rs1))))
+TRANS_FP(fclass_d, ArgsR1,
+         set_x(ctx, a->rd, call1(ctx, RISCV_HELPER_fclass_d, get_bits(ctx, a->rs1))))
 TRANS_FP(fclass_h, ArgsR1, set_x(ctx, a->rd, help1(ctx, get_bits(ctx, a->rs1))))
 
 /* ---- Conversions ---- */
@@ -387,14 +393,22 @@ TRANS_RM(froundnx_d, ArgsFp1, gen_round(ctx, a, mode, IR_F64, false))
 
 /* The constants of fli as doubles. Entry 1 is the smallest normal number of the format. */
 static const uint64_t fli_doubles[32] = {
-    0xbff0000000000000, 0x0010000000000000, 0x3ef0000000000000, 0x3f00000000000000, /* -1, min, 2^-16, -15 */
-    0x3f70000000000000, 0x3f80000000000000, 0x3fb0000000000000, 0x3fc0000000000000, /* 2^-8, -7, -4, -3 */
-    0x3fd0000000000000, 0x3fd4000000000000, 0x3fd8000000000000, 0x3fdc000000000000, /* 0.25.. */
-    0x3fe0000000000000, 0x3fe4000000000000, 0x3fe8000000000000, 0x3fec000000000000, /* 0.5.. */
-    0x3ff0000000000000, 0x3ff4000000000000, 0x3ff8000000000000, 0x3ffc000000000000, /* 1.. */
-    0x4000000000000000, 0x4004000000000000, 0x4008000000000000, 0x4010000000000000, /* 2, 2.5, 3, 4 */
-    0x4020000000000000, 0x4030000000000000, 0x4060000000000000, 0x4070000000000000, /* 8, 16, 128, 256 */
-    0x40e0000000000000, 0x40f0000000000000, 0x7ff0000000000000, 0x7ff8000000000000, /* 2^15, 16, inf, NaN */
+    0xbff0000000000000, 0x0010000000000000,
+    0x3ef0000000000000, 0x3f00000000000000, /* -1, min, 2^-16, -15 */
+    0x3f70000000000000, 0x3f80000000000000,
+    0x3fb0000000000000, 0x3fc0000000000000, /* 2^-8, -7, -4, -3 */
+    0x3fd0000000000000, 0x3fd4000000000000,
+    0x3fd8000000000000, 0x3fdc000000000000, /* 0.25.. */
+    0x3fe0000000000000, 0x3fe4000000000000,
+    0x3fe8000000000000, 0x3fec000000000000, /* 0.5.. */
+    0x3ff0000000000000, 0x3ff4000000000000,
+    0x3ff8000000000000, 0x3ffc000000000000, /* 1.. */
+    0x4000000000000000, 0x4004000000000000,
+    0x4008000000000000, 0x4010000000000000, /* 2, 2.5, 3, 4 */
+    0x4020000000000000, 0x4030000000000000,
+    0x4060000000000000, 0x4070000000000000, /* 8, 16, 128, 256 */
+    0x40e0000000000000, 0x40f0000000000000,
+    0x7ff0000000000000, 0x7ff8000000000000, /* 2^15, 16, inf, NaN */
 };
 
 /* fli_doubles[index] in a format with @mantissa bits of fraction and exponent bias @bias. */
@@ -416,5 +430,7 @@ static uint64_t fli_narrow(unsigned index, unsigned mantissa, int bias)
 
 TRANS_FP(fli_d, ArgsR1, set_bits(ctx, a->rd, c64(ctx, (int64_t)fli_doubles[a->rs1])))
 TRANS_FP(fli_s, ArgsR1,
-         set_bits(ctx, a->rd, c64(ctx, (int64_t)(~UINT64_C(0xffffffff) | fli_narrow(a->rs1, 23, 127)))))
-TRANS_FP(fli_h, ArgsR1, set_bits(ctx, a->rd, box_h(ctx, c64(ctx, (int64_t)fli_narrow(a->rs1, 10, 15)))))
+         set_bits(ctx, a->rd,
+                  c64(ctx, (int64_t)(~UINT64_C(0xffffffff) | fli_narrow(a->rs1, 23, 127)))))
+TRANS_FP(fli_h, ArgsR1,
+         set_bits(ctx, a->rd, box_h(ctx, c64(ctx, (int64_t)fli_narrow(a->rs1, 10, 15)))))

@@ -1,6 +1,6 @@
 /*
- * RV64I and M: arithmetic, jumps and branches (Unprivileged Architecture, RV32I, RV64I and M chapters).
- * Word forms compute in i32 and sign-extend.
+ * RV64I and M: arithmetic, jumps and branches (Unprivileged Architecture, RV32I, RV64I and M
+ * chapters). Word forms compute in i32 and sign-extend.
  */
 #include "cpu/riscv/translate.h"
 
@@ -140,36 +140,38 @@ bool trans_jal(RiscvDis *ctx, const ArgsU *a)
     return true;
 }
 
-/* Goes to a new block that raises the fault if bit 1 of @target is set; the current block goes on. */
-static void gen_check_alignment(RiscvDis *ctx, IrRef *target)
-{
-    unsigned fault = ir_block_new(ctx->ir), fine = ir_block_new(ctx->ir);
-    uint64_t pc = ctx->pc;
-    /* Values live in one block only, so the target goes through pc in state; a fault puts pc right. */
-    ir_st_env(ctx->ir, IR_I64, IR_64, ENV(pc), *target);
-    ir_brcond(ctx->ir, IR_I64, IR_NE, op2(ctx, IR_and, *target, c64(ctx, 2)), c64(ctx, 0), fault, fine);
-    ir_block_place(ctx->ir, fault, pc);
-    ir_insn_start(ctx->ir, pc);
-    call2(ctx, RISCV_HELPER_raise, c64(ctx, RISCV_FETCH_MISALIGNED),
-          ir_ld_env(ctx->ir, IR_I64, IR_64, ENV(pc)));
-    ir_exit_lookup(ctx->ir);
-    ir_block_place(ctx->ir, fine, pc);
-    ir_insn_start(ctx->ir, pc);
-    *target = ir_ld_env(ctx->ir, IR_I64, IR_64, ENV(pc));
-}
-
-/* Return-address prediction as the manual's table of hints says; where it says pop, then push (coroutines),
- * this only pushes. */
-bool trans_jalr(RiscvDis *ctx, const ArgsI *a)
+static IrRef jalr_target(RiscvDis *ctx, const ArgsI *a)
 {
     IrRef target = get_x(ctx, a->rs1);
     if (a->imm) {
         target = op2(ctx, IR_add, target, c64(ctx, a->imm));
     }
-    target = op2(ctx, IR_and, target, c64(ctx, -2));
+    return op2(ctx, IR_and, target, c64(ctx, -2));
+}
+
+/* Without C: goes to a new block that raises the fault if bit 1 of the target is set, and goes on in
+ * another one. */
+static void gen_check_alignment(RiscvDis *ctx, const ArgsI *a)
+{
+    unsigned fault = ir_block_new(ctx->ir), fine = ir_block_new(ctx->ir);
+    IrRef misaligned = op2(ctx, IR_and, jalr_target(ctx, a), c64(ctx, 2));
+    ir_brcond(ctx->ir, IR_I64, IR_NE, misaligned, c64(ctx, 0), fault, fine);
+    ir_block_place(ctx->ir, fault, ctx->pc);
+    ir_insn_start(ctx->ir, ctx->pc);
+    call2(ctx, RISCV_HELPER_raise, c64(ctx, RISCV_FETCH_MISALIGNED), jalr_target(ctx, a));
+    ir_exit_lookup(ctx->ir);
+    ir_block_place(ctx->ir, fine, ctx->pc);
+    ir_insn_start(ctx->ir, ctx->pc);
+}
+
+/* Return-address prediction as the manual's table of hints says; where it says pop, then push
+ * (coroutines), this only pushes. */
+bool trans_jalr(RiscvDis *ctx, const ArgsI *a)
+{
     if (!has_ext(ctx, RISCV_EXT_C)) {
-        gen_check_alignment(ctx, &target);
+        gen_check_alignment(ctx, a);
     }
+    IrRef target = jalr_target(ctx, a);
     set_x(ctx, a->rd, c64(ctx, (int64_t)ctx->next));
     IrJump kind = is_link(a->rd) ? IR_JUMP_CALL : is_link(a->rs1) ? IR_JUMP_RETURN : IR_JUMP_ANY;
     if (kind == IR_JUMP_CALL) {

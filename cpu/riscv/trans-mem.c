@@ -1,11 +1,12 @@
 /*
  * Memory: loads, stores, A, Zacas, fences, cache blocks.
  *
- * Order. The host is TSO: only a store followed by a load of another address may change places, so a
- * fence is real only when it orders earlier writes before later reads. AMOs and SC are locked host
- * operations and thus full barriers, whatever aq and rl say; a plain load has acquire semantics and a plain
- * store release. LR is a plain load; with rl it must not go before earlier stores. Accesses to devices
- * happen at once, in program order, so I and O count as reads and writes.
+ * Order. The host is TSO: only a store followed by a load of another address may change places, so
+ * a fence is real only when it orders earlier writes before later reads. AMOs and SC are locked
+ * host operations and thus full barriers, whatever aq and rl say; a plain load has acquire
+ * semantics and a plain store release. LR is a plain load; with rl it must not go before earlier
+ * stores. Accesses to devices happen at once, in program order, so I and O count as reads and
+ * writes.
  */
 #include "cpu/riscv/translate.h"
 
@@ -40,8 +41,8 @@ static void gen_fence(RiscvDis *ctx)
     ir_emit(ctx->ir, IR_fence, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, 0);
 }
 
-/* Reserved values of fm are plain fences, reserved register fields are ignored, as the manual demands.
- * fence.tso is what the host does anyway; pause is a fence of nothing. */
+/* Reserved values of fm are plain fences, reserved register fields are ignored, as the manual
+ * demands. fence.tso is what the host does anyway; pause is a fence of nothing. */
 bool trans_fence(RiscvDis *ctx, const ArgsFence *a)
 {
     enum { FENCE_W = 1, FENCE_R = 2, FENCE_O = 4, FENCE_I = 8 };
@@ -64,7 +65,8 @@ static void gen_lr(RiscvDis *ctx, const ArgsLr *a, unsigned size)
 
 static void gen_sc(RiscvDis *ctx, const ArgsAmo *a, unsigned size)
 {
-    set_x(ctx, a->rd, call3(ctx, RISCV_HELPER_sc, get_x(ctx, a->rs1), get_x(ctx, a->rs2), c64(ctx, size)));
+    set_x(ctx, a->rd,
+          call3(ctx, RISCV_HELPER_sc, get_x(ctx, a->rs1), get_x(ctx, a->rs2), c64(ctx, size)));
 }
 
 TRANS(lr_w, ArgsLr, gen_lr(ctx, a, 4))
@@ -76,15 +78,15 @@ TRANS(sc_d, ArgsAmo, gen_sc(ctx, a, 8))
 
 static void gen_amo_w(RiscvDis *ctx, const ArgsAmo *a, IrRmw rmw)
 {
-    IrRef old = ir_emit(ctx->ir, IR_rmw, IR_I32, rmw, get_x(ctx, a->rs1), get_w(ctx, a->rs2), IR_NOREF,
-                        IR_NOREF, 0);
+    IrRef old = ir_emit(ctx->ir, IR_rmw, IR_I32, rmw, get_x(ctx, a->rs1), get_w(ctx, a->rs2),
+                        IR_NOREF, IR_NOREF, 0);
     set_w(ctx, a->rd, old);
 }
 
 static void gen_amo_d(RiscvDis *ctx, const ArgsAmo *a, IrRmw rmw)
 {
-    IrRef old = ir_emit(ctx->ir, IR_rmw, IR_I64, rmw, get_x(ctx, a->rs1), get_x(ctx, a->rs2), IR_NOREF,
-                        IR_NOREF, 0);
+    IrRef old = ir_emit(ctx->ir, IR_rmw, IR_I64, rmw, get_x(ctx, a->rs1), get_x(ctx, a->rs2),
+                        IR_NOREF, IR_NOREF, 0);
     set_x(ctx, a->rd, old);
 }
 

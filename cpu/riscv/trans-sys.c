@@ -1,15 +1,15 @@
 /*
- * Zicsr, Zifencei and the privileged instructions. Nearly all of it is done by helpers, which check the
- * privilege and raise exceptions. After one that may change what translations depend on, the block ends
- * with a lookup.
+ * Zicsr, Zifencei and the privileged instructions. Nearly all of it is done by helpers, which check
+ * the privilege and raise exceptions. After one that may change what translations depend on, the
+ * block ends with a lookup.
  */
 #include "cpu/riscv/priv.h"
 #include "cpu/riscv/translate.h"
 
 /* ---- CSR instructions ---- */
 
-/* The table's row if the CSR is a plain field of state that may be accessed at this privilege (which is
- * part of the translation's key): such accesses need no helper. NULL otherwise. */
+/* The table's row if the CSR is a plain field of state that may be accessed at this privilege
+ * (which is part of the translation's key): such accesses need no helper. NULL otherwise. */
 static const RiscvCsr *inline_csr(RiscvDis *ctx, unsigned csr, bool write)
 {
     const RiscvCsr *row = riscv_csr_find(csr);
@@ -82,7 +82,8 @@ static void gen_csr_modify_imm(RiscvDis *ctx, const ArgsCsri *a, unsigned helper
 TRANS(csrrw, ArgsCsr, gen_csr_write(ctx, a->rd, a->csr, get_x(ctx, a->rs1), RISCV_HELPER_csr_write))
 TRANS(csrrs, ArgsCsr, gen_csr_modify(ctx, a, RISCV_HELPER_csr_set))
 TRANS(csrrc, ArgsCsr, gen_csr_modify(ctx, a, RISCV_HELPER_csr_clear))
-TRANS(csrrwi, ArgsCsri, gen_csr_write(ctx, a->rd, a->csr, c64(ctx, a->zimm), RISCV_HELPER_csr_write))
+TRANS(csrrwi, ArgsCsri,
+      gen_csr_write(ctx, a->rd, a->csr, c64(ctx, a->zimm), RISCV_HELPER_csr_write))
 TRANS(csrrsi, ArgsCsri, gen_csr_modify_imm(ctx, a, RISCV_HELPER_csr_set))
 TRANS(csrrci, ArgsCsri, gen_csr_modify_imm(ctx, a, RISCV_HELPER_csr_clear))
 
@@ -129,7 +130,8 @@ static void gen_wait(RiscvDis *ctx, unsigned helper)
 TRANS(wfi, ArgsNone, gen_wait(ctx, RISCV_HELPER_wfi))
 TRANS(wrs, ArgsNone, gen_wait(ctx, RISCV_HELPER_wrs))
 
-/* ---- Address-translation fences: sinval.vma does at once what the sequence around it may defer ---- */
+/* ---- Address-translation fences: sinval.vma does at once what the sequence around it may defer
+ * ---- */
 
 static void gen_sfence(RiscvDis *ctx, const ArgsRs *a)
 {

@@ -1,8 +1,8 @@
 /*
- * The RISC-V front end's main loop: guest code to IR, one basic block at a time. A block ends at a jump, a
- * branch, an instruction that changes what translations depend on, and at the end of the page: an
- * instruction that straddles two pages is translated only as the first of its block, so that a fault on
- * its second half is always the first instruction's fault.
+ * The RISC-V front end's main loop: guest code to IR, one basic block at a time. A block ends at a
+ * jump, a branch, an instruction that changes what translations depend on, and at the end of the
+ * page: an instruction that straddles two pages is translated only as the first of its block, so
+ * that a fault on its second half is always the first instruction's fault.
  *
  * Instructions are in trans-*.c, one function each; the Args structs and prototypes are generated.
  */
@@ -13,15 +13,20 @@
 
 /* ---- Tables for the back end ---- */
 
-#define X(n) {"x" #n, IR_I64, offsetof(RiscvState, x) + (n) * 8}
-#define F(n) {"f" #n, IR_F64, offsetof(RiscvState, f) + (n) * 8}
+#define X(n)                                            \
+    {                                                   \
+        "x" #n, IR_I64, offsetof(RiscvState, x) + (n)*8 \
+    }
+#define F(n)                                            \
+    {                                                   \
+        "f" #n, IR_F64, offsetof(RiscvState, f) + (n)*8 \
+    }
 const IrVar riscv_vars[RISCV_NVARS] = {
-    X(0),  X(1),  X(2),  X(3),  X(4),  X(5),  X(6),  X(7),  X(8),  X(9),  X(10),
-    X(11), X(12), X(13), X(14), X(15), X(16), X(17), X(18), X(19), X(20), X(21),
-    X(22), X(23), X(24), X(25), X(26), X(27), X(28), X(29), X(30), X(31),
-    F(0),  F(1),  F(2),  F(3),  F(4),  F(5),  F(6),  F(7),  F(8),  F(9),  F(10),
-    F(11), F(12), F(13), F(14), F(15), F(16), F(17), F(18), F(19), F(20), F(21),
-    F(22), F(23), F(24), F(25), F(26), F(27), F(28), F(29), F(30), F(31),
+    X(0),  X(1),  X(2),  X(3),  X(4),  X(5),  X(6),  X(7),  X(8),  X(9),  X(10), X(11), X(12),
+    X(13), X(14), X(15), X(16), X(17), X(18), X(19), X(20), X(21), X(22), X(23), X(24), X(25),
+    X(26), X(27), X(28), X(29), X(30), X(31), F(0),  F(1),  F(2),  F(3),  F(4),  F(5),  F(6),
+    F(7),  F(8),  F(9),  F(10), F(11), F(12), F(13), F(14), F(15), F(16), F(17), F(18), F(19),
+    F(20), F(21), F(22), F(23), F(24), F(25), F(26), F(27), F(28), F(29), F(30), F(31),
 };
 #undef X
 #undef F
@@ -56,7 +61,8 @@ void gen_exit_next(RiscvDis *ctx)
 void gen_poll(RiscvDis *ctx, uint64_t target)
 {
     if (target <= ctx->pc) {
-        ir_emit(ctx->ir, IR_poll, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, (int64_t)target);
+        ir_emit(ctx->ir, IR_poll, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF,
+                (int64_t)target);
     }
 }
 
@@ -125,7 +131,8 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
     req->insns = 0;
     req->bytes = 0;
     while (!ctx.ended) {
-        unsigned len = req->insns < req->max_insns ? window_insn(&window, req->bytes, &ctx.insn) : 0;
+        unsigned len =
+            req->insns < req->max_insns ? window_insn(&window, req->bytes, &ctx.insn) : 0;
         if (!len) {
             ir_exit_direct(ir, ctx.pc);
             break;

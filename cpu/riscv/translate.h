@@ -2,9 +2,9 @@
  * What the files of the RISC-V front end share: the state of a translation in progress, and small
  * functions that emit IR for registers. Private to cpu/riscv/.
  *
- * riscv_translate() decodes one instruction after the other; each trans_<name>() in trans-*.c emits its
- * IR. A trans_ function returns false when the encoding is reserved after all, before it has emitted
- * anything; the instruction is then illegal.
+ * riscv_translate() decodes one instruction after the other; each trans_<name>() in trans-*.c emits
+ * its IR. A trans_ function returns false when the encoding is reserved after all, before it has
+ * emitted anything; the instruction is then illegal.
  */
 #ifndef AMPHI_RISCV_TRANSLATE_H
 #define AMPHI_RISCV_TRANSLATE_H
@@ -15,13 +15,13 @@
 /* One translation in progress. */
 struct RiscvDis {
     IrRegion *ir;
-    uint64_t ext;       /* extensions of the hart: 1 << RiscvExt */
-    uint32_t flags;     /* tb_flags() */
-    uint64_t pc, next;  /* of the current instruction and of the one after it */
-    uint32_t insn;      /* the instruction's bits */
+    uint64_t ext;      /* extensions of the hart: 1 << RiscvExt */
+    uint32_t flags;    /* tb_flags() */
+    uint64_t pc, next; /* of the current instruction and of the one after it */
+    uint32_t insn;     /* the instruction's bits */
     RiscvInsn id;
-    bool ended;         /* the current instruction ended the block */
-    bool fs_dirtied;    /* fs_dirty has been stored in this block */
+    bool ended;      /* the current instruction ended the block */
+    bool fs_dirtied; /* fs_dirty has been stored in this block */
 };
 
 /* For the GuestArch of cpu.c. */
@@ -31,11 +31,11 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req);
 unsigned riscv_disassemble(Vcpu *vcpu, uint64_t pc, const uint8_t *code, size_t len, GString *out);
 
 /* A trans_ function that always succeeds and is one expression. */
-#define TRANS(name, Args, emit) \
+#define TRANS(name, Args, emit)                     \
     bool trans_##name(RiscvDis *ctx, const Args *a) \
-    { \
-        emit; \
-        return true; \
+    {                                               \
+        emit;                                       \
+        return true;                                \
     }
 
 /* Offset of a member of RiscvState for ld_env and st_env. */

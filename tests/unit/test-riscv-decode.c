@@ -1,7 +1,7 @@
 /*
- * The RISC-V instruction tables: every word has at most one meaning, the decoder finds it, the expansion of
- * compressed instructions is right, and the disassembly agrees with GNU objdump where that knows the
- * instruction.
+ * The RISC-V instruction tables: every word has at most one meaning, the decoder finds it, the
+ * expansion of compressed instructions is right, and the disassembly agrees with GNU objdump where
+ * that knows the instruction.
  */
 #include "cpu/riscv/translate.h"
 #include <stdio.h>
@@ -52,7 +52,7 @@ static void test_walk16(void)
         }
         g_ptr_array_free(list, TRUE);
     }
-    /* 49152 words; not known are quadrant 0's 0x0000 and the other 7 with uimm = 0, and row 100; ... */
+    /* Of 49152 words: a row of quadrant 0 and few others are reserved. */
     g_assert_cmpuint(known, >, 44000);
     g_assert_cmpint(riscv_decode(0), ==, RISCV_INSN_NONE);
 }
@@ -66,7 +66,8 @@ static void test_walk32(void)
         for (uint32_t fields = 0; fields < 1 << 15; fields++) {
             uint32_t insn = opcode | (fields & 7) << 12 | fields >> 3 << 20;
             for (unsigned i = 0; i < ARRAY_SIZE(rest); i++) {
-                g_assert_cmpint(riscv_decode(insn | rest[i]), ==, find_by_table(list, insn | rest[i]));
+                g_assert_cmpint(riscv_decode(insn | rest[i]), ==,
+                                find_by_table(list, insn | rest[i]));
             }
         }
         g_ptr_array_free(list, TRUE);
@@ -95,7 +96,8 @@ static void test_patterns(void)
     }
     for (unsigned i = 0; i < riscv_naliases; i++) {
         for (unsigned k = 0; k < 100; k++) {
-            g_assert_cmpint(riscv_decode(random_word(&riscv_aliases[i])), ==, riscv_aliases[i].target);
+            g_assert_cmpint(riscv_decode(random_word(&riscv_aliases[i])), ==,
+                            riscv_aliases[i].target);
         }
     }
 }
@@ -183,8 +185,8 @@ static bool is_unknown(const char *text)
     return text[0] == '.' || !strcmp(text, "unimp") || !strcmp(text, "c.unimp");
 }
 
-/* Where the two are known to differ: objdump prints addi as add (and so on), HINTs by names of their own,
- * targets without 0x, and knows names of other registers. */
+/* Where the two are known to differ: objdump prints addi as add (and so on), HINTs by names of
+ * their own, targets without 0x, and knows names of other registers. */
 static bool is_same(uint32_t insn, const char *ours, const char *theirs)
 {
     if (!strcmp(ours, theirs)) {
@@ -225,7 +227,8 @@ static unsigned compare_line(const char *line, unsigned *compared)
     if (sscanf(line, " %x:\t%x %n", &address, &word, &at) != 2 || !at) {
         return 0;
     }
-    char *theirs = normalize(line + at), *text = disassemble(word, address), *ours = normalize(text);
+    char *theirs = normalize(line + at), *text = disassemble(word, address),
+         *ours = normalize(text);
     bool differ = false;
     if (!is_unknown(theirs) || is_unknown(ours)) { /* objdump 2.40 does not know all we have */
         differ = !is_same(word, ours, theirs) && !(is_unknown(theirs) && is_unknown(ours));
@@ -264,8 +267,10 @@ static void test_objdump(void)
     }
     fclose(f);
     char *out, *command = g_strdup_printf(
-        "riscv64-linux-gnu-as -march=rv64gc_zba_zbb_zbc_zbs_zbkb_zfh_zawrs_zicbom_zicboz_zicbop_svinval_"
-        "zihintpause -o %s %s", object, source);
+                   "riscv64-linux-gnu-as "
+                   "-march=rv64gc_zba_zbb_zbc_zbs_zbkb_zfh_zawrs_zicbom_zicboz_zicbop_svinval_"
+                   "zihintpause -o %s %s",
+                   object, source);
     run_tool(command, &out);
     g_free(out);
     g_free(command);
