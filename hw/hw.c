@@ -57,6 +57,10 @@ bool hw_device_create(Machine *machine, Options *opts, GError **error)
     if (!type) {
         return unknown_type(name, error);
     }
+    if (options_get(opts, "help", NULL)) {
+        printf("%s: %s on bus %s\n", type->name, type->desc, type->bus);
+        return false;
+    }
     return type->create(machine, opts, error) && options_check_unused(opts, error);
 }
 

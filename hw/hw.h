@@ -21,7 +21,9 @@ typedef struct HwDeviceType {
 } HwDeviceType;
 
 /* Makes the device that @opts (implied key "driver") describes. Errors: no or unknown driver, naming
- * the nearest known one; unknown property; whatever the device finds wrong. */
+ * the nearest known one; unknown property; whatever the device finds wrong. With key "help" it only
+ * prints on standard output what the device is, and returns false without error; the machine need not be
+ * initialised for that. */
 bool hw_device_create(Machine *machine, Options *opts, GError **error);
 
 /* Text for -device help: all types, by bus. */

@@ -10,10 +10,7 @@
 #include "hw/intc/plic.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/misc/syscon.h"
-#if __has_include("hw/pci/gpex.h")
 #include "hw/pci/gpex.h"
-#define GPEX
-#endif
 #include "hw/riscv/boards.h"
 #include "hw/riscv/boot.h"
 #include "hw/timer/goldfish-rtc.h"
@@ -51,9 +48,7 @@ typedef struct Virt {
     RiscvBoot boot;
     Device *plic;
     FwCfg *fw_cfg;
-#ifdef GPEX
     GpexConfig pci;
-#endif
 } Virt;
 
 /* ---- Devices ---- */
@@ -68,23 +63,20 @@ static Device *make_plic(Machine *machine)
     return plic_new(machine, PLIC_BASE, PLIC_SIZE, PLIC_SOURCES, 2 * machine->ncpus, outputs);
 }
 
-#ifdef GPEX
-static bool make_pci(Machine *machine, Virt *virt, GError **error)
+static void make_pci(Machine *machine, Virt *virt)
 {
     virt->pci = (GpexConfig){
         .ecam_base = ECAM_BASE, .ecam_size = ECAM_SIZE,
+        .mmio32_base = MMIO_BASE, .mmio32_size = MMIO_SIZE,
+        .mmio64_base = align_up(RAM_BASE + machine->ram->size, HIGH_MMIO_SIZE),
+        .mmio64_size = HIGH_MMIO_SIZE,
         .pio_base = PIO_BASE, .pio_size = PIO_SIZE,
-        .mmio_base = MMIO_BASE, .mmio_size = MMIO_SIZE,
-        .high_base = align_up(RAM_BASE + machine->ram->size, HIGH_MMIO_SIZE),
-        .high_size = HIGH_MMIO_SIZE,
     };
     for (unsigned i = 0; i < ARRAY_SIZE(virt->pci.intx); i++) {
         virt->pci.intx[i] = plic_input(virt->plic, IRQ_PCI + i);
     }
-    return gpex_new(machine, &virt->pci, error);
+    gpex_new(machine, &virt->pci);
 }
-
-#endif
 
 static bool make_flash(Machine *machine, RiscvBoot *boot, GError **error)
 {
@@ -110,11 +102,7 @@ static bool make_devices(Machine *machine, Virt *virt, GError **error)
         virtio_mmio_new(machine, VIRTIO_BASE + i * VIRTIO_STRIDE,
                         plic_input(virt->plic, IRQ_VIRTIO + i));
     }
-#ifdef GPEX
-    if (!make_pci(machine, virt, error)) {
-        return false;
-    }
-#endif
+    make_pci(machine, virt);
     ns16550_new(machine, UART_BASE, plic_input(virt->plic, IRQ_UART), machine->config.serial[0]);
     goldfish_rtc_new(machine, RTC_BASE, plic_input(virt->plic, IRQ_RTC));
     virt->fw_cfg = fw_cfg_new(machine, FW_CFG_BASE);
@@ -165,6 +153,29 @@ static uint32_t add_plic(Machine *machine, FdtTree *tree, const uint32_t *intc)
     return phandle;
 }
 
+/* A property whose cells are in the tree's byte order already. */
+#define ADD_RAW(tree, path, name, array) fdt_tree_bytes(tree, path, name, array, sizeof(array))
+
+static void add_pci(Virt *virt, FdtTree *tree, uint32_t plic)
+{
+    static const char path[] = "/soc/pci@30000000";
+    GpexFdt fdt;
+    gpex_fdt(&virt->pci, plic, IRQ_PCI, &fdt);
+    fdt_tree_node(tree, path);
+    fdt_tree_u32(tree, path, "#address-cells", 3);
+    fdt_tree_u32(tree, path, "#interrupt-cells", 1);
+    fdt_tree_u32(tree, path, "#size-cells", 2);
+    fdt_tree_string(tree, path, "compatible", "pci-host-ecam-generic");
+    fdt_tree_string(tree, path, "device_type", "pci");
+    fdt_tree_u32(tree, path, "linux,pci-domain", 0);
+    ADD_RAW(tree, path, "bus-range", fdt.bus_range);
+    fdt_tree_flag(tree, path, "dma-coherent");
+    ADD_RAW(tree, path, "reg", fdt.reg);
+    ADD_RAW(tree, path, "ranges", fdt.ranges);
+    ADD_RAW(tree, path, "interrupt-map-mask", fdt.interrupt_map_mask);
+    ADD_RAW(tree, path, "interrupt-map", fdt.interrupt_map);
+}
+
 /* The test finisher, and the ways to power off and reboot through it. */
 static void add_syscon(FdtTree *tree)
 {
@@ -202,9 +213,7 @@ static void add_soc(Virt *virt, FdtTree *tree, const uint32_t *intc)
         add_soc_device(tree, "virtio_mmio", VIRTIO_BASE + i * VIRTIO_STRIDE, 0x1000, "virtio,mmio",
                        plic, IRQ_VIRTIO + i);
     }
-#ifdef GPEX
-    gpex_add_fdt(&virt->pci, tree, "/soc/pci@30000000", plic, IRQ_PCI);
-#endif
+    add_pci(virt, tree, plic);
     add_syscon(tree);
     add_soc_device(tree, "serial", UART_BASE, 0x100, "ns16550a", plic, IRQ_UART);
     fdt_tree_u32(tree, "/soc/serial@10000000", "clock-frequency", NS16550_CLOCK_HZ);
