@@ -1,0 +1,682 @@
+/*
+ * Algebra on integer ops: simplification, strength reduction, and what known bits make superfluous.
+ *
+ * Each function gets an instruction with operands of the new copy. It returns the value that stands for
+ * the result, or IR_NOREF after changing the instruction, or not, to what shall be appended. Constant
+ * results are not looked for here: known bits give them (ir_facts_of()). A constant operand of a
+ * commutative op or a comparison stands second, where the host's instructions take immediates.
+ */
+#include "tcg/optimize.h"
+
+#define ALL (~UINT64_C(0))
+
+static uint64_t mask_of(IrType type)
+{
+    return type == IR_I32 ? UINT32_MAX : ALL;
+}
+
+static unsigned width_of(IrType type)
+{
+    return type == IR_I32 ? 32 : 64;
+}
+
+static uint64_t sign_bit(IrType type)
+{
+    return type == IR_I32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
+}
+
+static const IrInsn *def(const IrOptScratch *o, IrRef ref)
+{
+    return &o->out[ref];
+}
+
+/* Whether @ref is computed by @op in a way that may be looked through. */
+static bool is_op(const IrOptScratch *o, IrRef ref, IrOp op)
+{
+    return def(o, ref)->op == op && opt_may_bypass(o, ref, def(o, ref)->arg[0]);
+}
+
+static void set_op1(IrInsn *insn, IrOp op, unsigned aux, IrRef a)
+{
+    insn->op = (uint8_t)op;
+    insn->aux = (uint8_t)aux;
+    insn->arg[0] = a;
+    insn->arg[1] = IR_NOREF;
+}
+
+static void set_op2(IrInsn *insn, IrOp op, IrRef a, IrRef b)
+{
+    insn->op = (uint8_t)op;
+    insn->aux = 0;
+    insn->arg[0] = a;
+    insn->arg[1] = b;
+}
+
+/* ---- Extension and masks ---- */
+
+static IrRef fold_ext(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0];
+    const IrFacts *f = &o->facts[a];
+    unsigned bits = 8 * ir_memop_bytes(insn->aux), width = width_of((IrType)insn->type);
+    bool is_signed = insn->aux & IR_SIGNED;
+    const IrInsn *d = def(o, a);
+    uint64_t high = ALL << bits, c;
+
+    if (is_signed ? f->sign > width - bits : (f->zeros & high) == high) {
+        return a;
+    }
+    /* What happens above the bits that are kept does not matter. */
+    if (d->op == IR_ext && 8 * ir_memop_bytes(d->aux) >= bits && is_op(o, a, IR_ext)) {
+        insn->arg[0] = d->arg[0];
+    } else if (d->op == IR_and && opt_is_const(o, d->arg[1], &c) && (c | high) == ALL &&
+               is_op(o, a, IR_and)) {
+        insn->arg[0] = d->arg[0];
+    }
+    if (is_signed && (f->zeros >> (bits - 1) & 1)) {
+        insn->aux &= ~IR_SIGNED;
+    }
+    return IR_NOREF;
+}
+
+static IrRef fold_trunc(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0];
+    const IrInsn *d = def(o, a);
+    uint64_t c;
+
+    if (d->op == IR_sext || d->op == IR_zext) {
+        return d->arg[0];
+    }
+    if (d->op == IR_ext && (d->aux & IR_SIZE_MASK) == IR_U32 && is_op(o, a, IR_ext)) {
+        insn->arg[0] = d->arg[0];
+    } else if (d->op == IR_and && opt_is_const(o, d->arg[1], &c) && (uint32_t)c == UINT32_MAX &&
+               is_op(o, a, IR_and)) {
+        insn->arg[0] = d->arg[0];
+    }
+    return IR_NOREF;
+}
+
+/* sext, zext. */
+static IrRef fold_widen(IrOptScratch *o, IrInsn *insn)
+{
+    const IrInsn *d = def(o, insn->arg[0]);
+
+    if (insn->op == IR_sext && (o->facts[insn->arg[0]].zeros >> 31 & 1)) {
+        insn->op = IR_zext;
+    }
+    if (d->op == IR_trunc) {
+        insn->type = IR_I64;
+        set_op1(insn, IR_ext, insn->op == IR_sext ? IR_S32 : IR_U32, d->arg[0]);
+        return fold_ext(o, insn);
+    }
+    return IR_NOREF;
+}
+
+static IrRef fold_and(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0];
+    const IrFacts *f = &o->facts[a];
+    uint64_t in_type = mask_of((IrType)insn->type), c, inner;
+
+    if (a == insn->arg[1]) {
+        return a;
+    }
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        return IR_NOREF;
+    }
+    if ((f->zeros | c) == ALL || c == in_type) {
+        return a;
+    }
+    if (is_op(o, a, IR_and) && opt_is_const(o, def(o, a)->arg[1], &inner)) {
+        insn->arg[0] = def(o, a)->arg[0];
+        c &= inner;
+        insn->arg[1] = opt_const(o, (IrType)insn->type, c);
+    }
+    /* A move with zero extension needs no second operand. */
+    if (c == UINT8_MAX || c == UINT16_MAX || (c == UINT32_MAX && insn->type == IR_I64)) {
+        set_op1(insn, IR_ext, c == UINT8_MAX ? IR_U8 : c == UINT16_MAX ? IR_U16 : IR_U32,
+                insn->arg[0]);
+        return fold_ext(o, insn);
+    }
+    return IR_NOREF;
+}
+
+/* ---- Other bitwise ops ---- */
+
+static IrRef fold_or_xor(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0];
+    uint64_t in_type = mask_of((IrType)insn->type), c, inner;
+    const IrInsn *d = def(o, a);
+
+    if (a == insn->arg[1]) {
+        return insn->op == IR_or ? a : opt_const(o, (IrType)insn->type, 0);
+    }
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        return IR_NOREF;
+    }
+    if (c == 0 || (insn->op == IR_or && (c & ~o->facts[a].ones) == 0)) {
+        return a;
+    }
+    if (insn->op == IR_xor && c == in_type) {
+        if (d->op == IR_not) {
+            return d->arg[0];
+        }
+        set_op1(insn, IR_not, 0, a);
+        return IR_NOREF;
+    }
+    if (insn->op == IR_xor && c == 1 && d->op == IR_setcond && is_op(o, a, IR_setcond)) {
+        insn->aux = (uint8_t)ir_cond_invert((IrCond)d->aux);
+        insn->op = IR_setcond;
+        insn->arg[0] = d->arg[0];
+        insn->arg[1] = d->arg[1];
+        return IR_NOREF;
+    }
+    if (is_op(o, a, (IrOp)insn->op) && opt_is_const(o, d->arg[1], &inner)) {
+        c = insn->op == IR_or ? c | inner : c ^ inner;
+        insn->arg[0] = d->arg[0];
+        insn->arg[1] = opt_const(o, (IrType)insn->type, c);
+    }
+    return IR_NOREF;
+}
+
+static IrRef fold_andn(IrOptScratch *o, IrInsn *insn)
+{
+    uint64_t c;
+
+    if (insn->arg[0] == insn->arg[1]) {
+        return opt_const(o, (IrType)insn->type, 0);
+    }
+    if (opt_is_const(o, insn->arg[1], &c)) {
+        set_op2(insn, IR_and, insn->arg[0],
+                opt_const(o, (IrType)insn->type, ~c & mask_of((IrType)insn->type)));
+        return fold_and(o, insn);
+    }
+    return IR_NOREF;
+}
+
+/* neg, not, bswap are their own inverses. */
+static IrRef fold_involution(IrOptScratch *o, IrInsn *insn)
+{
+    const IrInsn *d = def(o, insn->arg[0]);
+
+    if (d->op == insn->op) {
+        return d->arg[0];
+    }
+    if (insn->op == IR_neg && is_op(o, insn->arg[0], IR_sub)) {
+        set_op2(insn, IR_sub, d->arg[1], d->arg[0]);
+    }
+    return IR_NOREF;
+}
+
+/* ---- Sums ---- */
+
+static IrRef fold_add(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0];
+    const IrInsn *d = def(o, a);
+    uint64_t c, inner;
+
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        /* x + -y */
+        if (is_op(o, insn->arg[1], IR_neg)) {
+            set_op2(insn, IR_sub, a, def(o, insn->arg[1])->arg[0]);
+        }
+        return IR_NOREF;
+    }
+    if (c == 0) {
+        return a;
+    }
+    if (is_op(o, a, IR_add) && opt_is_const(o, d->arg[1], &inner)) {
+        c = (c + inner) & mask_of((IrType)insn->type);
+        if (c == 0) {
+            return d->arg[0];
+        }
+        insn->arg[0] = d->arg[0];
+        insn->arg[1] = opt_const(o, (IrType)insn->type, c);
+    }
+    return IR_NOREF;
+}
+
+static IrRef fold_sub(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0], b = insn->arg[1];
+    uint64_t c;
+
+    if (a == b) {
+        return opt_const(o, (IrType)insn->type, 0);
+    }
+    if (opt_is_const(o, b, &c)) {
+        set_op2(insn, IR_add, a, opt_const(o, (IrType)insn->type, -c & mask_of((IrType)insn->type)));
+        return fold_add(o, insn);
+    }
+    if (opt_is_value(o, a, 0)) {
+        set_op1(insn, IR_neg, 0, b);
+        return fold_involution(o, insn);
+    }
+    if (is_op(o, b, IR_neg)) {
+        set_op2(insn, IR_add, a, def(o, b)->arg[0]);
+    }
+    return IR_NOREF;
+}
+
+/* ---- Shifts ---- */
+
+/* (x << n) >> n is an extension for the sizes that the host has. */
+static bool shift_pair_is_ext(IrOptScratch *o, IrInsn *insn, unsigned n)
+{
+    const IrInsn *d = def(o, insn->arg[0]);
+    unsigned bits = width_of((IrType)insn->type) - n;
+    uint64_t left;
+
+    if (!is_op(o, insn->arg[0], IR_shl) || !opt_is_const(o, d->arg[1], &left) ||
+        (left & (width_of((IrType)insn->type) - 1)) != n || (bits != 8 && bits != 16 && bits != 32)) {
+        return false;
+    }
+    set_op1(insn, IR_ext,
+            (bits == 8 ? IR_U8 : bits == 16 ? IR_U16 : IR_U32) | (insn->op == IR_sar ? IR_SIGNED : 0),
+            d->arg[0]);
+    return true;
+}
+
+static IrRef fold_shift(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0];
+    IrType type = (IrType)insn->type;
+    unsigned width = width_of(type), n;
+    const IrInsn *d = def(o, a);
+    uint64_t c, inner;
+
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        /* The count is taken modulo the width anyway. */
+        d = def(o, insn->arg[1]);
+        if (is_op(o, insn->arg[1], IR_and) && opt_is_const(o, d->arg[1], &inner) &&
+            (inner & (width - 1)) == width - 1) {
+            insn->arg[1] = d->arg[0];
+        }
+        return IR_NOREF;
+    }
+    n = c & (width - 1);
+    if (n == 0) {
+        return a;
+    }
+    if (insn->op != IR_shl && shift_pair_is_ext(o, insn, n)) {
+        return fold_ext(o, insn);
+    }
+    if (insn->op == IR_sar && (o->facts[a].zeros & sign_bit(type))) {
+        insn->op = IR_shr;
+    }
+    if (d->op == insn->op && is_op(o, a, (IrOp)insn->op) && opt_is_const(o, d->arg[1], &inner)) {
+        inner = (inner & (width - 1)) + n;
+        if (inner >= width && insn->op != IR_sar) {
+            return opt_const(o, type, 0);
+        }
+        insn->arg[0] = d->arg[0];
+        c = MIN(inner, width - 1);
+        insn->arg[1] = opt_const(o, type, c);
+    } else if (c != n) {
+        insn->arg[1] = opt_const(o, type, n);
+    }
+    return IR_NOREF;
+}
+
+static IrRef fold_rotate(IrOptScratch *o, IrInsn *insn)
+{
+    unsigned width = width_of((IrType)insn->type);
+    uint64_t c;
+
+    if (opt_is_const(o, insn->arg[1], &c)) {
+        if ((c & (width - 1)) == 0) {
+            return insn->arg[0];
+        }
+        if (c >= width) {
+            insn->arg[1] = opt_const(o, (IrType)insn->type, c & (width - 1));
+        }
+    }
+    return IR_NOREF;
+}
+
+/* ---- Multiplication and division ---- */
+
+static IrRef fold_mul(IrOptScratch *o, IrInsn *insn)
+{
+    IrType type = (IrType)insn->type;
+    uint64_t c;
+
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        return IR_NOREF;
+    }
+    if (c == 0) {
+        return insn->arg[1];
+    }
+    if (c == 1) {
+        return insn->arg[0];
+    }
+    if (c == mask_of(type)) {
+        set_op1(insn, IR_neg, 0, insn->arg[0]);
+        return fold_involution(o, insn);
+    }
+    if (is_pow2(c)) {
+        set_op2(insn, IR_shl, insn->arg[0], opt_const(o, type, (uint64_t)__builtin_ctzll(c)));
+        return fold_shift(o, insn);
+    }
+    return IR_NOREF;
+}
+
+/* High halves of products with 0, 1 and, unsigned, powers of two. */
+static IrRef fold_mulh(IrOptScratch *o, IrInsn *insn)
+{
+    IrType type = (IrType)insn->type;
+    unsigned width = width_of(type);
+    uint64_t c;
+
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        return IR_NOREF;
+    }
+    if (c == 0 || (c == 1 && insn->op == IR_mulhu)) {
+        return opt_const(o, type, 0);
+    }
+    if (c == 1) {
+        set_op2(insn, IR_sar, insn->arg[0], opt_const(o, type, width - 1));
+        return fold_shift(o, insn);
+    }
+    if (is_pow2(c) && insn->op == IR_mulhu) {
+        set_op2(insn, IR_shr, insn->arg[0],
+                opt_const(o, type, width - (unsigned)__builtin_ctzll(c)));
+        return fold_shift(o, insn);
+    }
+    return IR_NOREF;
+}
+
+/* What rounds a negative dividend up when it is shifted right by @k: 2^k - 1 if negative, else 0. */
+static IrRef rounding_bias(IrOptScratch *o, IrType type, IrRef a, unsigned k)
+{
+    unsigned width = width_of(type);
+    IrRef sign = opt_int(o, IR_sar, type, 0, a, opt_const(o, type, width - 1));
+
+    return opt_int(o, IR_shr, type, 0, sign, opt_const(o, type, width - k));
+}
+
+static IrRef fold_signed_by_pow2(IrOptScratch *o, IrInsn *insn, unsigned k)
+{
+    IrType type = (IrType)insn->type;
+    IrRef a = insn->arg[0];
+    IrRef biased = opt_int(o, IR_add, type, 0, a, rounding_bias(o, type, a, k));
+    uint64_t high = ALL << k & mask_of(type);
+
+    if (insn->op == IR_divs) {
+        return opt_int(o, IR_sar, type, 0, biased, opt_const(o, type, k));
+    }
+    biased = opt_int(o, IR_and, type, 0, biased, opt_const(o, type, high));
+    return opt_int(o, IR_sub, type, 0, a, biased);
+}
+
+static IrRef fold_div(IrOptScratch *o, IrInsn *insn)
+{
+    IrType type = (IrType)insn->type;
+    bool is_signed = insn->op == IR_divs || insn->op == IR_rems;
+    bool rem = insn->op == IR_rems || insn->op == IR_remu;
+    uint64_t c;
+    unsigned k;
+
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        return IR_NOREF;
+    }
+    if (c == 0) {
+        return rem ? insn->arg[0]
+                   : opt_const(o, type, insn->aux == IR_DIV0_ONES ? mask_of(type) : 0);
+    }
+    if (c == 1) {
+        return rem ? opt_const(o, type, 0) : insn->arg[0];
+    }
+    if (is_signed && c == mask_of(type)) {
+        /* By -1; the overflow gives the same as negation. */
+        if (rem) {
+            return opt_const(o, type, 0);
+        }
+        set_op1(insn, IR_neg, 0, insn->arg[0]);
+        return fold_involution(o, insn);
+    }
+    if (!is_pow2(c) || (is_signed && c == sign_bit(type))) {
+        return IR_NOREF;
+    }
+    k = (unsigned)__builtin_ctzll(c);
+    if (is_signed && !(o->facts[insn->arg[0]].zeros & sign_bit(type))) {
+        return fold_signed_by_pow2(o, insn, k);
+    }
+    if (rem) {
+        set_op2(insn, IR_and, insn->arg[0], opt_const(o, type, c - 1));
+        return fold_and(o, insn);
+    }
+    set_op2(insn, IR_shr, insn->arg[0], opt_const(o, type, k));
+    return fold_shift(o, insn);
+}
+
+/* ---- Conditions ---- */
+
+/* 1 or 0 if known, -1 if not. */
+static int decide(IrOptScratch *o, IrType type, IrCond cond, IrRef a, IrRef b)
+{
+    const IrFacts *fa = &o->facts[a], *fb = &o->facts[b];
+
+    if (ir_facts_is_const(fa) && ir_facts_is_const(fb)) {
+        return ir_eval_cond(cond, type, fa->ones, fb->ones);
+    }
+    if (a == b) {
+        return ir_eval_cond(cond, type, 0, 0);
+    }
+    if ((fa->zeros & fb->ones) || (fa->ones & fb->zeros)) { /* differ */
+        if (cond == IR_EQ || cond == IR_NE) {
+            return cond == IR_NE;
+        }
+    }
+    if (opt_is_value(o, b, 0)) {
+        if (cond == IR_LTU || cond == IR_GEU) {
+            return cond == IR_GEU;
+        }
+        if ((fa->zeros & sign_bit(type)) && (cond == IR_LT || cond == IR_GE)) {
+            return cond == IR_GE;
+        }
+    }
+    /* Ranges: bits that may be set give the largest value, those that must be, the smallest. */
+    if (cond == IR_LTU || cond == IR_GEU) {
+        if (~fa->zeros < fb->ones) {
+            return cond == IR_LTU;
+        }
+        if (fa->ones >= ~fb->zeros) {
+            return cond == IR_GEU;
+        }
+    }
+    return -1;
+}
+
+/* Comparisons with constants at the edge of the range. */
+static void narrow_condition(IrOptScratch *o, IrInsn *insn)
+{
+    IrType type = (IrType)insn->type;
+    uint64_t c;
+
+    if (!opt_is_const(o, insn->arg[1], &c)) {
+        return;
+    }
+    if (c == 0 && (insn->aux == IR_LEU || insn->aux == IR_GTU)) {
+        insn->aux = insn->aux == IR_LEU ? IR_EQ : IR_NE;
+    } else if (c == 1 && (insn->aux == IR_LTU || insn->aux == IR_GEU)) {
+        insn->aux = insn->aux == IR_LTU ? IR_EQ : IR_NE;
+        insn->arg[1] = opt_const(o, type, 0);
+    } else if (c == 1 && (insn->aux == IR_LT || insn->aux == IR_GE)) {
+        insn->aux = insn->aux == IR_LT ? IR_LE : IR_GT;
+        insn->arg[1] = opt_const(o, type, 0);
+    } else if (c == mask_of(type) && (insn->aux == IR_GT || insn->aux == IR_LE)) {
+        insn->aux = insn->aux == IR_GT ? IR_GE : IR_LT;
+        insn->arg[1] = opt_const(o, type, 0);
+    }
+}
+
+/* (a cond b) compared with 0 or 1, a - b and a ^ b with 0, x + c with a constant. */
+static bool look_through(IrOptScratch *o, IrInsn *insn)
+{
+    IrRef a = insn->arg[0];
+    const IrInsn *d = def(o, a);
+    uint64_t c, inner;
+
+    if ((insn->aux != IR_EQ && insn->aux != IR_NE) || !opt_is_const(o, insn->arg[1], &c)) {
+        return false;
+    }
+    if (d->op == IR_setcond && c <= 1) {
+        bool inverted = (insn->aux == IR_EQ) == (c == 0);
+
+        insn->aux = (uint8_t)(inverted ? ir_cond_invert((IrCond)d->aux) : d->aux);
+        insn->arg[0] = d->arg[0];
+        insn->arg[1] = d->arg[1];
+        return true;
+    }
+    if (c == 0 && (is_op(o, a, IR_sub) || is_op(o, a, IR_xor))) {
+        insn->arg[0] = d->arg[0];
+        insn->arg[1] = d->arg[1];
+        return true;
+    }
+    if (is_op(o, a, IR_add) && opt_is_const(o, d->arg[1], &inner)) {
+        insn->arg[0] = d->arg[0];
+        insn->arg[1] = opt_const(o, (IrType)insn->type, (c - inner) & mask_of((IrType)insn->type));
+        return true;
+    }
+    return false;
+}
+
+void opt_fold_condition(IrOptScratch *o, IrInsn *insn)
+{
+    do {
+        if (ir_facts_is_const(&o->facts[insn->arg[0]]) &&
+            !ir_facts_is_const(&o->facts[insn->arg[1]])) {
+            IrRef a = insn->arg[0];
+
+            insn->arg[0] = insn->arg[1];
+            insn->arg[1] = a;
+            insn->aux = (uint8_t)ir_cond_swap((IrCond)insn->aux);
+        }
+        narrow_condition(o, insn);
+    } while (look_through(o, insn));
+    if (insn->op == IR_brcond) {
+        int known = decide(o, (IrType)insn->type, (IrCond)insn->aux, insn->arg[0], insn->arg[1]);
+
+        if (known >= 0 || insn->target[0] == insn->target[1]) {
+            insn->op = IR_br;
+            insn->target[0] = insn->target[known == 0];
+            insn->type = IR_NONE;
+            insn->aux = 0;
+            insn->arg[0] = insn->arg[1] = IR_NOREF;
+            insn->target[1] = 0;
+        }
+    }
+}
+
+static IrRef fold_setcond(IrOptScratch *o, IrInsn *insn)
+{
+    int known;
+
+    opt_fold_condition(o, insn);
+    known = decide(o, (IrType)insn->type, (IrCond)insn->aux, insn->arg[0], insn->arg[1]);
+    if (known >= 0) {
+        return opt_const(o, (IrType)insn->type, (uint64_t)known);
+    }
+    /* One bit compared with 0 is that bit. */
+    if ((insn->aux == IR_EQ || insn->aux == IR_NE) && opt_is_value(o, insn->arg[1], 0) &&
+        ~o->facts[insn->arg[0]].zeros == 1) {
+        if (insn->aux == IR_NE) {
+            return insn->arg[0];
+        }
+        set_op2(insn, IR_xor, insn->arg[0], opt_const(o, (IrType)insn->type, 1));
+    }
+    return IR_NOREF;
+}
+
+static IrRef fold_select(IrOptScratch *o, IrInsn *insn)
+{
+    IrType type = (IrType)insn->type;
+    int known;
+
+    opt_fold_condition(o, insn);
+    known = decide(o, type, (IrCond)insn->aux, insn->arg[0], insn->arg[1]);
+    if (known >= 0) {
+        return insn->arg[known ? 2 : 3];
+    }
+    if (insn->arg[2] == insn->arg[3]) {
+        return insn->arg[2];
+    }
+    /* a == b ? a : b */
+    if ((insn->aux == IR_EQ && insn->arg[0] == insn->arg[2] && insn->arg[1] == insn->arg[3]) ||
+        (insn->aux == IR_NE && insn->arg[0] == insn->arg[3] && insn->arg[1] == insn->arg[2])) {
+        return insn->arg[insn->aux == IR_EQ ? 3 : 2];
+    }
+    if ((opt_is_value(o, insn->arg[2], 1) && opt_is_value(o, insn->arg[3], 0)) ||
+        (opt_is_value(o, insn->arg[2], 0) && opt_is_value(o, insn->arg[3], 1))) {
+        if (opt_is_value(o, insn->arg[2], 0)) {
+            insn->aux = (uint8_t)ir_cond_invert((IrCond)insn->aux);
+        }
+        insn->op = IR_setcond;
+        insn->arg[2] = insn->arg[3] = IR_NOREF;
+        return fold_setcond(o, insn);
+    }
+    return IR_NOREF;
+}
+
+IrRef opt_fold_int(IrOptScratch *o, IrInsn *insn)
+{
+    if ((ir_op_info[insn->op].flags & IR_FLAG_COMMUTES) &&
+        ir_facts_is_const(&o->facts[insn->arg[0]])) {
+        IrRef a = insn->arg[0];
+
+        insn->arg[0] = insn->arg[1];
+        insn->arg[1] = a;
+    }
+    switch (insn->op) {
+    case IR_add:
+        return fold_add(o, insn);
+    case IR_sub:
+        return fold_sub(o, insn);
+    case IR_mul:
+        return fold_mul(o, insn);
+    case IR_mulhs:
+    case IR_mulhu:
+    case IR_mulhsu:
+        return fold_mulh(o, insn);
+    case IR_divs:
+    case IR_divu:
+    case IR_rems:
+    case IR_remu:
+        return fold_div(o, insn);
+    case IR_and:
+        return fold_and(o, insn);
+    case IR_or:
+    case IR_xor:
+        return fold_or_xor(o, insn);
+    case IR_andn:
+        return fold_andn(o, insn);
+    case IR_neg:
+    case IR_not:
+    case IR_bswap:
+        return fold_involution(o, insn);
+    case IR_shl:
+    case IR_shr:
+    case IR_sar:
+        return fold_shift(o, insn);
+    case IR_rotl:
+    case IR_rotr:
+        return fold_rotate(o, insn);
+    case IR_ext:
+        return fold_ext(o, insn);
+    case IR_trunc:
+        return fold_trunc(o, insn);
+    case IR_sext:
+    case IR_zext:
+        return fold_widen(o, insn);
+    case IR_setcond:
+        return fold_setcond(o, insn);
+    case IR_select:
+        return fold_select(o, insn);
+    default:
+        return IR_NOREF;
+    }
+}

@@ -1,0 +1,6 @@
+/* Groups of accesses. */
+#include "tcg/optimize.h"
+
+void opt_group_accesses(IrOptScratch *o)
+{
+}
