@@ -48,14 +48,22 @@ static const struct {
     {"all", ~0u, "all of these"},
 };
 
-static void log_list_items(void)
+void log_help(GString *out)
 {
-    printf("Log items (-d ITEM,...; with -D FILE into a file, with -dfilter for some addresses only):\n");
     for (unsigned i = 0; i < ARRAY_SIZE(log_names); i++) {
         if (log_names[i].help) {
-            printf("  %-14s %s\n", log_names[i].name, log_names[i].help);
+            g_string_append_printf(out, "  %-14s %s\n", log_names[i].name, log_names[i].help);
         }
     }
+}
+
+static void log_list_items(void)
+{
+    GString *text = g_string_new("Log items (-d ITEM,...; with -D FILE into a file, with -dfilter for some "
+                                 "addresses only):\n");
+    log_help(text);
+    fputs(text->str, stdout);
+    g_string_free(text, true);
 }
 
 static bool unknown_item(const char *item, GError **error)

@@ -36,6 +36,9 @@ static inline bool log_enabled(LogItem item)
  * returns false with no error). Unknown items: @error names the nearest. */
 bool log_set_items(const char *list, GError **error);
 
+/* Appends a line for each item. */
+void log_help(GString *out);
+
 /* Sends the log to file @path (created or truncated) instead of standard error. */
 bool log_set_file(const char *path, GError **error);
 

@@ -1,0 +1,134 @@
+/*
+ * Monitor commands that act on the machine.
+ */
+#include "softmmu/base/error.h"
+#include "softmmu/base/log.h"
+#include "ui/monitor-internal.h"
+#include <string.h>
+
+void hmp_cont(Monitor *mon, char *args)
+{
+    Machine *machine = monitor_machine(mon);
+    if (machine->state == RUN_STATE_SHUTDOWN || machine->state == RUN_STATE_INTERNAL_ERROR) {
+        monitor_puts(mon, "Error: the guest is at its end; use system_reset first\n");
+        return;
+    }
+    machine_start(machine);
+}
+
+void hmp_stop(Monitor *mon, char *args)
+{
+    Machine *machine = monitor_machine(mon);
+    if (machine->state == RUN_STATE_RUNNING) {
+        machine_stop(machine, RUN_STATE_PAUSED);
+    }
+}
+
+void hmp_quit(Monitor *mon, char *args)
+{
+    machine_request_quit(monitor_machine(mon), 0);
+}
+
+void hmp_system_reset(Monitor *mon, char *args)
+{
+    Machine *machine = monitor_machine(mon);
+    if (machine->state == RUN_STATE_SHUTDOWN || machine->state == RUN_STATE_INTERNAL_ERROR) {
+        machine_stop(machine, RUN_STATE_PAUSED); /* cont is possible again */
+    }
+    machine_request_reset(machine);
+}
+
+void hmp_system_powerdown(Monitor *mon, char *args)
+{
+    Machine *machine = monitor_machine(mon);
+    if (!machine->power_button.fn) {
+        monitor_puts(mon, "Error: this machine has no power button; use quit\n");
+        return;
+    }
+    machine_powerdown(machine);
+}
+
+bool hmp_parse_cpu(Monitor *mon, const char *text, unsigned *index)
+{
+    char *end;
+    uint64_t n = g_ascii_strtoull(text, &end, 10);
+    unsigned ncpus = monitor_machine(mon)->ncpus;
+    if (!g_ascii_isdigit(*text) || *end || n >= ncpus) {
+        monitor_printf(mon, "invalid CPU index '%s'; there are %u from 0 up\n", text, ncpus);
+        return false;
+    }
+    *index = n;
+    return true;
+}
+
+void hmp_cpu(Monitor *mon, char *args)
+{
+    unsigned index;
+    if (hmp_parse_cpu(mon, args, &index)) {
+        monitor_set_cpu(mon, index);
+    }
+}
+
+static void show_engines(Monitor *mon)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    Machine *machine = monitor_machine(mon);
+    for (unsigned i = 0; hooks->accel_name && i < machine->ncpus; i++) {
+        const char *name = hooks->accel_name(machine->cpus[i]);
+        monitor_printf(mon, "CPU #%u: %s\n", i, name ? name : "none");
+    }
+    if (hooks->accel_help) {
+        GString *text = g_string_new(NULL);
+        hooks->accel_help(text);
+        monitor_puts(mon, text->str);
+        g_string_free(text, true);
+    }
+}
+
+void hmp_accel(Monitor *mon, char *args)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    char *name = hmp_next_word(&args), *cpu = hmp_next_word(&args);
+    unsigned index = 0;
+    GError *error = NULL;
+    if (!name) {
+        show_engines(mon);
+    } else if (!hooks->accel_switch) {
+        monitor_puts(mon, "Error: this machine has no engines to switch between\n");
+    } else if ((!cpu || hmp_parse_cpu(mon, cpu, &index)) &&
+               !hooks->accel_switch(monitor_machine(mon), name, cpu ? (int)index : -1, &error)) {
+        monitor_error(mon, error);
+    }
+}
+
+void hmp_log(Monitor *mon, char *args)
+{
+    GError *error = NULL;
+    if (!*args || !strcmp(args, "help") || !strcmp(args, "?")) {
+        GString *text = g_string_new(NULL);
+        log_help(text);
+        monitor_puts(mon, text->str);
+        g_string_free(text, true);
+        return;
+    }
+    /* "help" in a list would go to standard output. */
+    char **items = g_strsplit(args, ",", -1);
+    bool ok = !g_strv_contains((const char *const *)items, "help") &&
+              !g_strv_contains((const char *const *)items, "?");
+    g_strfreev(items);
+    if (!ok) {
+        monitor_puts(mon, "Error: 'log help' stands alone\n");
+    } else if (!log_set_items(args, &error)) {
+        monitor_error(mon, error);
+    }
+}
+
+void hmp_logfile(Monitor *mon, char *args)
+{
+    GError *error = NULL;
+    if (!*args) {
+        monitor_puts(mon, "Error: which file? logfile FILE\n");
+    } else if (!log_set_file(args, &error)) {
+        monitor_error(mon, error);
+    }
+}

@@ -1,0 +1,165 @@
+/*
+ * Monitor commands that show something: info TOPIC.
+ */
+#include "softmmu/cpus.h"
+#include "ui/monitor-internal.h"
+#include <inttypes.h>
+#include <string.h>
+
+/* Calls @fn(@machine, text) and shows the text. */
+static void show_text(Monitor *mon, void (*fn)(Machine *machine, GString *out))
+{
+    GString *text = g_string_new(NULL);
+    fn(monitor_machine(mon), text);
+    monitor_puts(mon, text->str);
+    if (text->len && text->str[text->len - 1] != '\n') {
+        monitor_puts(mon, "\n");
+    }
+    g_string_free(text, true);
+}
+
+void hmp_info_status(Monitor *mon, char *args)
+{
+    static const char *const names[] = {
+        [RUN_STATE_PRELAUNCH] = "paused (prelaunch)",
+        [RUN_STATE_RUNNING] = "running",
+        [RUN_STATE_PAUSED] = "paused",
+        [RUN_STATE_SHUTDOWN] = "paused (shutdown)",
+        [RUN_STATE_INTERNAL_ERROR] = "paused (internal-error)",
+    };
+    monitor_printf(mon, "VM status: %s\n", names[monitor_machine(mon)->state]);
+}
+
+void hmp_info_version(Monitor *mon, char *args)
+{
+    const char *version = monitor_hooks(mon)->version;
+    monitor_printf(mon, "%s\n", version ? version : "unknown");
+}
+
+void hmp_info_chardev(Monitor *mon, char *args)
+{
+    const Machine *machine = monitor_machine(mon);
+    for (unsigned i = 0; i < machine->chardevs->len; i++) {
+        const Chardev *chr = machine->chardevs->pdata[i];
+        monitor_printf(mon, "%s: filename=%s%s\n", chr->id, chr->label,
+                       chr->open ? "" : " (disconnected)");
+    }
+}
+
+void hmp_info_history(Monitor *mon, char *args)
+{
+    const char *line;
+    for (unsigned n = 0; (line = monitor_history(mon, n)) != NULL; n++) {
+        monitor_printf(mon, "%u: '%s'\n", n, line);
+    }
+}
+
+void hmp_info_jit(Monitor *mon, char *args)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    if (hooks->jit_stats) {
+        show_text(mon, hooks->jit_stats);
+    } else {
+        monitor_puts(mon, "No translator in use\n");
+    }
+}
+
+static void print_mtree(Machine *machine, GString *out)
+{
+    memory_map_print(machine->memory, out);
+}
+
+void hmp_info_mtree(Monitor *mon, char *args)
+{
+    show_text(mon, print_mtree);
+}
+
+void hmp_info_qtree(Monitor *mon, char *args)
+{
+    const Machine *machine = monitor_machine(mon);
+    monitor_puts(mon, "bus: main-system-bus\n");
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        const Device *dev = machine->devices->pdata[i];
+        monitor_printf(mon, "  dev: %s, id \"%s\"\n", dev->ops->name, dev->id);
+    }
+}
+
+/*
+ * vCPUs. Their state is read while none of them runs.
+ */
+
+typedef struct CpuLine {
+    uint64_t pc;
+    bool halted;
+} CpuLine;
+
+typedef struct CpuLines {
+    Machine *machine;
+    CpuLine lines[MACHINE_MAX_CPUS];
+} CpuLines;
+
+static void read_cpu_lines(void *data)
+{
+    CpuLines *all = data;
+    for (unsigned i = 0; i < all->machine->ncpus; i++) {
+        const Vcpu *vcpu = all->machine->cpus[i];
+        all->lines[i] = (CpuLine){vcpu->arch->get_pc(vcpu), vcpu->halted};
+    }
+}
+
+void hmp_info_cpus(Monitor *mon, char *args)
+{
+    CpuLines all = {.machine = monitor_machine(mon)};
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    vcpus_run_exclusive(all.machine, read_cpu_lines, &all);
+    for (unsigned i = 0; i < all.machine->ncpus; i++) {
+        const char *engine = hooks->accel_name ? hooks->accel_name(all.machine->cpus[i]) : NULL;
+        monitor_printf(mon, "%c CPU #%u: pc=0x%016" PRIx64 "%s%s%s\n",
+                       all.machine->cpus[i] == monitor_cpu(mon) ? '*' : ' ', i, all.lines[i].pc,
+                       engine ? " engine=" : "", engine ? engine : "",
+                       all.lines[i].halted ? " (halted)" : "");
+    }
+}
+
+typedef struct DumpRequest {
+    Vcpu *const *cpus;
+    unsigned n;
+    GString *out;
+} DumpRequest;
+
+static void dump_cpus(void *data)
+{
+    DumpRequest *request = data;
+    for (unsigned i = 0; i < request->n; i++) {
+        Vcpu *vcpu = request->cpus[i];
+        g_string_append_printf(request->out, "\nCPU#%u\n", vcpu->index);
+        vcpu->arch->dump(vcpu, request->out);
+    }
+}
+
+void hmp_dump_registers(Vcpu *vcpu, GString *out)
+{
+    DumpRequest request = {&vcpu, 1, out};
+    vcpus_run_exclusive(vcpu->machine, dump_cpus, &request);
+}
+
+void hmp_info_registers(Monitor *mon, char *args)
+{
+    Machine *machine = monitor_machine(mon);
+    Vcpu *vcpu = monitor_cpu(mon);
+    unsigned index;
+    if (!vcpu) {
+        return;
+    }
+    GString *out = g_string_new(NULL);
+    if (!strcmp(args, "-a")) {
+        DumpRequest request = {machine->cpus, machine->ncpus, out};
+        vcpus_run_exclusive(machine, dump_cpus, &request);
+    } else if (!*args) {
+        hmp_dump_registers(vcpu, out);
+    } else if (hmp_parse_cpu(mon, args, &index)) {
+        hmp_dump_registers(machine->cpus[index], out);
+    }
+    monitor_puts(mon, out->str);
+    g_string_free(out, true);
+}

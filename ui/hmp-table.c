@@ -1,0 +1,97 @@
+/*
+ * The monitor's commands, and help about them.
+ */
+#include "softmmu/base/bits.h"
+#include "ui/monitor-internal.h"
+
+static void complete_cpus(Monitor *mon, GPtrArray *out)
+{
+    for (unsigned i = 0; i < monitor_machine(mon)->ncpus; i++) {
+        g_ptr_array_add(out, g_strdup_printf("%u", i));
+    }
+}
+
+const HmpCommand hmp_commands[] = {
+    {"accel", NULL, "[NAME [CPU]]", "show the engines, or switch to one of them (all vCPUs, or one)",
+     hmp_accel, NULL, NULL},
+    {"cont", "c", "", "go on", hmp_cont, NULL, NULL},
+    {"cpu", NULL, "N", "the vCPU that x, print and info registers are about", hmp_cpu, NULL,
+     complete_cpus},
+    {"help", "?", "[COMMAND]", "show this, or what a command takes", hmp_help, NULL, hmp_complete_help},
+    {"info", NULL, "TOPIC", "show something about the machine; 'help info' lists the topics", NULL,
+     hmp_info_commands, NULL},
+    {"log", NULL, "ITEM,...|none|help", "what to log, as -d", hmp_log, NULL, NULL},
+    {"logfile", NULL, "FILE", "where the log goes, as -D", hmp_logfile, NULL, NULL},
+    {"print", "p", "[/FORMAT] EXPRESSION", "evaluate; registers are $pc, $a0 and so on", hmp_print, NULL,
+     NULL},
+    {"quit", "q", "", "end amphi", hmp_quit, NULL, NULL},
+    {"stop", "s", "", "stop the guest", hmp_stop, NULL, NULL},
+    {"system_powerdown", NULL, "", "press the power button", hmp_system_powerdown, NULL, NULL},
+    {"system_reset", NULL, "", "reset the machine", hmp_system_reset, NULL, NULL},
+    {"x", NULL, "[/FORMAT] ADDRESS",
+     "show memory at a virtual address; the format is a count, one of x d u o c i, and a size b h w g",
+     hmp_examine, NULL, NULL},
+    {"xp", NULL, "[/FORMAT] ADDRESS", "show memory at a physical address", hmp_examine_physical, NULL,
+     NULL},
+    {0},
+};
+
+const HmpCommand hmp_info_commands[] = {
+    {"chardev", NULL, "", "character devices", hmp_info_chardev, NULL, NULL},
+    {"cpus", NULL, "", "vCPUs", hmp_info_cpus, NULL, NULL},
+    {"history", NULL, "", "commands entered", hmp_info_history, NULL, NULL},
+    {"jit", NULL, "", "the translator's statistics", hmp_info_jit, NULL, NULL},
+    {"mtree", NULL, "", "the map of physical memory", hmp_info_mtree, NULL, NULL},
+    {"qtree", NULL, "", "devices", hmp_info_qtree, NULL, NULL},
+    {"registers", NULL, "[-a|CPU]", "a vCPU's registers, or those of all", hmp_info_registers, NULL,
+     complete_cpus},
+    {"status", NULL, "", "whether the guest runs", hmp_info_status, NULL, NULL},
+    {"version", NULL, "", "amphi's version", hmp_info_version, NULL, NULL},
+    {0},
+};
+
+static void print_command(Monitor *mon, const char *prefix, const HmpCommand *cmd)
+{
+    monitor_printf(mon, "%s%s%s%s%s%s -- %s\n", prefix, cmd->name, cmd->alias ? "|" : "",
+                   cmd->alias ? cmd->alias : "", *cmd->args ? " " : "", cmd->args, cmd->help);
+}
+
+static void print_table(Monitor *mon, const char *prefix, const HmpCommand *table)
+{
+    for (const HmpCommand *cmd = table; cmd->name; cmd++) {
+        print_command(mon, prefix, cmd);
+    }
+}
+
+void hmp_help(Monitor *mon, char *args)
+{
+    char *word = hmp_next_word(&args);
+    if (!word) {
+        print_table(mon, "", hmp_commands);
+        return;
+    }
+    const HmpCommand *cmd = hmp_lookup(mon, hmp_commands, "", word);
+    if (!cmd) {
+        return;
+    }
+    if (!cmd->sub) {
+        print_command(mon, "", cmd);
+        return;
+    }
+    char *prefix = g_strdup_printf("%s ", cmd->name);
+    word = hmp_next_word(&args);
+    const HmpCommand *sub = word ? hmp_lookup(mon, cmd->sub, prefix, word) : NULL;
+    if (sub) {
+        print_command(mon, prefix, sub);
+    } else if (!word) {
+        print_table(mon, prefix, cmd->sub);
+    }
+    g_free(prefix);
+}
+
+void hmp_complete_help(Monitor *mon, GPtrArray *out)
+{
+    for (const HmpCommand *cmd = hmp_commands; cmd->name; cmd++) {
+        g_ptr_array_add(out, g_strdup(cmd->name));
+    }
+}
