@@ -45,7 +45,7 @@ static Outcome run(const char *accel)
     machine_stop(machine, RUN_STATE_PAUSED);
     machine_unlock(machine);
     out.state = g_byte_array_new();
-    vmstate_save(out.state, machine->cpus[0]->arch->vmstate, machine->cpus[0]);
+    vmstate_save(out.state, machine->cpus[0]->arch->vmstate, vcpu_state(machine->cpus[0]));
     out.ram = g_memdup2(machine->ram->host, machine->ram->size);
     out.ram_size = machine->ram->size;
     machine_free(machine);
