@@ -1,0 +1,272 @@
+/*
+ * -drive: from its options to block back ends, and to the devices that if=virtio asks for.
+ *
+ * The options stay in the machine's configuration; what is opened is found again by its id, made up as
+ * "INTERFACE" and a number where the user gave none. Locking: the machine lock.
+ */
+#include "hw/block/drive.h"
+#include "hw/hw.h"
+#include "hw/pci/pci.h"
+#include "softmmu/base/error.h"
+#include <string.h>
+
+/* Whether a -device says drive=@id. */
+static bool named_by_device(Machine *machine, const char *id)
+{
+    GPtrArray *devices = machine->config.devices;
+
+    for (unsigned i = 0; id && devices && i < devices->len; i++) {
+        const char *key, *value;
+
+        for (unsigned n = 0; options_nth(g_ptr_array_index(devices, i), n, &key, &value); n++) {
+            if (strcmp(key, "drive") == 0 && strcmp(value, id) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* The interface of a drive. Without if=, it is for a -device that names it, or virtio. */
+static const char *drive_interface(Machine *machine, Options *opts)
+{
+    const char *fallback =
+        named_by_device(machine, options_get(opts, "id", NULL)) ? "none" : "virtio";
+
+    return options_get(opts, "if", fallback);
+}
+
+/* The number of drives before @index with the same interface: the unit, if none is said. */
+static unsigned nth_of_interface(Machine *machine, unsigned index)
+{
+    GPtrArray *drives = machine->config.drives;
+    const char *interface = drive_interface(machine, g_ptr_array_index(drives, index));
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < index; i++) {
+        n += strcmp(drive_interface(machine, g_ptr_array_index(drives, i)), interface) == 0;
+    }
+    return n;
+}
+
+/* The id of drive number @index of the configuration; to be freed. */
+static char *drive_id(Machine *machine, unsigned index)
+{
+    Options *opts = g_ptr_array_index(machine->config.drives, index);
+    const char *id = options_get(opts, "id", NULL);
+
+    return id ? g_strdup(id)
+              : g_strdup_printf("%s%u", drive_interface(machine, opts),
+                                nth_of_interface(machine, index));
+}
+
+static bool one_of(const char *value, const char *const *known)
+{
+    return g_strv_contains(known, value);
+}
+
+/* cache=: how writes and flushes are done. The host's page cache is always used. */
+static bool parse_cache(Options *opts, BlockOpen *how, GError **error)
+{
+    static const char *const modes[] = {"none",         "writeback", "unsafe",
+                                        "writethrough", "directsync", NULL};
+    const char *cache = options_get(opts, "cache", "writeback");
+
+    if (!one_of(cache, modes)) {
+        const char *near = error_nearest(cache, modes);
+
+        return error_set(error, "-drive: unknown cache mode '%s'; did you mean '%s'?", cache,
+                         near ? near : "writeback");
+    }
+    how->ignore_flush = strcmp(cache, "unsafe") == 0;
+    how->write_through = strcmp(cache, "writethrough") == 0 || strcmp(cache, "directsync") == 0;
+    return true;
+}
+
+static bool parse_drive(Options *opts, BlockOpen *how, GError **error)
+{
+    /* Understood, and without effect on what the guest sees. */
+    static const char *const ignored[] = {"aio",    "detect-zeroes", "werror", "rerror", "bus", "unit",
+                                          "index", "serial",        "if",     "id"};
+    static const char *const discards[] = {"unmap", "on", "ignore", "off", NULL};
+    const char *discard = options_get(opts, "discard", "ignore");
+    const char *media = options_get(opts, "media", "disk");
+    bool snapshot = false, locking = true;
+
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
+        options_mark_used(opts, ignored[i]);
+    }
+    how->path = options_get(opts, "file", NULL);
+    how->format = options_get(opts, "format", NULL);
+    how->read_only = strcmp(media, "cdrom") == 0;
+    if (!options_get_bool(opts, "readonly", &how->read_only, error) ||
+        !options_get_bool(opts, "read-only", &how->read_only, error) ||
+        !options_get_bool(opts, "snapshot", &snapshot, error) ||
+        !options_get_bool(opts, "locking", &locking, error) ||
+        !options_get_bool(opts, "file.locking", &locking, error) ||
+        !parse_cache(opts, how, error)) {
+        return false;
+    }
+    how->no_locking = !locking;
+    how->discard = strcmp(discard, "unmap") == 0 || strcmp(discard, "on") == 0;
+    if (!one_of(discard, discards)) {
+        return error_set(error, "-drive: discard= must be unmap or ignore, not '%s'", discard);
+    }
+    if (strcmp(media, "disk") != 0 && !how->read_only) {
+        return error_set(error, "-drive: media= must be disk or cdrom, not '%s'", media);
+    }
+    if (snapshot) {
+        return error_set(error, "-drive: snapshot=on is not supported; copy the image first, for "
+                                "example with `cp --reflink=auto`");
+    }
+    if (!how->path || !*how->path) {
+        return error_set(error, "-drive needs file=PATH");
+    }
+    return options_check_unused(opts, error);
+}
+
+/* Opens drive number @index of the configuration, if that was not done before. */
+static BlockDev *open_nth(Machine *machine, unsigned index, GError **error)
+{
+    Options *opts = g_ptr_array_index(machine->config.drives, index);
+    BlockOpen how = {0};
+    char *id = drive_id(machine, index);
+    BlockDev *blk = blockdev_find(machine, id);
+
+    if (!blk && parse_drive(opts, &how, error)) {
+        how.id = id;
+        blk = blockdev_open(machine, &how, error);
+    }
+    g_free(id);
+    return blk;
+}
+
+/* The number of the drive with @id, or -1. */
+static int index_of(Machine *machine, const char *id)
+{
+    GPtrArray *drives = machine->config.drives;
+
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        char *this_id = drive_id(machine, i);
+        bool match = strcmp(id, this_id) == 0;
+
+        g_free(this_id);
+        if (match) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static void unknown_drive(Machine *machine, const char *id, GError **error)
+{
+    GPtrArray *drives = machine->config.drives;
+    GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
+    const char *near;
+
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        g_ptr_array_add(ids, drive_id(machine, i));
+    }
+    g_ptr_array_add(ids, NULL);
+    near = error_nearest(id, (const char *const *)ids->pdata);
+    if (near) {
+        error_set(error, "there is no drive '%s'; did you mean '%s'?", id, near);
+    } else {
+        error_set(error, "there is no drive '%s'; add -drive file=PATH,if=none,id=%s", id, id);
+    }
+    g_ptr_array_unref(ids);
+}
+
+BlockDev *drive_by_id(Machine *machine, const char *id, GError **error)
+{
+    BlockDev *blk = blockdev_find(machine, id);
+    int index = blk ? 0 : index_of(machine, id);
+
+    if (blk) {
+        return blk;
+    }
+    if (index < 0) {
+        unknown_drive(machine, id, error);
+        return NULL;
+    }
+    return open_nth(machine, index, error);
+}
+
+BlockDev *drive_by_unit(Machine *machine, const char *interface, unsigned unit, GError **error)
+{
+    GPtrArray *drives = machine->config.drives;
+
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        Options *opts = g_ptr_array_index(drives, i);
+        uint64_t this_unit;
+
+        if (strcmp(drive_interface(machine, opts), interface) != 0) {
+            continue;
+        }
+        this_unit = nth_of_interface(machine, i);
+        if (!options_get_u64(opts, "index", &this_unit, error) ||
+            !options_get_u64(opts, "unit", &this_unit, error)) {
+            return NULL;
+        }
+        if (this_unit == unit) {
+            return open_nth(machine, i, error);
+        }
+    }
+    return NULL;
+}
+
+const char *drive_serial(Machine *machine, const char *id)
+{
+    int index = index_of(machine, id);
+
+    return index < 0 ? NULL
+                     : options_get(g_ptr_array_index(machine->config.drives, index), "serial", NULL);
+}
+
+/* The device for a drive with if=virtio. */
+static bool create_device(Machine *machine, const char *drive, GError **error)
+{
+    const char *type = pci_find_bus(machine, NULL) ? "virtio-blk-pci" : "virtio-blk-device";
+    char **parts = g_strsplit(drive, ",", -1);
+    char *escaped = g_strjoinv(",,", parts);
+    char *text = g_strdup_printf("%s,drive=%s", type, escaped);
+    Options *opts = options_parse("-drive", text, "driver", error);
+    bool ok = opts && hw_device_create(machine, opts, error);
+
+    if (opts) {
+        options_free(opts);
+    }
+    g_strfreev(parts);
+    g_free(escaped);
+    g_free(text);
+    return ok;
+}
+
+bool hw_create_drives(Machine *machine, GError **error)
+{
+    static const char *const interfaces[] = {"none", "virtio", "pflash", NULL};
+    GPtrArray *drives = machine->config.drives;
+
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        const char *interface = drive_interface(machine, g_ptr_array_index(drives, i));
+        char *id;
+        bool ok;
+
+        if (!one_of(interface, interfaces)) {
+            const char *near = error_nearest(interface, interfaces);
+
+            return error_set(error, "-drive: machine '%s' has no interface '%s'; use if=%s",
+                             machine->cls->name, interface, near ? near : "virtio");
+        }
+        if (!open_nth(machine, i, error)) {
+            return false;
+        }
+        id = drive_id(machine, i);
+        ok = strcmp(interface, "virtio") != 0 || create_device(machine, id, error);
+        g_free(id);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}

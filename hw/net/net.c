@@ -1,0 +1,277 @@
+/*
+ * Network back ends and the cards that shortcuts ask for.
+ *
+ * Registered with the machine as a device without registers, which closes the back ends after the cards that
+ * use them. Locking: the machine lock.
+ */
+#include "hw/net/net.h"
+#include "hw/hw.h"
+#include "hw/pci/pci.h"
+#include "softmmu/base/error.h"
+#include <string.h>
+
+/* All back ends of a machine. */
+typedef struct NetRegistry {
+    Device dev;
+    GPtrArray *netdevs; /* of Netdev */
+} NetRegistry;
+
+typedef struct NetdevKind {
+    const char *name;
+    Netdev *(*create)(Machine *machine, const char *id, Options *opts, GError **error);
+} NetdevKind;
+
+static const NetdevKind kinds[] = {
+    {"user", netdev_user_new},
+};
+
+/* ---- The registry ---- */
+
+static void netdev_close(gpointer data)
+{
+    Netdev *net = data;
+
+    net->ops->close(net);
+}
+
+static void registry_finalize(Device *dev)
+{
+    g_ptr_array_unref(container_of(dev, NetRegistry, dev)->netdevs);
+}
+
+static const DeviceOps registry_ops = {.name = "net-back-ends", .finalize = registry_finalize};
+
+static NetRegistry *find_registry(Machine *machine)
+{
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        Device *dev = g_ptr_array_index(machine->devices, i);
+
+        if (dev->ops == &registry_ops) {
+            return container_of(dev, NetRegistry, dev);
+        }
+    }
+    return NULL;
+}
+
+static NetRegistry *get_registry(Machine *machine)
+{
+    NetRegistry *registry = find_registry(machine);
+
+    if (!registry) {
+        registry = device_new(machine, &registry_ops, sizeof(*registry), NULL);
+        registry->netdevs = g_ptr_array_new_with_free_func(netdev_close);
+    }
+    return registry;
+}
+
+static Netdev *find_netdev(Machine *machine, const char *id)
+{
+    NetRegistry *registry = find_registry(machine);
+
+    for (unsigned i = 0; registry && i < registry->netdevs->len; i++) {
+        Netdev *net = g_ptr_array_index(registry->netdevs, i);
+
+        if (strcmp(net->id, id) == 0) {
+            return net;
+        }
+    }
+    return NULL;
+}
+
+/* ---- From options to back ends ---- */
+
+static const char *config_id(Machine *machine, unsigned i)
+{
+    return options_get(g_ptr_array_index(machine->config.netdevs, i), "id", NULL);
+}
+
+static const char *config_type(Machine *machine, unsigned i)
+{
+    return options_get(g_ptr_array_index(machine->config.netdevs, i), "type", "");
+}
+
+static unsigned config_count(Machine *machine)
+{
+    return machine->config.netdevs ? machine->config.netdevs->len : 0;
+}
+
+static bool unknown_type(const char *type, GError **error)
+{
+    const char *names[ARRAY_SIZE(kinds) + 1] = {NULL};
+    char *all;
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        names[i] = kinds[i].name;
+    }
+    all = g_strjoinv(", ", (char **)names);
+    error_set(error, "unknown network back end '%s'; there are: %s", type, all);
+    g_free(all);
+    return false;
+}
+
+/* Makes the back end described by @opts. */
+static Netdev *create_netdev(Machine *machine, const char *id, Options *opts, GError **error)
+{
+    const char *type = options_get(opts, "type", "");
+    NetRegistry *registry = get_registry(machine);
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (strcmp(type, kinds[i].name) == 0) {
+            Netdev *net = kinds[i].create(machine, id, opts, error);
+
+            if (net) {
+                g_ptr_array_add(registry->netdevs, net);
+                if (!options_check_unused(opts, error)) {
+                    return NULL;
+                }
+            }
+            return net;
+        }
+    }
+    unknown_type(type, error);
+    return NULL;
+}
+
+static void unknown_id(Machine *machine, const char *id, GError **error)
+{
+    GPtrArray *ids = g_ptr_array_new();
+    const char *near;
+
+    for (unsigned i = 0; i < config_count(machine); i++) {
+        if (config_id(machine, i)) {
+            g_ptr_array_add(ids, (char *)config_id(machine, i));
+        }
+    }
+    g_ptr_array_add(ids, NULL);
+    near = error_nearest(id, (const char *const *)ids->pdata);
+    if (near) {
+        error_set(error, "there is no netdev '%s'; did you mean '%s'?", id, near);
+    } else {
+        error_set(error, "there is no netdev '%s'; add -netdev user,id=%s", id, id);
+    }
+    g_ptr_array_unref(ids);
+}
+
+Netdev *netdev_take(Machine *machine, const char *id, GError **error)
+{
+    Netdev *net = find_netdev(machine, id);
+
+    if (net) {
+        if (net->opaque) {
+            error_set(error, "netdev '%s' has a card already; each card takes its own", id);
+            return NULL;
+        }
+        return net;
+    }
+    for (unsigned i = 0; i < config_count(machine); i++) {
+        if (config_id(machine, i) && strcmp(config_id(machine, i), id) == 0) {
+            return create_netdev(machine, id, g_ptr_array_index(machine->config.netdevs, i), error);
+        }
+    }
+    unknown_id(machine, id, error);
+    return NULL;
+}
+
+/* ---- Shortcuts ---- */
+
+/* Makes a card @model with @mac (NULL: the default ones) for back end @id (NULL: none). */
+static bool create_card(Machine *machine, const char *id, const char *model, const char *mac,
+                        GError **error)
+{
+    bool pci = pci_find_bus(machine, NULL);
+    GString *text;
+    Options *opts;
+    bool ok;
+
+    if (!model || strcmp(model, "virtio") == 0) {
+        model = pci ? "virtio-net-pci" : "virtio-net-device";
+    }
+    text = g_string_new(model);
+    if (id) {
+        g_string_append_printf(text, ",netdev=%s", id);
+    }
+    if (mac) {
+        g_string_append_printf(text, ",mac=%s", mac);
+    }
+    opts = options_parse("-nic", text->str, "driver", error);
+    ok = opts && hw_device_create(machine, opts, error);
+    if (opts) {
+        options_free(opts);
+    }
+    g_string_free(text, TRUE);
+    return ok;
+}
+
+/* The number of the @n-th entry without id that is (@nics) or is not of type "nic"; -1: none. */
+static int nth_shortcut(Machine *machine, bool nics, unsigned n)
+{
+    for (unsigned i = 0; i < config_count(machine); i++) {
+        if (!config_id(machine, i) && (strcmp(config_type(machine, i), "nic") == 0) == nics &&
+            n-- == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* A card for shortcut number @n: what the back end entry says, and its -net nic if there is one. */
+static bool create_shortcut(Machine *machine, unsigned n, GError **error)
+{
+    GPtrArray *netdevs = machine->config.netdevs;
+    int back = nth_shortcut(machine, false, n), front = nth_shortcut(machine, true, n);
+    Options *back_opts = back < 0 ? NULL : g_ptr_array_index(netdevs, back);
+    Options *front_opts = front < 0 ? back_opts : g_ptr_array_index(netdevs, front);
+    const char *model = options_get(front_opts, "model", NULL);
+    const char *mac = options_get(front_opts, "mac", options_get(front_opts, "macaddr", NULL));
+    const char *id = options_get(front_opts, "netdev", NULL);
+    char *made_up = NULL;
+    bool ok = true;
+
+    if (!id && back_opts && strcmp(config_type(machine, back), "none") != 0) {
+        id = made_up = g_strdup_printf("nic%u", n);
+        ok = create_netdev(machine, id, back_opts, error) != NULL;
+    }
+    if (ok && (back_opts == NULL || strcmp(config_type(machine, back), "none") != 0)) {
+        ok = create_card(machine, id, model, mac, error);
+    }
+    if (ok && front >= 0) {
+        ok = options_check_unused(front_opts, error);
+    }
+    g_free(made_up);
+    return ok;
+}
+
+bool hw_create_nics(Machine *machine, GError **error)
+{
+    for (unsigned n = 0; nth_shortcut(machine, false, n) >= 0 || nth_shortcut(machine, true, n) >= 0;
+         n++) {
+        if (!create_shortcut(machine, n, error)) {
+            return false;
+        }
+    }
+    for (unsigned i = 0; i < config_count(machine); i++) {
+        const char *id = config_id(machine, i);
+
+        if (id && !find_netdev(machine, id)) {
+            if (!netdev_take(machine, id, error)) {
+                return false;
+            }
+            g_printerr("amphi: warning: netdev '%s' has no card; add -device "
+                       "virtio-net-pci,netdev=%s\n",
+                       id, id);
+        }
+    }
+    return true;
+}
+
+void netdev_print_all(Machine *machine, GString *out)
+{
+    NetRegistry *registry = find_registry(machine);
+
+    for (unsigned i = 0; registry && i < registry->netdevs->len; i++) {
+        Netdev *net = g_ptr_array_index(registry->netdevs, i);
+
+        g_string_append_printf(out, "%s: type=%s%s\n", net->id, net->ops->name,
+                               net->opaque ? "" : " (no card)");
+    }
+}

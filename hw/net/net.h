@@ -1,0 +1,32 @@
+/*
+ * Network back ends and the cards that shortcuts ask for.
+ *
+ * The machine's configuration lists what -netdev, -nic and -net say. Entries with id= are back ends for a
+ * -device that names them; the others are back ends with a card of their own (-nic user, -net user), or
+ * cards (type "nic", from -net nic) that go with them in order. A back end is made when a card takes
+ * it, or by hw_create_nics() at the latest.
+ */
+#ifndef AMPHI_NET_H
+#define AMPHI_NET_H
+
+#include "softmmu/machine.h"
+
+/* The back end @id for one card, whose receive and opaque the caller sets. NULL with @error if there is
+ * none (naming the nearest known one), it has a card already, or it cannot be made. The machine
+ * closes it after its devices are gone. */
+Netdev *netdev_take(Machine *machine, const char *id, GError **error);
+
+/* Makes the cards that shortcuts ask for, and the back ends that no card took (with a warning). After
+ * the -device ones. */
+bool hw_create_nics(Machine *machine, GError **error);
+
+/* For `info network`. */
+void netdev_print_all(Machine *machine, GString *out);
+
+/* Kinds of back end; each takes its own options from @opts, in which "type" and "id" are used up. */
+Netdev *netdev_user_new(Machine *machine, const char *id, Options *opts, GError **error);
+
+/* Connections of a "user" back end, for `info usernet`. */
+void netdev_user_print(Netdev *net, GString *out);
+
+#endif

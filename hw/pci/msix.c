@@ -1,0 +1,133 @@
+/*
+ * MSI-X: interrupts as memory writes, by a table of addresses and data in a BAR.
+ *
+ * Source: PCI Local Bus 3.0 section 6.8.2. A message is written through the function's own address space, so
+ * it needs bus mastering, and goes to whatever interrupt controller is at its address; where a machine has
+ * none, drivers do not switch MSI-X on and use the interrupt pin. Locking: the machine lock.
+ */
+#include "hw/pci/pci.h"
+#include <linux/pci_regs.h>
+#include <string.h>
+
+#define PBA_OFFSET 2048
+#define BAR_SIZE 4096
+#define CAP_SIZE 12
+
+static uint16_t flags(const PciDevice *pci)
+{
+    return pci->msix.vectors ? pci_get16(pci->config, pci->msix.cap + PCI_MSIX_FLAGS) : 0;
+}
+
+bool pci_msix_enabled(const PciDevice *pci)
+{
+    return flags(pci) & PCI_MSIX_FLAGS_ENABLE;
+}
+
+static bool is_masked(const PciDevice *pci, unsigned vector)
+{
+    return (flags(pci) & PCI_MSIX_FLAGS_MASKALL) ||
+           (pci_get32(pci->msix.table,
+                      vector * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL) &
+            PCI_MSIX_ENTRY_CTRL_MASKBIT);
+}
+
+static void send(PciDevice *pci, unsigned vector)
+{
+    unsigned at = vector * PCI_MSIX_ENTRY_SIZE;
+    uint64_t addr = pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_LOWER_ADDR) |
+                    (uint64_t)pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_UPPER_ADDR) << 32;
+
+    dma_write_msi(&pci->dma, addr & ~UINT64_C(3),
+                  pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_DATA));
+}
+
+void pci_msix_notify(PciDevice *pci, unsigned vector)
+{
+    if (vector >= pci->msix.vectors || !pci_msix_enabled(pci)) {
+        return;
+    }
+    if (is_masked(pci, vector)) {
+        pci->msix.pending[vector / 8] |= 1u << (vector % 8);
+    } else {
+        send(pci, vector);
+    }
+}
+
+/* Sends what is pending and not masked any more. */
+static void send_pending(PciDevice *pci)
+{
+    for (unsigned v = 0; pci_msix_enabled(pci) && v < pci->msix.vectors; v++) {
+        if ((pci->msix.pending[v / 8] >> (v % 8) & 1) && !is_masked(pci, v)) {
+            pci->msix.pending[v / 8] &= ~(1u << (v % 8));
+            send(pci, v);
+        }
+    }
+}
+
+void pci_msix_config_written(PciDevice *pci)
+{
+    send_pending(pci);
+}
+
+void pci_msix_reset(PciDevice *pci)
+{
+    memset(pci->msix.table, 0, sizeof(pci->msix.table));
+    memset(pci->msix.pending, 0, sizeof(pci->msix.pending));
+    for (unsigned v = 0; v < pci->msix.vectors; v++) {
+        pci_put32(pci->msix.table, v * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL,
+                  PCI_MSIX_ENTRY_CTRL_MASKBIT);
+    }
+}
+
+static uint64_t msix_read(void *opaque, uint64_t offset, unsigned size)
+{
+    PciDevice *pci = opaque;
+    uint64_t value = 0;
+
+    if (offset < pci->msix.vectors * PCI_MSIX_ENTRY_SIZE) {
+        memcpy(&value, pci->msix.table + offset, size);
+    } else if (offset >= PBA_OFFSET && offset - PBA_OFFSET < sizeof(pci->msix.pending)) {
+        memcpy(&value, pci->msix.pending + (offset - PBA_OFFSET), size);
+    }
+    return value;
+}
+
+static void msix_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    PciDevice *pci = opaque;
+
+    if (offset < pci->msix.vectors * PCI_MSIX_ENTRY_SIZE) { /* pending bits are read-only */
+        memcpy(pci->msix.table + offset, &value, size);
+        send_pending(pci);
+    }
+}
+
+static const MmioOps msix_ops = {
+    .read = msix_read,
+    .write = msix_write,
+    .min_access = 4,
+    .max_access = 8,
+};
+
+void pci_add_msix(PciDevice *pci, unsigned vectors, unsigned bar)
+{
+    unsigned cap = pci_add_capability(pci, PCI_CAP_ID_MSIX, CAP_SIZE);
+
+    g_assert(vectors && vectors <= PCI_MSIX_MAX_VECTORS);
+    pci->msix.vectors = vectors;
+    pci->msix.cap = cap;
+    pci_put16(pci->config, cap + PCI_MSIX_FLAGS, vectors - 1);
+    pci_put16(pci->wmask, cap + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+    pci_put32(pci->config, cap + PCI_MSIX_TABLE, bar);
+    pci_put32(pci->config, cap + PCI_MSIX_PBA, PBA_OFFSET | bar);
+    pci_add_bar(pci, bar, PCI_BAR_MEM32, BAR_SIZE, &msix_ops, pci);
+    pci_msix_reset(pci);
+}
+
+static const VmField msix_fields[] = {
+    VM_ARRAY_U8(PciMsix, table),
+    VM_ARRAY_U8(PciMsix, pending),
+    VM_FIELD_END(),
+};
+
+const VmDesc pci_msix_vmstate = {.name = "msix", .fields = msix_fields};

@@ -1,0 +1,391 @@
+/*
+ * PCI functions and buses. See pci.h.
+ *
+ * Configuration space is bytes with masks; what a write means beyond that (BARs that move, interrupts that
+ * are switched off) is computed from the bytes afterwards, never kept beside them. Only the 256 bytes
+ * of a conventional function exist; the extended space reads as ones.
+ */
+#include "hw/pci/pci.h"
+#include "softmmu/base/error.h"
+#include "softmmu/base/log.h"
+#include <linux/pci_regs.h>
+#include <string.h>
+
+void pci_put16(uint8_t *bytes, unsigned offset, uint16_t value)
+{
+    memcpy(bytes + offset, &value, sizeof(value)); /* the host is little-endian too */
+}
+
+void pci_put32(uint8_t *bytes, unsigned offset, uint32_t value)
+{
+    memcpy(bytes + offset, &value, sizeof(value));
+}
+
+uint16_t pci_get16(const uint8_t *bytes, unsigned offset)
+{
+    uint16_t value;
+
+    memcpy(&value, bytes + offset, sizeof(value));
+    return value;
+}
+
+uint32_t pci_get32(const uint8_t *bytes, unsigned offset)
+{
+    uint32_t value;
+
+    memcpy(&value, bytes + offset, sizeof(value));
+    return value;
+}
+
+static uint16_t command(const PciDevice *pci)
+{
+    return pci_get16(pci->config, PCI_COMMAND);
+}
+
+/* ---- Interrupt pins ---- */
+
+/* Whether the function drives its pin now. */
+static bool drives_pin(const PciDevice *pci)
+{
+    return pci->intx_level && !(command(pci) & PCI_COMMAND_INTX_DISABLE) && !pci_msix_enabled(pci);
+}
+
+/* The host bridge's line for a function's pin: slots are rotated over the lines. */
+static unsigned line_of(const PciDevice *pci)
+{
+    return ((pci->devfn >> 3) + pci->config[PCI_INTERRUPT_PIN] - 1) % PCI_PINS;
+}
+
+/* Computes the level of the line that @pci is on: any function may drive it. */
+static void update_line(PciDevice *pci)
+{
+    unsigned line = line_of(pci);
+    bool level = false;
+
+    for (unsigned i = 0; i < PCI_DEVFNS; i++) {
+        const PciDevice *other = pci->bus->devices[i];
+
+        level = level || (other && other->config[PCI_INTERRUPT_PIN] && line_of(other) == line &&
+                          drives_pin(other));
+    }
+    irq_set(&pci->bus->config.intx[line], level);
+}
+
+void pci_set_intx(PciDevice *pci, bool level)
+{
+    uint16_t status = pci_get16(pci->config, PCI_STATUS) & ~PCI_STATUS_INTERRUPT;
+
+    pci->intx_level = level;
+    pci_put16(pci->config, PCI_STATUS, status | (level ? PCI_STATUS_INTERRUPT : 0));
+    if (pci->config[PCI_INTERRUPT_PIN]) {
+        update_line(pci);
+    }
+}
+
+/* ---- Base address registers ---- */
+
+static bool is_64bit(PciBarType type)
+{
+    return type == PCI_BAR_MEM64 || type == PCI_BAR_MEM64_PREFETCH;
+}
+
+static unsigned bar_offset(unsigned n)
+{
+    return PCI_BASE_ADDRESS_0 + 4 * n;
+}
+
+/* The bus address in BAR @n. */
+static uint64_t bar_address(const PciDevice *pci, unsigned n)
+{
+    uint64_t value = pci_get32(pci->config, bar_offset(n));
+
+    if (is_64bit(pci->bars[n].type)) {
+        value |= (uint64_t)pci_get32(pci->config, bar_offset(n + 1)) << 32;
+    }
+    return value & ~(pci->bars[n].size - 1);
+}
+
+/* Where the CPU sees [@addr, +@size) of the bus through @window; false if it does not. */
+static bool window_maps(const PciWindow *window, uint64_t addr, uint64_t size, uint64_t *cpu)
+{
+    if (addr < window->pci_base || size > window->size ||
+        addr - window->pci_base > window->size - size) {
+        return false;
+    }
+    *cpu = window->cpu_base + (addr - window->pci_base);
+    return true;
+}
+
+/* Shows or hides the BARs as configuration space says. */
+static void update_bars(PciDevice *pci)
+{
+    const PciBusConfig *bus = &pci->bus->config;
+
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        PciBar *bar = &pci->bars[n];
+        uint64_t cpu = 0, addr;
+        bool shown;
+
+        if (!bar->size) {
+            continue;
+        }
+        addr = bar_address(pci, n);
+        if (bar->type == PCI_BAR_IO) {
+            shown = (command(pci) & PCI_COMMAND_IO) && window_maps(&bus->io, addr, bar->size, &cpu);
+        } else {
+            shown = (command(pci) & PCI_COMMAND_MEMORY) &&
+                    (window_maps(&bus->mem32, addr, bar->size, &cpu) ||
+                     window_maps(&bus->mem64, addr, bar->size, &cpu));
+        }
+        if (shown) {
+            memory_region_set_base(bar->region, cpu);
+        }
+        memory_region_set_enabled(bar->region, shown);
+    }
+}
+
+void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, const MmioOps *ops,
+                 void *opaque)
+{
+    static const uint32_t type_bits[] = {
+        [PCI_BAR_IO] = PCI_BASE_ADDRESS_SPACE_IO,
+        [PCI_BAR_MEM32] = PCI_BASE_ADDRESS_MEM_TYPE_32,
+        [PCI_BAR_MEM64] = PCI_BASE_ADDRESS_MEM_TYPE_64,
+        [PCI_BAR_MEM64_PREFETCH] = PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+    };
+    PciBar *bar = &pci->bars[n];
+    char *name = g_strdup_printf("%s.bar%u", pci->dev.id, n);
+
+    g_assert(is_pow2(size) && size >= 16 && n + is_64bit(type) < PCI_BARS);
+    *bar = (PciBar){.size = size, .type = type};
+    bar->region = memory_map_add_mmio(pci->dev.machine->memory, name, 0, size, 1, ops, opaque,
+                                      &pci->dev);
+    memory_region_set_enabled(bar->region, false);
+    g_free(name);
+    pci_put32(pci->config, bar_offset(n), type_bits[type]);
+    pci_put32(pci->wmask, bar_offset(n), ~(size - 1));
+    if (is_64bit(type)) {
+        pci_put32(pci->wmask, bar_offset(n + 1), ~(size - 1) >> 32);
+    }
+}
+
+/* ---- Configuration space ---- */
+
+unsigned pci_add_capability(PciDevice *pci, uint8_t id, unsigned len)
+{
+    unsigned at = pci->cap_end;
+
+    g_assert(at + len <= PCI_CONFIG_SIZE);
+    pci->config[at] = id;
+    pci->config[at + 1] = pci->config[PCI_CAPABILITY_LIST];
+    pci->config[PCI_CAPABILITY_LIST] = at;
+    pci->config[PCI_STATUS] |= PCI_STATUS_CAP_LIST;
+    pci->cap_end = align_up(at + len, 4);
+    return at;
+}
+
+/* What follows from the bytes, after any of them changed. */
+static void config_changed(PciDevice *pci)
+{
+    update_bars(pci);
+    pci_set_intx(pci, pci->intx_level);
+    pci_msix_config_written(pci);
+}
+
+/* Function @devfn of bus @number. There is no bridge yet, so bus 0 is the only one. */
+static PciDevice *find_function(PciBus *root, unsigned number, uint8_t devfn)
+{
+    return number == 0 ? root->devices[devfn] : NULL;
+}
+
+uint32_t pci_config_read(PciBus *root, unsigned number, uint8_t devfn, unsigned offset,
+                         unsigned size)
+{
+    PciDevice *pci = find_function(root, number, devfn);
+    uint32_t value = UINT32_MAX;
+
+    if (pci && offset < PCI_CONFIG_SIZE && size <= PCI_CONFIG_SIZE - offset) {
+        if (pci->ops->config_read) {
+            pci->ops->config_read(pci, offset, size);
+        }
+        value = 0;
+        memcpy(&value, pci->config + offset, size);
+    }
+    return value;
+}
+
+void pci_config_write(PciBus *root, unsigned number, uint8_t devfn, unsigned offset, uint32_t value,
+                      unsigned size)
+{
+    PciDevice *pci = find_function(root, number, devfn);
+
+    if (!pci || offset >= PCI_CONFIG_SIZE || size > PCI_CONFIG_SIZE - offset) {
+        return;
+    }
+    for (unsigned i = 0; i < size; i++, value >>= 8) {
+        uint8_t *byte = &pci->config[offset + i];
+        uint8_t w = pci->wmask[offset + i], w1c = pci->w1cmask[offset + i];
+
+        *byte = ((*byte & ~w) | (value & w)) & ~(value & w1c);
+    }
+    config_changed(pci);
+    if (pci->ops->config_written) {
+        pci->ops->config_written(pci, offset, size);
+    }
+}
+
+/* ---- Functions ---- */
+
+/* AddressSpace.translate(): nothing passes while bus mastering is off; else addresses are the CPU's. */
+static bool translate(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len)
+{
+    const PciDevice *pci = as->opaque;
+
+    *addr = iova;
+    return command(pci) & PCI_COMMAND_MASTER;
+}
+
+static void init_header(PciDevice *pci, const PciIds *ids, bool pin)
+{
+    pci_put16(pci->config, PCI_VENDOR_ID, ids->vendor);
+    pci_put16(pci->config, PCI_DEVICE_ID, ids->device);
+    pci_put16(pci->config, PCI_SUBSYSTEM_VENDOR_ID, ids->subsystem_vendor);
+    pci_put16(pci->config, PCI_SUBSYSTEM_ID, ids->subsystem);
+    pci_put32(pci->config, PCI_CLASS_REVISION, ids->class_code << 8 | ids->revision);
+    pci->config[PCI_INTERRUPT_PIN] = pin;
+    pci->wmask[PCI_INTERRUPT_LINE] = 0xff;
+    pci->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
+    pci_put16(pci->wmask, PCI_COMMAND,
+              PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
+                  PCI_COMMAND_SERR | PCI_COMMAND_INTX_DISABLE);
+    pci_put16(pci->w1cmask, PCI_STATUS,
+              PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT |
+                  PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR |
+                  PCI_STATUS_DETECTED_PARITY);
+}
+
+void *pci_device_new(PciBus *bus, uint8_t devfn, const PciOps *ops, size_t size, const char *id,
+                     const PciIds *ids, bool pin)
+{
+    PciDevice *pci = device_new(bus->machine, &ops->device, size, id);
+
+    g_assert(!bus->devices[devfn]);
+    pci->ops = ops;
+    pci->bus = bus;
+    pci->devfn = devfn;
+    pci->cap_end = PCI_STD_HEADER_SIZEOF;
+    pci->dma = (AddressSpace){.map = bus->machine->memory, .translate = translate, .opaque = pci};
+    init_header(pci, ids, pin);
+    memcpy(pci->power_on, pci->config, PCI_CONFIG_SIZE);
+    bus->devices[devfn] = pci;
+    return pci;
+}
+
+void pci_device_ready(PciDevice *pci)
+{
+    memcpy(pci->power_on, pci->config, PCI_CONFIG_SIZE);
+}
+
+void pci_device_reset(Device *dev)
+{
+    PciDevice *pci = container_of(dev, PciDevice, dev);
+
+    memcpy(pci->config, pci->power_on, PCI_CONFIG_SIZE);
+    pci->intx_level = false;
+    pci_msix_reset(pci);
+    if (pci->ops->reset) {
+        pci->ops->reset(pci);
+    }
+    config_changed(pci);
+}
+
+void pci_device_finalize(Device *dev)
+{
+    PciDevice *pci = container_of(dev, PciDevice, dev);
+
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        if (pci->bars[n].region) {
+            memory_region_remove(pci->bars[n].region);
+        }
+    }
+    pci->bus->devices[pci->devfn] = NULL;
+}
+
+/* ---- Buses ---- */
+
+void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config)
+{
+    bus->machine = machine;
+    bus->config = *config;
+}
+
+bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *devfn,
+                       GError **error)
+{
+    const char *name = options_get(opts, "bus", NULL), *addr = options_get(opts, "addr", NULL);
+    char *end;
+    guint64 slot, fn = 0;
+
+    *bus = pci_find_bus(machine, name);
+    if (!*bus) {
+        return name ? error_set(error, "there is no PCI bus '%s'; leave out bus= to take the first",
+                                name)
+                    : error_set(error,
+                                "machine '%s' has no PCI bus; use the type ending in -device",
+                                machine->cls->name);
+    }
+    if (!addr) {
+        for (unsigned i = 0; i < PCI_SLOTS; i++) {
+            if (!(*bus)->devices[PCI_DEVFN(i, 0)]) {
+                *devfn = PCI_DEVFN(i, 0);
+                return true;
+            }
+        }
+        return error_set(error, "PCI bus '%s' is full", (*bus)->config.name);
+    }
+    slot = g_ascii_strtoull(addr, &end, 16);
+    if (end != addr && *end == '.') {
+        addr = end + 1;
+        fn = g_ascii_strtoull(addr, &end, 16);
+    }
+    if (end == addr || *end || slot >= PCI_SLOTS || fn > 7) {
+        return error_set(error, "addr='%s' is no PCI slot; write it in hexadecimal, 1 to 1f",
+                         options_get(opts, "addr", NULL));
+    }
+    *devfn = PCI_DEVFN(slot, fn);
+    if ((*bus)->devices[*devfn]) {
+        return error_set(error, "PCI slot %x.%x is taken by '%s'; leave out addr=", (unsigned)slot,
+                         (unsigned)fn, (*bus)->devices[*devfn]->dev.id);
+    }
+    return true;
+}
+
+/* ---- Saved state ---- */
+
+static bool pci_post_load(void *opaque, GError **error)
+{
+    PciDevice *pci = opaque;
+
+    for (unsigned i = 0; i < PCI_CONFIG_SIZE; i++) {
+        uint8_t fixed = ~(pci->wmask[i] | pci->w1cmask[i]);
+
+        if (i == PCI_STATUS) {
+            fixed &= ~PCI_STATUS_INTERRUPT;
+        }
+        if ((pci->config[i] ^ pci->power_on[i]) & fixed) {
+            return error_set(error, "%s: the saved machine had another PCI device here",
+                             pci->dev.id);
+        }
+    }
+    config_changed(pci);
+    return true;
+}
+
+static const VmField pci_fields[] = {
+    VM_ARRAY_U8(PciDevice, config),
+    VM_FIELD_BOOL(PciDevice, intx_level),
+    VM_FIELD_STRUCT(PciDevice, msix, &pci_msix_vmstate),
+    VM_FIELD_END(),
+};
+
+const VmDesc pci_vmstate = {.name = "pci", .fields = pci_fields, .post_load = pci_post_load};

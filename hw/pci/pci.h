@@ -1,0 +1,171 @@
+/*
+ * PCI: devices with configuration space, base address registers, interrupt pins and MSI-X, on a bus.
+ *
+ * A function is a struct with PciDevice first, made by pci_device_new() and described by PciOps; its
+ * constructor writes the read-only parts of configuration space, says which bits the guest may write,
+ * and adds BARs and capabilities. A host bridge (gpex.h) makes the root bus and forwards configuration
+ * accesses. All buses are found from their root, so that bridges have a place.
+ *
+ * Source: PCI Local Bus 3.0 chapter 6, PCI Express Base 4.0 chapter 7. Locking: the machine lock.
+ */
+#ifndef AMPHI_PCI_H
+#define AMPHI_PCI_H
+
+#include "softmmu/device.h"
+#include "softmmu/machine.h"
+
+#define PCI_CONFIG_SIZE 256
+#define PCI_SLOTS 32
+#define PCI_DEVFNS 256
+#define PCI_BARS 6
+#define PCI_PINS 4
+#define PCI_DEVFN(slot, fn) ((slot) << 3 | (fn))
+
+typedef struct PciDevice PciDevice;
+typedef struct PciBus PciBus;
+
+typedef struct PciOps {
+    DeviceOps device; /* .reset: pci_device_reset(); .vmstate starts with pci_vmstate;
+                         .finalize calls or is pci_device_finalize() */
+    /* The guest reads or wrote @size bytes of configuration space at @offset; both may be NULL.
+     * config_read comes before the bytes are taken from there. */
+    void (*config_read)(PciDevice *pci, unsigned offset, unsigned size);
+    void (*config_written)(PciDevice *pci, unsigned offset, unsigned size);
+    /* Device state to that after power-on; configuration space is reset already. May be NULL. */
+    void (*reset)(PciDevice *pci);
+} PciOps;
+
+typedef enum PciBarType {
+    PCI_BAR_IO,
+    PCI_BAR_MEM32,
+    PCI_BAR_MEM64,          /* takes the next register too */
+    PCI_BAR_MEM64_PREFETCH,
+} PciBarType;
+
+/* A base address register. */
+typedef struct PciBar {
+    uint64_t size; /* bytes, a power of two; 0: not there */
+    PciBarType type;
+    MemoryRegion *region;
+} PciBar;
+
+#define PCI_MSIX_MAX_VECTORS 128
+#define PCI_MSIX_ENTRY_SIZE 16
+
+/* MSI-X state; see msix.c. */
+typedef struct PciMsix {
+    unsigned vectors; /* 0: the function has none */
+    unsigned cap;     /* offset of the capability */
+    uint8_t table[PCI_MSIX_MAX_VECTORS * PCI_MSIX_ENTRY_SIZE];
+    uint8_t pending[PCI_MSIX_MAX_VECTORS / 8];
+} PciMsix;
+
+struct PciDevice {
+    Device dev;
+    const PciOps *ops;
+    PciBus *bus;
+    uint8_t devfn;
+    bool intx_level;       /* what the function wants on its pin */
+    uint8_t cap_end;       /* first free byte for capabilities */
+    uint8_t config[PCI_CONFIG_SIZE];
+    uint8_t wmask[PCI_CONFIG_SIZE];     /* bits that the guest writes */
+    uint8_t w1cmask[PCI_CONFIG_SIZE];   /* bits that it clears by writing 1 */
+    uint8_t power_on[PCI_CONFIG_SIZE];  /* values after a reset */
+    PciBar bars[PCI_BARS];
+    PciMsix msix;
+    AddressSpace dma;      /* its bus mastering; nothing passes while that is off */
+};
+
+/* How a bus reaches the rest of the machine. */
+typedef struct PciWindow {
+    uint64_t pci_base, cpu_base, size; /* addresses on the bus and where the CPU sees them */
+} PciWindow;
+
+typedef struct PciBusConfig {
+    const char *name;       /* "pcie.0" */
+    PciWindow io, mem32, mem64; /* size 0: none */
+    IrqLine intx[PCI_PINS]; /* lines of the host bridge */
+} PciBusConfig;
+
+struct PciBus {
+    Machine *machine;
+    PciBusConfig config;
+    PciDevice *devices[PCI_DEVFNS];
+};
+
+extern const VmDesc pci_vmstate;
+
+/* ---- For host bridges and -device ---- */
+
+/* Initialises the root bus embedded in a host bridge. */
+void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config);
+
+/* The bus named @name (NULL: the first), or NULL. */
+PciBus *pci_find_bus(Machine *machine, const char *name);
+
+/* Bus, slot and function that the properties bus= and addr= ask for; without addr=, the first free
+ * slot. False with @error if there is none. */
+bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *devfn,
+                       GError **error);
+
+/* Configuration accesses of 1, 2 or 4 aligned bytes to function @devfn of bus number @number below
+ * @root; reads of nothing give all ones. */
+uint32_t pci_config_read(PciBus *root, unsigned number, uint8_t devfn, unsigned offset,
+                         unsigned size);
+void pci_config_write(PciBus *root, unsigned number, uint8_t devfn, unsigned offset, uint32_t value,
+                      unsigned size);
+
+/* ---- For devices ---- */
+
+typedef struct PciIds {
+    uint16_t vendor, device, subsystem_vendor, subsystem;
+    uint8_t revision;
+    uint32_t class_code; /* 24 bits: class, subclass, interface */
+} PciIds;
+
+/* Makes a function of @size bytes, PciDevice first, at @devfn of @bus, with a type 0 header. With
+ * @pin, it has interrupt pin A. */
+void *pci_device_new(PciBus *bus, uint8_t devfn, const PciOps *ops, size_t size, const char *id,
+                     const PciIds *ids, bool pin);
+
+void pci_device_reset(Device *dev);
+void pci_device_finalize(Device *dev);
+
+/* Adds BAR @n of @size bytes (a power of two from 16), served by @ops(@opaque). */
+void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, const MmioOps *ops,
+                 void *opaque);
+
+/* Adds a capability of @len bytes (with its two bytes of header); returns its offset. */
+unsigned pci_add_capability(PciDevice *pci, uint8_t id, unsigned len);
+
+/* To be called after the constructor has written configuration space: what is there now is what a
+ * reset goes back to. */
+void pci_device_ready(PciDevice *pci);
+
+/* Sets the level of the interrupt pin. */
+void pci_set_intx(PciDevice *pci, bool level);
+
+/* Little-endian fields of configuration space and its masks. */
+void pci_put16(uint8_t *bytes, unsigned offset, uint16_t value);
+void pci_put32(uint8_t *bytes, unsigned offset, uint32_t value);
+uint16_t pci_get16(const uint8_t *bytes, unsigned offset);
+uint32_t pci_get32(const uint8_t *bytes, unsigned offset);
+
+/* Adds MSI-X with @vectors, whose table and pending bits fill BAR @bar (4 KiB). */
+void pci_add_msix(PciDevice *pci, unsigned vectors, unsigned bar);
+
+/* Whether the guest has MSI-X on: the interrupt pin is then silent. */
+bool pci_msix_enabled(const PciDevice *pci);
+
+/* Sends the message of @vector, or notes it as pending while it is masked. */
+void pci_msix_notify(PciDevice *pci, unsigned vector);
+
+/* For pci.c: the capability may have changed; state after power-on; the saved tables. */
+void pci_msix_config_written(PciDevice *pci);
+void pci_msix_reset(PciDevice *pci);
+extern const VmDesc pci_msix_vmstate;
+
+/* Text for `info pci`. */
+void pci_print_all(Machine *machine, GString *out);
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * The -device types of virtio: each device behind each transport, and the ports of virtio-serial.
+ */
+#include "hw/virtio/virtio-devices.h"
+#include "hw/virtio/virtio-mmio.h"
+#include "hw/virtio/virtio-pci.h"
+#include "softmmu/base/error.h"
+#include <string.h>
+
+bool virtio_parse_queue_size(Options *opts, const char *key, uint16_t *size, GError **error)
+{
+    uint64_t value = *size;
+
+    if (!options_get_u64(opts, key, &value, error)) {
+        return false;
+    }
+    if (!is_pow2(value) || value < 2 || value > VIRTIO_MAX_QUEUE_SIZE) {
+        return error_set(error, "%s= must be a power of two from 2 to %u", key,
+                         VIRTIO_MAX_QUEUE_SIZE);
+    }
+    *size = value;
+    return true;
+}
+
+/* The user's id=, which no other device may have. */
+static bool parse_id(Machine *machine, Options *opts, const char **id, GError **error)
+{
+    *id = options_get(opts, "id", NULL);
+    for (unsigned i = 0; *id && i < machine->devices->len; i++) {
+        Device *dev = g_ptr_array_index(machine->devices, i);
+
+        if (strcmp(dev->id, *id) == 0) {
+            return error_set(error, "there are two devices '%s'; give each its own id=", *id);
+        }
+    }
+    return true;
+}
+
+static bool create_on_mmio(Machine *machine, Options *opts, VirtioCreate *create, GError **error)
+{
+    Device *slot = virtio_mmio_find_slot(machine, options_get(opts, "bus", NULL), error);
+    VirtioDevice *vdev;
+    const char *id;
+
+    if (!slot || !parse_id(machine, opts, &id, error)) {
+        return false;
+    }
+    vdev = create(machine, opts, id, error);
+    if (!vdev) {
+        return false;
+    }
+    virtio_mmio_plug(slot, vdev);
+    return true;
+}
+
+/* Properties of the PCI transport that choose among interfaces. There is only the modern one, which drivers
+ * of transitional devices use too. */
+static bool check_modern(Options *opts, GError **error)
+{
+    bool no_modern = false;
+
+    options_mark_used(opts, "disable-legacy");
+    if (!options_get_bool(opts, "disable-modern", &no_modern, error)) {
+        return false;
+    }
+    return no_modern ? error_set(error, "virtio-pci: there is no legacy interface; leave out "
+                                        "disable-modern=on")
+                     : true;
+}
+
+static bool create_on_pci(Machine *machine, Options *opts, VirtioCreate *create, GError **error)
+{
+    uint64_t vectors = VIRTIO_PCI_VECTORS_AUTO;
+    VirtioDevice *vdev;
+    char *inner_id;
+    uint8_t devfn;
+    const char *id;
+    PciBus *bus;
+
+    options_mark_used(opts, "romfile"); /* no option ROMs */
+    if (!pci_parse_address(machine, opts, &bus, &devfn, error) ||
+        !parse_id(machine, opts, &id, error) || !check_modern(opts, error) ||
+        !options_get_u64(opts, "vectors", &vectors, error)) {
+        return false;
+    }
+    inner_id = id ? g_strdup_printf("%s/virtio-backend", id) : NULL;
+    vdev = create(machine, opts, inner_id, error);
+    g_free(inner_id);
+    if (!vdev) {
+        return false;
+    }
+    virtio_pci_new(bus, devfn, vdev, id, MIN(vectors, VIRTIO_PCI_VECTORS_AUTO));
+    return true;
+}
+
+static bool create_blk_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_blk_create, error);
+}
+
+static bool create_blk_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_blk_create, error);
+}
+
+static bool create_net_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_net_create, error);
+}
+
+static bool create_net_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_net_create, error);
+}
+
+static bool create_rng_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_rng_create, error);
+}
+
+static bool create_rng_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_rng_create, error);
+}
+
+static bool create_serial_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_serial_create, error);
+}
+
+static bool create_serial_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_serial_create, error);
+}
+
+#define MMIO_BUS "virtio-bus"
+#define PCI_BUS "PCI"
+#define SERIAL_BUS "virtio-serial-bus"
+
+const HwDeviceType virtio_device_types[] = {
+    {"virtio-blk-device", MMIO_BUS, "block device", create_blk_device},
+    {"virtio-blk-pci", PCI_BUS, "block device", create_blk_pci},
+    {"virtio-blk", PCI_BUS, "block device, short for virtio-blk-pci", create_blk_pci},
+    {"virtio-net-device", MMIO_BUS, "network card", create_net_device},
+    {"virtio-net-pci", PCI_BUS, "network card", create_net_pci},
+    {"virtio-net", PCI_BUS, "network card, short for virtio-net-pci", create_net_pci},
+    {"virtio-rng-device", MMIO_BUS, "random number generator", create_rng_device},
+    {"virtio-rng-pci", PCI_BUS, "random number generator", create_rng_pci},
+    {"virtio-rng", PCI_BUS, "random number generator, short for virtio-rng-pci", create_rng_pci},
+    {"virtio-serial-device", MMIO_BUS, "consoles and serial ports", create_serial_device},
+    {"virtio-serial-pci", PCI_BUS, "consoles and serial ports", create_serial_pci},
+    {"virtio-serial", PCI_BUS, "consoles and serial ports, short for virtio-serial-pci",
+     create_serial_pci},
+    {"virtconsole", SERIAL_BUS, "console port of a virtio-serial device", virtio_console_create},
+    {"virtserialport", SERIAL_BUS, "port of a virtio-serial device",
+     virtio_serialport_create},
+    {NULL, NULL, NULL, NULL},
+};
