@@ -53,11 +53,21 @@ int64_t clock_now(Clock *clock)
     }
 }
 
-/* With the mutex held: virtual time is @now, and goes on from there if @running. */
+/* With the mutex held: what clock_now() returns; also while the words are being changed. */
+static int64_t now_locked(const Clock *clock)
+{
+    return clock->running && !clock->stepped ? clock->base + host_now() : clock->base;
+}
+
+/* With the mutex held: virtual time is @now, or goes on from where it is with TIMER_NEVER, and runs on if
+ * @running. The time is taken after readers were shut out: none of them has seen a later one. */
 static void set_time(Clock *clock, bool running, int64_t now)
 {
+    __atomic_store_n(&clock->seq, clock->seq + 1, __ATOMIC_SEQ_CST);
+    if (now == TIMER_NEVER) {
+        now = now_locked(clock);
+    }
     int64_t base = running && !clock->stepped ? now - host_now() : now;
-    __atomic_store_n(&clock->seq, clock->seq + 1, __ATOMIC_RELEASE);
     __atomic_store_n(&clock->running, running, __ATOMIC_RELEASE);
     __atomic_store_n(&clock->base, base, __ATOMIC_RELEASE);
     __atomic_store_n(&clock->seq, clock->seq + 1, __ATOMIC_RELEASE);
@@ -235,7 +245,7 @@ void clock_start(Clock *clock)
 {
     g_mutex_lock(&clock->mutex);
     if (!clock->running) {
-        set_time(clock, true, clock_now(clock));
+        set_time(clock, true, TIMER_NEVER);
         program(clock);
     }
     g_mutex_unlock(&clock->mutex);
@@ -245,7 +255,7 @@ void clock_stop(Clock *clock)
 {
     g_mutex_lock(&clock->mutex);
     if (clock->running) {
-        set_time(clock, false, clock_now(clock));
+        set_time(clock, false, TIMER_NEVER);
     }
     g_mutex_unlock(&clock->mutex);
 }

@@ -373,7 +373,7 @@ const CmdOption cmdline_options[] = {
      "its processor; 'help' lists models and properties", CMD_STRING, AT(config.cpu_model), NULL,
      CMD_LIST_CPUS, NULL},
     {"accel", "ENGINE[,PROPERTY=VALUE...]", TOPIC_MACHINE, true,
-     "how to run guest code; 'help' lists engines (repeated: in order of preference)", CMD_CALL, 0, NULL,
+     "how to run guest code; 'help' lists engines", CMD_CALL, 0, NULL,
      CMD_LIST_ACCELS, opt_accel},
     {"smp", "N[,sockets=N][,cores=N][,threads=N]", TOPIC_MACHINE, true,
      "number of CPUs [1]", CMD_CALL, 0, NULL, CMD_RUN, opt_smp},

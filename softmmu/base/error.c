@@ -36,7 +36,7 @@ static unsigned edit_distance(const char *a, const char *b)
     enum { MAX_WORD = 64 };
     size_t alen = strlen(a), blen = strlen(b);
     if (alen >= MAX_WORD || blen >= MAX_WORD) {
-        return MAX_WORD;
+        return MAX(alen, blen);
     }
     unsigned rows[3][MAX_WORD];
     for (size_t j = 0; j <= blen; j++) {
@@ -65,7 +65,7 @@ const char *error_nearest(const char *word, const char *const *names)
     if (strlen(word) < 3) {
         best = 2; /* ...and so may a shorter one, but not two */
     }
-    for (unsigned i = 0; names[i]; i++) {
+    for (unsigned i = 0; word[0] && names[i]; i++) {
         unsigned distance = edit_distance(word, names[i]);
         if (distance < best) {
             best = distance;
