@@ -7,7 +7,9 @@
  */
 #include "accel/accel.h"
 #include "cpu/riscv/riscv.h"
+#include "hw/block/drive.h"
 #include "hw/hw.h"
+#include "hw/net/net.h"
 #include "hw/riscv/boards.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
@@ -276,6 +278,7 @@ static bool set_up_board(Machine *machine, CmdLine *cmd, GError **error)
     for (unsigned i = 0; ok && config.devices && i < config.devices->len; i++) {
         ok = hw_device_create(machine, config.devices->pdata[i], error);
     }
+    ok = ok && hw_create_drives(machine, error) && hw_create_netdevs(machine, error);
     if (ok) {
         machine_reset(machine); /* with what was added */
     }

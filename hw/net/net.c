@@ -1,12 +1,10 @@
 /*
- * Network back ends and the cards that shortcuts ask for.
+ * Network back ends: see net.h.
  *
  * Registered with the machine as a device without registers, which closes the back ends after the cards that
  * use them. Locking: the machine lock.
  */
 #include "hw/net/net.h"
-#include "hw/hw.h"
-#include "hw/pci/pci.h"
 #include "softmmu/base/error.h"
 #include <string.h>
 
@@ -80,14 +78,14 @@ static Netdev *find_netdev(Machine *machine, const char *id)
 
 /* ---- From options to back ends ---- */
 
-static const char *config_id(Machine *machine, unsigned i)
+static Options *config_netdev(Machine *machine, unsigned i)
 {
-    return options_get(g_ptr_array_index(machine->config.netdevs, i), "id", NULL);
+    return g_ptr_array_index(machine->config.netdevs, i);
 }
 
-static const char *config_type(Machine *machine, unsigned i)
+static const char *config_id(Machine *machine, unsigned i)
 {
-    return options_get(g_ptr_array_index(machine->config.netdevs, i), "type", "");
+    return options_get(config_netdev(machine, i), "id", NULL);
 }
 
 static unsigned config_count(Machine *machine)
@@ -165,94 +163,28 @@ Netdev *netdev_take(Machine *machine, const char *id, GError **error)
     }
     for (unsigned i = 0; i < config_count(machine); i++) {
         if (config_id(machine, i) && strcmp(config_id(machine, i), id) == 0) {
-            return create_netdev(machine, id, g_ptr_array_index(machine->config.netdevs, i), error);
+            return create_netdev(machine, id, config_netdev(machine, i), error);
         }
     }
     unknown_id(machine, id, error);
     return NULL;
 }
 
-/* ---- Shortcuts ---- */
-
-/* Makes a card @model with @mac (NULL: the default ones) for back end @id (NULL: none). */
-static bool create_card(Machine *machine, const char *id, const char *model, const char *mac,
-                        GError **error)
+bool hw_create_netdevs(Machine *machine, GError **error)
 {
-    bool pci = pci_find_bus(machine, NULL);
-    GString *text;
-    Options *opts;
-    bool ok;
-
-    if (!model || strcmp(model, "virtio") == 0) {
-        model = pci ? "virtio-net-pci" : "virtio-net-device";
-    }
-    text = g_string_new(model);
-    if (id) {
-        g_string_append_printf(text, ",netdev=%s", id);
-    }
-    if (mac) {
-        g_string_append_printf(text, ",mac=%s", mac);
-    }
-    opts = options_parse("-nic", text->str, "driver", error);
-    ok = opts && hw_device_create(machine, opts, error);
-    if (opts) {
-        options_free(opts);
-    }
-    g_string_free(text, TRUE);
-    return ok;
-}
-
-/* The number of the @n-th entry without id that is (@nics) or is not of type "nic"; -1: none. */
-static int nth_shortcut(Machine *machine, bool nics, unsigned n)
-{
-    for (unsigned i = 0; i < config_count(machine); i++) {
-        if (!config_id(machine, i) && (strcmp(config_type(machine, i), "nic") == 0) == nics &&
-            n-- == 0) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-/* A card for shortcut number @n: what the back end entry says, and its -net nic if there is one. */
-static bool create_shortcut(Machine *machine, unsigned n, GError **error)
-{
-    GPtrArray *netdevs = machine->config.netdevs;
-    int back = nth_shortcut(machine, false, n), front = nth_shortcut(machine, true, n);
-    Options *back_opts = back < 0 ? NULL : g_ptr_array_index(netdevs, back);
-    Options *front_opts = front < 0 ? back_opts : g_ptr_array_index(netdevs, front);
-    const char *model = options_get(front_opts, "model", NULL);
-    const char *mac = options_get(front_opts, "mac", options_get(front_opts, "macaddr", NULL));
-    const char *id = options_get(front_opts, "netdev", NULL);
-    char *made_up = NULL;
-    bool ok = true;
-
-    if (!id && back_opts && strcmp(config_type(machine, back), "none") != 0) {
-        id = made_up = g_strdup_printf("nic%u", n);
-        ok = create_netdev(machine, id, back_opts, error) != NULL;
-    }
-    if (ok && (back_opts == NULL || strcmp(config_type(machine, back), "none") != 0)) {
-        ok = create_card(machine, id, model, mac, error);
-    }
-    if (ok && front >= 0) {
-        ok = options_check_unused(front_opts, error);
-    }
-    g_free(made_up);
-    return ok;
-}
-
-bool hw_create_nics(Machine *machine, GError **error)
-{
-    for (unsigned n = 0; nth_shortcut(machine, false, n) >= 0 || nth_shortcut(machine, true, n) >= 0;
-         n++) {
-        if (!create_shortcut(machine, n, error)) {
-            return false;
-        }
-    }
     for (unsigned i = 0; i < config_count(machine); i++) {
         const char *id = config_id(machine, i);
 
-        if (id && !find_netdev(machine, id)) {
+        if (!id) {
+            return error_set(error, "-netdev %s needs id=, for -device virtio-net-pci,netdev=ID",
+                             options_get(config_netdev(machine, i), "type", ""));
+        }
+        for (unsigned other = 0; other < i; other++) {
+            if (strcmp(config_id(machine, other), id) == 0) {
+                return error_set(error, "there are two netdevs '%s'; give each its own id=", id);
+            }
+        }
+        if (!find_netdev(machine, id)) {
             if (!netdev_take(machine, id, error)) {
                 return false;
             }

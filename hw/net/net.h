@@ -1,10 +1,6 @@
 /*
- * Network back ends and the cards that shortcuts ask for.
- *
- * The machine's configuration lists what -netdev, -nic and -net say. Entries with id= are back ends for a
- * -device that names them; the others are back ends with a card of their own (-nic user, -net user), or
- * cards (type "nic", from -net nic) that go with them in order. A back end is made when a card takes
- * it, or by hw_create_nics() at the latest.
+ * Network back ends, as of -netdev. One is made when a card takes it, or by hw_create_netdevs() at the
+ * latest.
  */
 #ifndef AMPHI_NET_H
 #define AMPHI_NET_H
@@ -16,9 +12,9 @@
  * closes it after its devices are gone. */
 Netdev *netdev_take(Machine *machine, const char *id, GError **error);
 
-/* Makes the cards that shortcuts ask for, and the back ends that no card took (with a warning). After
- * the -device ones. */
-bool hw_create_nics(Machine *machine, GError **error);
+/* Makes the back ends that no card took (with a warning), and checks the ids of all. After the -device
+ * ones. */
+bool hw_create_netdevs(Machine *machine, GError **error);
 
 /* For `info network`. */
 void netdev_print_all(Machine *machine, GString *out);
