@@ -72,6 +72,12 @@ static bool crosses_page(uint64_t addr, unsigned size)
     return (addr & ~TLB_PAGE_MASK) + size > TLB_PAGE_SIZE;
 }
 
+/* Where an access that crosses a page goes on: what a fault there reports. */
+static uint64_t second_page(uint64_t addr, unsigned size)
+{
+    return (addr + size - 1) & TLB_PAGE_MASK;
+}
+
 static uint64_t target_load(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, unsigned size)
 {
     uint64_t value;
@@ -118,7 +124,7 @@ static void store_parts(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned size
     TlbTarget target;
 
     tlb_resolve(vcpu, addr, 1, MMU_WRITE, &target);
-    tlb_resolve(vcpu, addr + size - 1, 1, MMU_WRITE, &target);
+    tlb_resolve(vcpu, second_page(addr, size), 1, MMU_WRITE, &target);
     for (unsigned i = 0; i < size; i++) {
         tlb_resolve(vcpu, addr + i, 1, MMU_WRITE, &target);
         target_store(vcpu, addr + i, &target, (value >> (8 * i)) & 0xff, 1);
@@ -187,7 +193,9 @@ void tlb_store128(Vcpu *vcpu, uint64_t addr, const void *value)
 
     memcpy(v, value, 16);
     tlb_resolve(vcpu, addr, 1, MMU_WRITE, &target);
-    tlb_resolve(vcpu, addr + 15, 1, MMU_WRITE, &target);
+    if (crosses_page(addr, 16)) {
+        tlb_resolve(vcpu, second_page(addr, 16), 1, MMU_WRITE, &target);
+    }
     tlb_store(vcpu, addr, v[0], IR_64);
     tlb_store(vcpu, addr + 8, v[1], IR_64);
 }
@@ -209,7 +217,7 @@ void vcpu_probe(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access)
 
     tlb_resolve(vcpu, addr, 1, access, &target);
     if (crosses_page(addr, size)) {
-        tlb_resolve(vcpu, addr + size - 1, 1, access, &target);
+        tlb_resolve(vcpu, second_page(addr, size), 1, access, &target);
     }
 }
 
