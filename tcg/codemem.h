@@ -1,0 +1,23 @@
+/*
+ * Code memory: one memfd mapped twice, writable and executable; never both at one address.
+ */
+#ifndef AMPHI_TCG_CODEMEM_H
+#define AMPHI_TCG_CODEMEM_H
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct CodeMem {
+    uint8_t *write; /* the writable view */
+    uint8_t *exec;  /* the executable (and readable) view of the same bytes */
+    size_t size;    /* bytes, a multiple of the host's page size */
+} CodeMem;
+
+/* Makes both views of @size bytes, rounded up. The executable one is placed within reach of a 32-bit
+ * displacement from @near if the host's address space allows. Fails where executable memory is refused. */
+bool codemem_init(CodeMem *mem, size_t size, const void *near, GError **error);
+void codemem_free(CodeMem *mem);
+
+#endif

@@ -1,0 +1,404 @@
+/*
+ * tcg_compile(): a region of IR to host code, and the Tcg itself.
+ *
+ * The blocks of the region are emitted in order, the cold ones last; then the out-of-line code. Nothing
+ * is kept if the room does not suffice.
+ */
+#include "softmmu/base/error.h"
+#include "tcg/x86_64/emit.h"
+
+typedef void CompileFn(Emit *e, const IrInsn *in);
+
+static CompileFn *const op_table[IR_NOPS] = {
+#define OP(name, r, a, b, c, d, flags) op_##name,
+#include "tcg/ir-ops.def"
+#undef OP
+};
+
+/* Result types by letter; 0 where the type field says. */
+#define RESULT_TYPE_i 0
+#define RESULT_TYPE_x 0
+#define RESULT_TYPE_f 0
+#define RESULT_TYPE__ 0
+#define RESULT_TYPE_w IR_I32
+#define RESULT_TYPE_q IR_I64
+#define RESULT_TYPE_s IR_F32
+#define RESULT_TYPE_d IR_F64
+#define RESULT_TYPE_v IR_V128
+const uint8_t op_result_type[IR_NOPS] = {
+#define OP(name, r, a, b, c, d, flags) RESULT_TYPE_##r,
+#include "tcg/ir-ops.def"
+#undef OP
+};
+
+/* Pure, and without effect on FP flags. */
+const bool op_is_skippable[IR_NOPS] = {
+    [IR_const] = true, [IR_fconst] = true, [IR_vzero] = true, [IR_mov] = true, [IR_get_var] = true,
+    [IR_add ... IR_select] = true,
+    [IR_fcanon] = true, [IR_fabs ... IR_fsgnjx] = true, [IR_fbox ... IR_bits_is] = true,
+    [IR_vand ... IR_vsplat] = true,
+};
+
+void op_mov(Emit *e, const IrInsn *in)
+{
+    reg_alias(e, in->arg[0], e->vals[in->arg[0]].flags & VALUE_ZX);
+}
+
+void op_get_var(Emit *e, const IrInsn *in)
+{
+    reg_get_var(e, in->imm);
+}
+
+void op_set_var(Emit *e, const IrInsn *in)
+{
+    reg_set_var(e, in->imm, in->arg[0]);
+}
+
+/* ---- Out-of-line code. ---- */
+
+/* A record for code that the jump at @from leads to. The pointer holds until the next one is made. */
+Cold *cold_new(Emit *e, void (*emit)(Emit *, const Cold *), uint8_t *from)
+{
+    Cold c = {
+        .emit = emit,
+        .from = {from, NULL},
+        .pc = e->pc,
+        .snap = regs_snapshot(e),
+        .undone = e->undone,
+        .insn = e->cur,
+        .reg = {NOREG, NOREG, NOREG, NOREG},
+    };
+
+    g_array_append_val(e->cold, c);
+    return &g_array_index(e->cold, Cold, e->cold->len - 1);
+}
+
+static bool out_of_room(const Emit *e)
+{
+    return e->failed || e->as.limit - e->as.p < MAX_OP_BYTES;
+}
+
+/* Cold code may add more of it. */
+static bool emit_cold(Emit *e)
+{
+    for (unsigned i = 0; i < e->cold->len; i++) {
+        Cold c = g_array_index(e->cold, Cold, i);
+
+        if (out_of_room(e)) {
+            return false;
+        }
+        for (unsigned k = 0; k < 2; k++) {
+            if (c.from[k]) {
+                asm_patch32(&e->as, c.from[k]);
+            }
+        }
+        c.emit(e, &c);
+    }
+    return true;
+}
+
+/* ---- Blocks. ---- */
+
+static void count_edge(Emit *e, unsigned from, unsigned to)
+{
+    BlockInfo *info = &e->blocks[to];
+
+    info->preds++;
+    if (e->blocks[from].order >= info->order) {
+        info->canonical = true;
+    }
+}
+
+/* The order of emission, and which blocks are joins. */
+static void plan_blocks(Emit *e)
+{
+    unsigned n = 0, nblocks = e->ir->nblocks;
+
+    memset(e->blocks, 0, nblocks * sizeof(BlockInfo));
+    for (int cold = 0; cold < 2; cold++) {
+        for (unsigned b = 0; b < nblocks; b++) {
+            if (cold == (e->ir->blocks[b].cold && b != 0)) {
+                e->order[n] = b;
+                e->blocks[b].order = n++;
+                e->blocks[b].state = -1;
+            }
+        }
+    }
+    if (nblocks == 1) {
+        return;
+    }
+    e->blocks[0].preds = 1;
+    for (unsigned b = 0; b < nblocks; b++) {
+        const IrBlock *block = &e->ir->blocks[b];
+        const IrInsn *end = &e->insns[block->first + block->count - 1];
+
+        if (end->op == IR_br || end->op == IR_brcond) {
+            count_edge(e, b, end->target[0]);
+        }
+        if (end->op == IR_brcond && end->target[1] != end->target[0]) {
+            count_edge(e, b, end->target[1]);
+        }
+    }
+    for (unsigned b = 0; b < nblocks; b++) {
+        e->blocks[b].canonical |= e->blocks[b].preds > 1;
+    }
+}
+
+/* Makes the jumps that wait for the block lead here. */
+static void place_label(Emit *e, BlockInfo *info)
+{
+    uint8_t *field = info->fixups;
+
+    while (field) {
+        int32_t previous;
+
+        memcpy(&previous, field, 4);
+        asm_patch32(&e->as, field);
+        field = previous ? e->base + previous : NULL;
+    }
+    info->label = e->as.p;
+}
+
+static void begin_block(Emit *e, BlockInfo *info)
+{
+    static const BlockState empty = {.var = {[0 ... NHOSTREGS - 1] = NOVAR}};
+    const BlockState *state = &empty;
+
+    if (info->canonical) {
+        state = NULL;
+        e->pc = info->pc;
+        e->undone = info->undone;
+    } else if (info->state >= 0) {
+        state = &g_array_index(e->states, BlockState, info->state);
+        e->pc = state->pc;
+        e->undone = state->undone;
+    }
+    regs_begin_block(e, state, info->dirty_in);
+    e->has_mark = false;
+}
+
+static bool emit_block(Emit *e, unsigned b)
+{
+    const IrBlock *block = &e->ir->blocks[b];
+    BlockInfo *info = &e->blocks[b];
+
+    e->block = block;
+    regs_scan_block(e, block);
+    if (b == 0 && info->canonical && e->pin_mask) {
+        static const BlockState none = {.var = {[0 ... NHOSTREGS - 1] = NOVAR}};
+
+        regs_begin_block(e, &none, 0);
+        regs_make_canonical(e);
+    }
+    place_label(e, info);
+    begin_block(e, info);
+    for (unsigned i = block->first; i < block->first + block->count; i++) {
+        const IrInsn *in = &e->insns[i];
+        const Value *v = &e->vals[i];
+
+        if ((v->flags & VALUE_FUSED) || (v->last == 0 && op_is_skippable[in->op])) {
+            continue;
+        }
+        e->cur = i;
+        op_table[in->op](e, in);
+        regs_release_args(e);
+        e->locked = 0;
+        if (out_of_room(e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- Regions. ---- */
+
+static void reserve(Emit *e)
+{
+    const IrRegion *ir = e->ir;
+
+    if (e->cap_vals < ir->ninsns) {
+        e->cap_vals = ir->ninsns + ir->ninsns / 2;
+        e->vals = g_renew(Value, e->vals, e->cap_vals);
+    }
+    if (e->cap_blocks < ir->nblocks) {
+        e->cap_blocks = ir->nblocks * 2;
+        e->blocks = g_renew(BlockInfo, e->blocks, e->cap_blocks);
+        e->order = g_renew(uint32_t, e->order, e->cap_blocks);
+    }
+    if (e->cap_vars < ir->nvars) {
+        e->cap_vars = ir->nvars;
+        e->var_reg = g_renew(uint8_t, e->var_reg, ir->nvars);
+        e->home = g_renew(uint8_t, e->home, ir->nvars);
+        e->next_touch = g_renew(uint16_t, e->next_touch, ir->nvars);
+        e->var_last = g_renew(uint16_t, e->var_last, ir->nvars);
+    }
+}
+
+static unsigned count_exits(const IrRegion *ir)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < ir->ninsns; i++) {
+        n += ir->insns[i].op == IR_exit_direct || ir->insns[i].op == IR_call_mark;
+    }
+    return n;
+}
+
+static void begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room)
+{
+    unsigned nexits = count_exits(ir);
+
+    e->ir = ir;
+    e->insns = ir->insns;
+    e->how = how;
+    e->base = at - (tcg->mem.exec - tcg->mem.write);
+    e->as.p = e->base;
+    e->as.limit = e->base + room;
+    e->failed = false;
+    e->pc = how->pc;
+    e->undone = 0;
+    e->snap = NOSNAP;
+    reserve(e);
+    for (unsigned i = 0; i < ir->ninsns; i++) {
+        e->vals[i] = (Value){.reg = NOREG, .slot = NOSLOT, .next = IR_NOREF};
+    }
+    g_array_set_size(e->states, 0);
+    g_array_set_size(e->cold, 0);
+    g_array_set_size(e->words, 0);
+    g_array_set_size(e->records, 0);
+    e->nexits = 0;
+    e->exits = nexits ? g_new0(TcgExit, nexits) : NULL;
+    regs_begin_region(e);
+    plan_blocks(e);
+    pins_choose(e);
+}
+
+bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room, TcgCode *code)
+{
+    Emit *e = &tcg->emit;
+    bool ok = room > MAX_OP_BYTES;
+    size_t main_size = 0;
+
+    memset(code, 0, sizeof(*code));
+    if (!ok) {
+        return false;
+    }
+    begin_region(e, tcg, ir, how, at, room);
+    for (e->order_index = 0; ok && e->order_index < ir->nblocks; e->order_index++) {
+        unsigned b = e->order[e->order_index];
+
+        if (!main_size && b != 0 && ir->blocks[b].cold) {
+            main_size = e->as.p - e->base;
+        }
+        if (b == 0 || e->blocks[b].preds) {
+            ok = emit_block(e, b);
+        }
+    }
+    if (!main_size) {
+        main_size = e->as.p - e->base;
+    }
+    if (!ok || !emit_cold(e)) {
+        g_free(e->exits);
+        return false;
+    }
+    code->entry = at;
+    code->size = e->as.p - e->base;
+    code->main_size = main_size;
+    code->exits = e->exits;
+    code->nexits = e->nexits;
+    code->sync_table = sync_finish(e, &code->sync_size);
+    return true;
+}
+
+/* ---- The Tcg. ---- */
+
+Tcg *tcg_new(const TcgRuntime *runtime, size_t size, const char *features_off, GError **error)
+{
+    Tcg *tcg = g_new0(Tcg, 1);
+    Emit *e = &tcg->emit;
+
+    tcg->rt = *runtime;
+    if (!features_detect(&tcg->features, features_off, error) ||
+        !codemem_init(&tcg->mem, size, (const void *)(uintptr_t)tcg_new, error)) {
+        g_free(tcg);
+        return NULL;
+    }
+    e->rt = &tcg->rt;
+    e->f = &tcg->features;
+    e->stubs = &tcg->stubs;
+    e->avx = tcg->features.avx;
+    e->states = g_array_new(FALSE, FALSE, sizeof(BlockState));
+    e->cold = g_array_new(FALSE, FALSE, sizeof(Cold));
+    e->words = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+    e->records = g_array_new(FALSE, FALSE, sizeof(SyncRecord));
+    stubs_emit(tcg);
+    return tcg;
+}
+
+void tcg_free(Tcg *tcg)
+{
+    Emit *e = &tcg->emit;
+
+    if (tcg) {
+        codemem_free(&tcg->mem);
+        g_array_free(e->states, TRUE);
+        g_array_free(e->cold, TRUE);
+        g_array_free(e->words, TRUE);
+        g_array_free(e->records, TRUE);
+        g_free(e->vals);
+        g_free(e->blocks);
+        g_free(e->order);
+        g_free(e->var_reg);
+        g_free(e->home);
+        g_free(e->next_touch);
+        g_free(e->var_last);
+        g_free(tcg);
+    }
+}
+
+const TcgFeatures *tcg_features(const Tcg *tcg)
+{
+    return &tcg->features;
+}
+
+uint8_t *tcg_code_start(const Tcg *tcg)
+{
+    return tcg->mem.exec + tcg->stubs_size;
+}
+
+size_t tcg_code_size(const Tcg *tcg)
+{
+    return tcg->mem.size - tcg->stubs_size;
+}
+
+void tcg_run(Tcg *tcg, void *state, void *code)
+{
+    tcg->stubs.enter(state, code);
+}
+
+void *tcg_exit_code(const Tcg *tcg)
+{
+    return tcg->stubs.leave;
+}
+
+/* One aligned store: other threads execute the old or the new value. */
+static void patch32(const Tcg *tcg, uint8_t *at, uint32_t value)
+{
+    __atomic_store_n((uint32_t *)(at - tcg->mem.exec + tcg->mem.write), value, __ATOMIC_RELEASE);
+}
+
+void tcg_link(Tcg *tcg, TcgExit *exit, void *entry, uint32_t exec_id)
+{
+    patch32(tcg, exit->jump, (uint8_t *)entry - (exit->jump + 4));
+    if (exit->page_check) {
+        patch32(tcg, exit->page_check, exec_id);
+    }
+}
+
+void tcg_unlink(Tcg *tcg, TcgExit *exit)
+{
+    if (exit->page_check) {
+        patch32(tcg, exit->page_check, UINT32_MAX);
+    }
+    patch32(tcg, exit->jump, (uint8_t *)exit->stub - (exit->jump + 4));
+}

@@ -1,0 +1,397 @@
+/*
+ * Control flow: branches between blocks, and the ways out of a region.
+ *
+ * Direct exits end in a jump that tcg_link() patches: its displacement is aligned to 4 bytes so that the
+ * write is atomic for other threads executing it. So is the execution id that guards an exit to another
+ * page. Until linked, both lead to the exit's stub, which calls the engine.
+ */
+#include "tcg/x86_64/emit.h"
+
+/* ---- Inside the region. ---- */
+
+/* Jumps to a block; @cc < 0: always. */
+static void jump_to_block(Emit *e, int cc, unsigned target)
+{
+    BlockInfo *info = &e->blocks[target];
+    uint8_t *field;
+    int32_t previous;
+
+    if (info->label) {
+        if (cc < 0) {
+            x_jmp_back(&e->as, info->label);
+        } else {
+            x_jcc_back(&e->as, cc, info->label);
+        }
+        return;
+    }
+    field = cc < 0 ? x_jmp32(&e->as) : x_jcc32(&e->as, cc);
+    previous = info->fixups ? info->fixups - e->base : 0;
+    memcpy(field, &previous, 4);
+    info->fixups = field;
+}
+
+static bool is_next(const Emit *e, unsigned target)
+{
+    return e->blocks[target].order == e->order_index + 1;
+}
+
+/* Tells a successor in which state it begins. */
+static void enter_block(Emit *e, unsigned target, int32_t *state)
+{
+    BlockInfo *info = &e->blocks[target];
+
+    if (!info->canonical) {
+        if (*state < 0) {
+            *state = regs_save_state(e);
+        }
+        info->state = *state;
+    } else if (!info->entered) {
+        info->entered = true;
+        info->pc = e->pc;
+        info->undone = e->undone;
+    }
+}
+
+void op_br(Emit *e, const IrInsn *in)
+{
+    int32_t state = -1;
+
+    if (e->blocks[in->target[0]].canonical) {
+        regs_make_canonical(e);
+    }
+    enter_block(e, in->target[0], &state);
+    if (!is_next(e, in->target[0])) {
+        jump_to_block(e, -1, in->target[0]);
+    }
+}
+
+static bool is_exit_block(const Emit *e, unsigned block)
+{
+    const IrBlock *b = &e->ir->blocks[block];
+    unsigned op = e->insns[b->first + b->count - 1].op;
+
+    return op != IR_br && op != IR_brcond;
+}
+
+void op_brcond(Emit *e, const IrInsn *in)
+{
+    unsigned yes = in->target[0], no = in->target[1];
+    int32_t state = -1;
+    Compare c;
+
+    if (yes == no) {
+        op_br(e, in);
+        return;
+    }
+    if (e->blocks[yes].canonical || e->blocks[no].canonical) {
+        regs_make_canonical(e);
+    } else if (is_exit_block(e, yes) && is_exit_block(e, no)) {
+        regs_flush(e); /* once, instead of in both */
+    }
+    c = compare_prepare(e, in->type, in->aux, in->arg[0], in->arg[1]);
+    enter_block(e, yes, &state);
+    enter_block(e, no, &state);
+    compare_emit(e, &c);
+    if (is_next(e, yes)) {
+        jump_to_block(e, c.cc ^ 1, no);
+    } else {
+        jump_to_block(e, c.cc, yes);
+        if (!is_next(e, no)) {
+            jump_to_block(e, -1, no);
+        }
+    }
+}
+
+/* ---- Guest instructions and checks. ---- */
+
+void op_insn_start(Emit *e, const IrInsn *in)
+{
+    e->pc = in->imm;
+    if (e->undone) {
+        e->undone--;
+    }
+}
+
+/* Leaves with a reason and the pc to resume at. */
+static void leave_with(Emit *e, int reason)
+{
+    x_rm(&e->as, X_MOV_MI, 0, ENV, env_disp(e->rt->off_exit_reason));
+    asm_u32(&e->as, reason);
+    x_jmp(&e->as, e->stubs->leave);
+}
+
+static void cold_budget(Emit *e, const Cold *c)
+{
+    x_alu_mem_imm(&e->as, ALU_ADD, X_W, ENV, env_disp(e->rt->off_budget), c->imm);
+    emit_snapshot_stores(e, c->snap);
+    emit_store_pc(e, c->pc);
+    leave_with(e, e->rt->reason_budget);
+}
+
+void op_count(Emit *e, const IrInsn *in)
+{
+    Cold *c;
+
+    x_alu_mem_imm(&e->as, ALU_SUB, X_W, ENV, env_disp(e->rt->off_budget), in->len);
+    c = cold_new(e, cold_budget, x_jcc32(&e->as, CC_S));
+    c->imm = in->len;
+    c->pc = in->imm;
+    e->undone = in->len + 1;
+}
+
+static void cold_poll(Emit *e, const Cold *c)
+{
+    emit_snapshot_stores(e, c->snap);
+    emit_store_pc(e, c->pc);
+    leave_with(e, e->rt->reason_kick);
+}
+
+static uint8_t *emit_kick_test(Emit *e)
+{
+    x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
+    return x_jcc32(&e->as, CC_NE);
+}
+
+void op_poll(Emit *e, const IrInsn *in)
+{
+    Cold *c = cold_new(e, cold_poll, emit_kick_test(e));
+
+    c->pc = in->imm;
+}
+
+/* Compares the execution id of the page of @pc; returns the jump if not equal. *@imm gets the writable
+ * address of the id in the code. */
+static uint8_t *emit_exec_check(Emit *e, uint64_t pc, uint32_t id, uint8_t **imm)
+{
+    int32_t entry = e->rt->tlb_entries +
+                    (pc >> 12 & ((1u << TCG_TLB_BITS) - 1)) * sizeof(TcgTlbEntry) +
+                    offsetof(TcgTlbEntry, exec_id);
+    unsigned disp_bytes = fits_s8(entry) ? 1 : 4;
+
+    asm_align(&e->as, 4, 3 + disp_bytes);
+    x_rm(&e->as, X_ALU_I, ALU_CMP, TLB, entry);
+    *imm = e->as.p;
+    asm_u32(&e->as, id);
+    return x_jcc32(&e->as, CC_NE);
+}
+
+static void cold_check_page(Emit *e, const Cold *c)
+{
+    emit_snapshot_stores(e, c->snap);
+    emit_store_pc(e, c->pc);
+    x_jmp(&e->as, e->stubs->lookup);
+}
+
+void op_check_page(Emit *e, const IrInsn *in)
+{
+    uint8_t *imm;
+    Cold *c = cold_new(e, cold_check_page, emit_exec_check(e, in->imm + in->aux, in->len, &imm));
+
+    c->pc = in->imm;
+}
+
+/* ---- Direct exits. ---- */
+
+/* The unlinked state. back: landing of a call, whose failed page check has to push as the call does. */
+static void cold_exit(Emit *e, const Cold *c)
+{
+    TcgExit *exit = &e->exits[c->insn];
+    uint8_t *stub;
+    int32_t rel;
+
+    if (c->back && c->from[0]) {
+        uint8_t *call;
+
+        asm_u8(&e->as, 0xe8);
+        call = e->as.p;
+        asm_u32(&e->as, 0);
+        x_jmp_back(&e->as, c->back);
+        asm_patch32(&e->as, call);
+    }
+    stub = e->as.p;
+    x_mov_imm(&e->as, RAX, (uintptr_t)exit);
+    x_jmp(&e->as, e->stubs->resolve);
+    exit->stub = asm_exec(&e->as, stub);
+    rel = (uint8_t *)exit->stub - (exit->jump + 4);
+    memcpy(exit->jump - e->as.to_exec, &rel, 4);
+    if (c->from[0] && !c->back) {
+        rel = stub - (c->from[0] + 4);
+        memcpy(c->from[0], &rel, 4);
+    }
+}
+
+/* The chainable jump or call to guest address @pc. */
+static void emit_chained(Emit *e, uint64_t pc, bool call)
+{
+    unsigned index = e->nexits++;
+    TcgExit *exit = &e->exits[index];
+    uint8_t *jump = NULL, *imm = NULL;
+    Cold *c;
+
+    exit->pc = pc;
+    if ((pc ^ e->block->pc) >> 12) {
+        jump = emit_exec_check(e, pc, UINT32_MAX, &imm);
+        exit->page_check = asm_exec(&e->as, imm);
+    }
+    asm_align(&e->as, 4, 1);
+    asm_u8(&e->as, call ? 0xe8 : 0xe9);
+    exit->jump = asm_here(&e->as);
+    asm_u32(&e->as, 0);
+    c = cold_new(e, cold_exit, jump);
+    c->insn = index;
+    c->back = call ? e->as.p : NULL;
+}
+
+/* ---- Return prediction. ---- */
+
+static void cold_stack_overflow(Emit *e, const Cold *c)
+{
+    x_rm(&e->as, X_MOV | X_W, RSP, ENV, env_disp(e->rt->off_stack));
+    x_jmp_back(&e->as, c->back);
+}
+
+/* The stack begins at a multiple of its size less 16 (see stubs.c), so it is full when the low bits of rsp
+ * are all zero. Pushes the guest's return address. */
+static void emit_push_mark(Emit *e)
+{
+    Cold *c;
+
+    x_rr(&e->as, X_GROUP3, 0, RSP);
+    asm_u32(&e->as, TCG_RETURN_STACK_BYTES - 1);
+    c = cold_new(e, cold_stack_overflow, x_jcc32(&e->as, CC_E));
+    c->back = e->as.p;
+    if (fits_s32(e->mark)) {
+        asm_u8(&e->as, 0x68);
+        asm_u32(&e->as, e->mark);
+    } else {
+        x_mov_imm(&e->as, RDX, e->mark);
+        asm_u8(&e->as, 0x50 | RDX);
+    }
+}
+
+/* Where a predicted return arrives. */
+static void emit_landing(Emit *e)
+{
+    asm_u8(&e->as, 0x58 | RDX); /* the guest's return address */
+    emit_chained(e, e->mark, false);
+}
+
+void op_call_mark(Emit *e, const IrInsn *in)
+{
+    e->has_mark = true;
+    e->mark = in->imm;
+}
+
+/* ---- Exits. ---- */
+
+void op_exit_direct(Emit *e, const IrInsn *in)
+{
+    regs_flush(e);
+    if (e->has_mark) {
+        emit_push_mark(e);
+        emit_chained(e, in->imm, true);
+        emit_landing(e);
+    } else {
+        emit_chained(e, in->imm, false);
+    }
+}
+
+/* reg[0]: the guest pc. */
+static void cold_indirect_kick(Emit *e, const Cold *c)
+{
+    x_rm(&e->as, X_MOV_MR | X_W, c->reg[0], ENV, env_disp(e->rt->off_pc));
+    leave_with(e, e->rt->reason_kick);
+}
+
+static void cold_indirect_miss(Emit *e, const Cold *c)
+{
+    x_rm(&e->as, X_MOV_MR | X_W, c->reg[0], ENV, env_disp(e->rt->off_pc));
+    if (c->back) {
+        x_call(&e->as, e->stubs->lookup);
+        x_jmp_back(&e->as, c->back);
+    } else {
+        x_jmp(&e->as, e->stubs->lookup);
+    }
+}
+
+/* Jump-cache probe for the pc in @r: rcx = offset of the entry, jumps if it does not match. */
+static void emit_jump_probe(Emit *e, unsigned r, uint8_t *miss[2])
+{
+    int32_t table = e->rt->tlb_jumps;
+
+    /* (pc >> 1) * 32 */
+    if (e->f->bmi2) {
+        v_rrr(&e->as, X_RORX, RCX, 0, r);
+        asm_u8(&e->as, 32 - 4);
+    } else {
+        x_mov(&e->as, 0, RCX, r);
+        x_shift_imm(&e->as, SHIFT_SHL, 0, RCX, 4);
+    }
+    x_alu_imm(&e->as, ALU_AND, 0, RCX, ((1u << TCG_JUMP_BITS) - 1) * sizeof(TcgJumpEntry));
+    x_rmx(&e->as, X_ALU(ALU_CMP) | X_W, r, TLB, RCX, 0, table + offsetof(TcgJumpEntry, pc));
+    miss[0] = x_jcc32(&e->as, CC_NE);
+    x_rmx(&e->as, X_ALU_I, ALU_CMP, TLB, RCX, 0, table + offsetof(TcgJumpEntry, flags));
+    asm_u32(&e->as, e->how->flags);
+    miss[1] = x_jcc32(&e->as, CC_NE);
+}
+
+static void emit_jump_cached(Emit *e, bool call)
+{
+    x_rmx(&e->as, X_GROUP5, call ? 2 : 4, TLB, RCX, 0,
+          e->rt->tlb_jumps + offsetof(TcgJumpEntry, code));
+}
+
+/* A return that was not predicted. */
+static void cold_return_probe(Emit *e, const Cold *c)
+{
+    uint8_t *miss[2];
+    Cold *m;
+
+    emit_jump_probe(e, c->reg[0], miss);
+    emit_jump_cached(e, false);
+    m = cold_new(e, cold_indirect_miss, miss[0]);
+    m->from[1] = miss[1];
+    m->reg[0] = c->reg[0];
+}
+
+void op_exit_indirect(Emit *e, const IrInsn *in)
+{
+    unsigned r = reg_use(e, in->arg[0]);
+    uint8_t *miss[2];
+    Cold *c;
+
+    regs_flush(e);
+    c = cold_new(e, cold_indirect_kick, emit_kick_test(e));
+    c->reg[0] = r;
+    if (in->aux == IR_JUMP_RETURN && !e->has_mark) {
+        x_rm(&e->as, X_ALU(ALU_CMP) | X_W, r, RSP, 8);
+        c = cold_new(e, cold_return_probe, x_jcc32(&e->as, CC_NE));
+        c->reg[0] = r;
+        asm_u8(&e->as, 0xc3);
+        return;
+    }
+    if (e->has_mark) {
+        emit_push_mark(e);
+    }
+    emit_jump_probe(e, r, miss);
+    emit_jump_cached(e, e->has_mark);
+    c = cold_new(e, cold_indirect_miss, miss[0]);
+    c->from[1] = miss[1];
+    c->reg[0] = r;
+    if (e->has_mark) {
+        c->back = e->as.p;
+        emit_landing(e);
+    }
+}
+
+void op_exit_lookup(Emit *e, const IrInsn *in)
+{
+    regs_flush(e);
+    x_jmp(&e->as, e->stubs->lookup_drop);
+}
+
+void op_exit_reason(Emit *e, const IrInsn *in)
+{
+    regs_flush(e);
+    leave_with(e, in->imm);
+}

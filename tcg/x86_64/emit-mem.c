@@ -1,0 +1,521 @@
+/*
+ * Guest memory, host memory behind translated pointers, and state in memory (env).
+ *
+ * A guest access is an inline probe of the TLB (layout: tcg.h) and the access; what does not hit goes out
+ * of line to a common stub that saves the registers for tcg_restore() and calls the engine. The address is
+ * in its own register, or in rax when there is an offset; rcx is the offset of the TLB entry, rdx becomes
+ * the host address.
+ */
+#include "tcg/x86_64/emit.h"
+
+#define TLB_INDEX_MASK (((1u << TCG_TLB_BITS) - 1) * (unsigned)sizeof(TcgTlbEntry))
+#define TLB_INDEX_SHIFT (12 - 5) /* page number to byte offset of its entry */
+
+/* ---- Plain accesses. ---- */
+
+/* Loads an integer from base + disp in host order or swapped, extended to the op's type. */
+static void load_int(Emit *e, unsigned memop, unsigned w, unsigned d, unsigned base, int32_t disp)
+{
+    bool swap = (memop & IR_BIG_ENDIAN) && (memop & IR_SIZE_MASK);
+
+    switch (memop & (IR_SIZE_MASK | IR_SIGNED)) {
+    case IR_U8:
+        x_rm(&e->as, X_MOVZX8, d, base, disp);
+        break;
+    case IR_S8:
+        x_rm(&e->as, X_MOVSX8 | w, d, base, disp);
+        break;
+    case IR_U16:
+        x_rm(&e->as, X_MOVZX16, d, base, disp);
+        break;
+    case IR_S16:
+        x_rm(&e->as, swap ? X_MOVZX16 : X_MOVSX16 | w, d, base, disp);
+        break;
+    case IR_U32:
+        x_rm(&e->as, X_MOV, d, base, disp);
+        break;
+    case IR_S32:
+        x_rm(&e->as, swap || !w ? X_MOV : X_MOVSXD, d, base, disp);
+        break;
+    default:
+        x_rm(&e->as, X_MOV | w, d, base, disp);
+        break;
+    }
+    if (swap) {
+        unsigned size = memop & IR_SIZE_MASK;
+
+        x_opcode(&e->as, 0xc8 | (d & 7) | X_0F | (size == 3 ? X_W : 0), 0, 0, d);
+        if (size == 1) {
+            x_shift_imm(&e->as, memop & IR_SIGNED ? SHIFT_SAR : SHIFT_SHR, 0, d, 16);
+        }
+        if ((memop & IR_SIGNED) && w && size < 3) {
+            x_rr(&e->as, X_MOVSXD, d, d);
+        }
+    }
+}
+
+static void store_int(Emit *e, unsigned memop, unsigned r, unsigned base, int32_t disp)
+{
+    static const unsigned ops[4] = {X_MOV8_MR, X_MOV16_MR, X_MOV_MR, X_MOV_MR | X_W};
+    unsigned size = memop & IR_SIZE_MASK;
+
+    if ((memop & IR_BIG_ENDIAN) && size) {
+        x_mov(&e->as, X_W, RAX, r);
+        x_opcode(&e->as, 0xc8 | RAX | X_0F | (size == 3 ? X_W : 0), 0, 0, RAX);
+        if (size == 1) {
+            x_shift_imm(&e->as, SHIFT_SHR, 0, RAX, 16);
+        }
+        r = RAX;
+    }
+    x_rm(&e->as, ops[size], r, base, disp);
+}
+
+static void store_const(Emit *e, unsigned memop, uint64_t v, unsigned base, int32_t disp)
+{
+    static const unsigned ops[4] = {X_MOV8_MI, X_MOV16_MI, X_MOV_MI, X_MOV_MI | X_W};
+    unsigned size = memop & IR_SIZE_MASK;
+
+    if (memop & IR_BIG_ENDIAN) {
+        v = __builtin_bswap64(v) >> (64 - (8u << size));
+    }
+    x_rm(&e->as, ops[size], 0, base, disp);
+    if (size == 0) {
+        asm_u8(&e->as, v);
+    } else if (size == 1) {
+        asm_u8(&e->as, v);
+        asm_u8(&e->as, v >> 8);
+    } else {
+        asm_u32(&e->as, v);
+    }
+}
+
+/* Whether a constant can be stored by store_const(). */
+static bool const_fits_store(unsigned memop, uint64_t v)
+{
+    return (memop & IR_SIZE_MASK) < 3 || (fits_s32(v) && !(memop & IR_BIG_ENDIAN));
+}
+
+static void load_value(Emit *e, const IrInsn *in, unsigned d, unsigned base, int32_t disp)
+{
+    if (!is_xmm(d)) {
+        load_int(e, in->aux, in->type == IR_I64 ? X_W : 0, d, base, disp);
+    } else if (in->type == IR_V128) {
+        fp_rm(e, X_MOVUPS, d, base, disp);
+    } else if (in->aux & IR_BIG_ENDIAN) {
+        bool f64 = in->type == IR_F64;
+
+        load_int(e, (f64 ? IR_64 : IR_U32) | IR_BIG_ENDIAN, X_W, RAX, base, disp);
+        fp_rr(e, X_MOVD_X | (f64 ? X_W : 0), d, RAX);
+    } else {
+        fp_rm(e, in->type == IR_F64 ? X_MOVSD : X_MOVSS, d, base, disp);
+    }
+}
+
+/* @r: register of the value, NOREG: the constant @v. */
+static void store_value(Emit *e, const IrInsn *in, unsigned r, uint64_t v, unsigned base, int32_t disp)
+{
+    if (r == NOREG) {
+        store_const(e, in->aux, v, base, disp);
+    } else if (!is_xmm(r)) {
+        store_int(e, in->aux, r, base, disp);
+    } else if (in->type == IR_V128) {
+        fp_rm(e, X_MOVUPS_MR, r, base, disp);
+    } else if (in->aux & IR_BIG_ENDIAN) {
+        bool f64 = in->type == IR_F64;
+
+        fp_rr(e, X_MOVD_R | (f64 ? X_W : 0), r, RAX);
+        store_int(e, (f64 ? IR_64 : IR_U32) | IR_BIG_ENDIAN, RAX, base, disp);
+    } else {
+        fp_rm(e, in->type == IR_F64 ? X_MOVSD_MR : X_MOVSS_MR, r, base, disp);
+    }
+}
+
+/* Register of a value to be stored, or NOREG with the constant in *@v. */
+static unsigned use_stored(Emit *e, const IrInsn *in, IrRef ref, uint64_t *v)
+{
+    if (e->vals[ref].reg == NOREG && value_const(e, ref, v) && const_fits_store(in->aux, *v)) {
+        return NOREG;
+    }
+    return reg_use(e, ref);
+}
+
+static unsigned load_flags(const IrInsn *in)
+{
+    return in->type == IR_I32 || (in->type == IR_I64 && !(in->aux & IR_SIGNED) &&
+                                  (in->aux & IR_SIZE_MASK) < 3) ? VALUE_ZX : 0;
+}
+
+void op_ld_env(Emit *e, const IrInsn *in)
+{
+    unsigned d = reg_def(e, NOREG, NOREG);
+
+    load_value(e, in, d, ENV, env_disp(in->imm));
+    reg_bind(e, d, load_flags(in));
+}
+
+void op_st_env(Emit *e, const IrInsn *in)
+{
+    uint64_t v = 0;
+    unsigned r = use_stored(e, in, in->arg[0], &v);
+
+    store_value(e, in, r, v, ENV, env_disp(in->imm));
+}
+
+void op_ld_host(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+
+    load_value(e, in, d, ra, in->imm);
+    reg_bind(e, d, load_flags(in));
+}
+
+void op_st_host(Emit *e, const IrInsn *in)
+{
+    uint64_t v = 0;
+    unsigned ra = reg_use(e, in->arg[0]), r = use_stored(e, in, in->arg[1], &v);
+
+    store_value(e, in, r, v, ra, in->imm);
+}
+
+/* ---- The probe. ---- */
+
+/* The register that holds the guest address: the operand's, or rax. */
+static unsigned use_address(Emit *e, const IrInsn *in)
+{
+    unsigned r = reg_use_or(e, in->arg[0], RAX);
+
+    if (in->imm) {
+        x_rm(&e->as, X_LEA | X_W, RAX, r, in->imm);
+        r = RAX;
+    }
+    return r;
+}
+
+/* Leaves the offset in the page in rdx and the entry's offset in rcx; returns the jump of a miss. */
+static uint8_t *emit_probe(Emit *e, unsigned addr, unsigned len, bool write)
+{
+    int32_t tag = e->rt->tlb_entries +
+                  (write ? offsetof(TcgTlbEntry, write_tag) : offsetof(TcgTlbEntry, read_tag));
+
+    if (e->f->bmi2) {
+        v_rrr(&e->as, X_RORX, RCX, 0, addr);
+        asm_u8(&e->as, TLB_INDEX_SHIFT);
+    } else {
+        x_mov(&e->as, 0, RCX, addr);
+        x_shift_imm(&e->as, SHIFT_SHR, 0, RCX, TLB_INDEX_SHIFT);
+    }
+    x_alu_imm(&e->as, ALU_AND, 0, RCX, TLB_INDEX_MASK);
+    x_rmx(&e->as, X_MOV | X_W, RDX, TLB, RCX, 0, tag);
+    x_alu(&e->as, ALU_XOR, X_W, RDX, addr);
+    x_alu_imm(&e->as, ALU_CMP, X_W, RDX, 4096 - len);
+    return x_jcc32(&e->as, CC_A);
+}
+
+static void emit_host_address(Emit *e, unsigned d)
+{
+    x_rmx(&e->as, X_ALU(ALU_ADD) | X_W, d, TLB, RCX, 0,
+          e->rt->tlb_entries + (int32_t)offsetof(TcgTlbEntry, host));
+}
+
+/* Jump if the offset in rdx is not a multiple of the size. */
+static uint8_t *emit_align_check(Emit *e, unsigned memop)
+{
+    if ((memop & IR_SIZE_MASK) == 0) {
+        return NULL;
+    }
+    x_rr(&e->as, X_GROUP3B, 0, RDX);
+    asm_u8(&e->as, ir_memop_bytes(memop) - 1);
+    return x_jcc32(&e->as, CC_NE);
+}
+
+/* ---- Out of line. reg: result or value, address. ---- */
+
+static void cold_address(Emit *e, const Cold *c)
+{
+    emit_mov(e, RAX, c->reg[1]);
+}
+
+/* @info: up to four bytes for the stub, in an instruction that does nothing. */
+static void cold_callback(Emit *e, const Cold *c, uint8_t *const stub[2], unsigned info_bytes,
+                          uint32_t info)
+{
+    x_call(&e->as, stub[e->xmm_used]);
+    sync_add(e, c);
+    if (info_bytes == 1) {
+        asm_u8(&e->as, 0xa8); /* test al, imm8 */
+        asm_u8(&e->as, info);
+    } else if (info_bytes) {
+        asm_u8(&e->as, 0xa9); /* test eax, imm32 */
+        asm_u32(&e->as, info);
+    }
+}
+
+/* The callback's result from rax or xmm0 to its register. */
+static void cold_result(Emit *e, const IrInsn *in, unsigned d)
+{
+    if (d == NOREG) {
+        return;
+    }
+    if (!is_xmm(d)) {
+        x_mov(&e->as, in->type == IR_I64 ? X_W : 0, d, RAX);
+    } else if (in->type == IR_V128) {
+        emit_mov(e, d, XMM0);
+    } else {
+        fp_rr(e, X_MOVD_X | (in->type == IR_F64 ? X_W : 0), d, RAX);
+    }
+}
+
+static void cold_load(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+
+    cold_address(e, c);
+    if (in->type == IR_V128) {
+        cold_callback(e, c, e->stubs->load128, 0, 0);
+    } else {
+        cold_callback(e, c, e->stubs->load, 1, in->aux);
+    }
+    cold_result(e, in, c->reg[0]);
+    x_jmp_back(&e->as, c->back);
+}
+
+static void cold_store(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+
+    cold_address(e, c);
+    if (c->reg[0] == NOREG) {
+        x_mov_imm(&e->as, RDX, c->imm);
+    } else if (in->type == IR_V128) {
+        emit_mov(e, XMM0, c->reg[0]);
+    } else if (is_xmm(c->reg[0])) {
+        fp_rr(e, X_MOVD_R | (in->type == IR_F64 ? X_W : 0), c->reg[0], RDX);
+    } else {
+        x_mov(&e->as, X_W, RDX, c->reg[0]);
+    }
+    if (in->type == IR_V128) {
+        cold_callback(e, c, e->stubs->store128, 0, 0);
+    } else {
+        cold_callback(e, c, e->stubs->store, 1, in->aux);
+    }
+    x_jmp_back(&e->as, c->back);
+}
+
+/* ---- Loads and stores. ---- */
+
+void op_ld(Emit *e, const IrInsn *in)
+{
+    unsigned bytes = in->type == IR_V128 ? 16 : ir_memop_bytes(in->aux);
+    unsigned addr = use_address(e, in), d = NOREG;
+    Cold *c;
+
+    if (e->vals[e->cur].last) {
+        d = reg_def(e, addr, NOREG);
+    }
+    c = cold_new(e, cold_load, emit_probe(e, addr, bytes, false));
+    c->reg[0] = d;
+    c->reg[1] = addr;
+    if (in->aux & IR_ALIGNED) {
+        c->from[1] = emit_align_check(e, in->aux);
+    }
+    if (d != NOREG) {
+        emit_host_address(e, RDX);
+        load_value(e, in, d, RDX, 0);
+        reg_bind(e, d, load_flags(in));
+    }
+    c->back = e->as.p;
+}
+
+void op_st(Emit *e, const IrInsn *in)
+{
+    unsigned bytes = in->type == IR_V128 ? 16 : ir_memop_bytes(in->aux);
+    uint64_t v = 0;
+    unsigned r = use_stored(e, in, in->arg[1], &v), addr = use_address(e, in);
+    Cold *c = cold_new(e, cold_store, emit_probe(e, addr, bytes, true));
+
+    c->reg[0] = r;
+    c->reg[1] = addr;
+    c->imm = v;
+    if (in->aux & IR_ALIGNED) {
+        c->from[1] = emit_align_check(e, in->aux);
+    }
+    emit_host_address(e, RDX);
+    store_value(e, in, r, v, RDX, 0);
+    c->back = e->as.p;
+}
+
+/* A translate that gives no pointer: on to first-tier code for this instruction. */
+static void cold_translate(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+    uint8_t *none;
+
+    cold_address(e, c);
+    x_mov_imm(&e->as, RDX, in->len);
+    x_mov_imm(&e->as, RCX, in->aux & IR_XLATE_WRITE);
+    cold_callback(e, c, e->stubs->translate, 0, 0);
+    x_rr(&e->as, X_TEST | X_W, RAX, RAX);
+    none = x_jcc8(&e->as, CC_E);
+    emit_mov(e, c->reg[0], RAX);
+    x_jmp_back(&e->as, c->back);
+    asm_patch8(&e->as, none);
+    if (c->undone) {
+        x_alu_mem_imm(&e->as, ALU_ADD, X_W, ENV, env_disp(e->rt->off_budget), c->undone);
+    }
+    emit_snapshot_stores(e, c->snap);
+    emit_store_pc(e, c->pc);
+    x_jmp(&e->as, e->stubs->lookup_plain);
+}
+
+void op_translate(Emit *e, const IrInsn *in)
+{
+    unsigned addr = use_address(e, in), d = reg_def(e, addr, NOREG);
+    Cold *c = cold_new(e, cold_translate, emit_probe(e, addr, in->len, in->aux & IR_XLATE_WRITE));
+
+    c->reg[0] = d;
+    c->reg[1] = addr;
+    emit_host_address(e, RDX);
+    emit_mov(e, d, RDX);
+    c->back = e->as.p;
+    reg_bind(e, d, 0);
+}
+
+/* ---- Atomics. ---- */
+
+
+/* The memory operand's size comes from the op's type. */
+static unsigned atomic_memop(const IrInsn *in)
+{
+    return in->type == IR_I64 ? IR_64 : IR_U32;
+}
+
+/* reg: result, address, value, desired value. */
+static void cold_rmw(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+
+    cold_address(e, c);
+    x_mov(&e->as, X_W, RDX, c->reg[2]);
+    cold_callback(e, c, e->stubs->rmw, 4, atomic_memop(in) | in->aux << 8);
+    cold_result(e, in, c->reg[0]);
+    x_jmp_back(&e->as, c->back);
+}
+
+static void cold_cas(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+
+    cold_address(e, c);
+    x_mov(&e->as, X_W, RDX, c->reg[2]);
+    x_mov(&e->as, X_W, RCX, c->reg[3]);
+    cold_callback(e, c, e->stubs->cas, 1, atomic_memop(in));
+    cold_result(e, in, c->reg[0]);
+    x_jmp_back(&e->as, c->back);
+}
+
+/* Probe for an aligned write; the host address is in rdx. */
+static Cold *emit_atomic_probe(Emit *e, const IrInsn *in, unsigned addr,
+                               void (*cold)(Emit *, const Cold *))
+{
+    unsigned memop = atomic_memop(in);
+    Cold *c = cold_new(e, cold, emit_probe(e, addr, ir_memop_bytes(memop), true));
+
+    c->from[1] = emit_align_check(e, memop);
+    c->reg[1] = addr;
+    emit_host_address(e, RDX);
+    return c;
+}
+
+/* rcx = what to store for the old value in rax. */
+static void emit_rmw_value(Emit *e, unsigned rmw, unsigned w, unsigned value)
+{
+    static const uint8_t keep_old[] = {CC_L, CC_G, CC_B, CC_A};
+
+    if (rmw >= IR_RMW_MIN) {
+        x_alu(&e->as, ALU_CMP, w, RAX, value);
+        x_mov(&e->as, w, RCX, value);
+        x_rr(&e->as, (X_CMOV + keep_old[rmw - IR_RMW_MIN]) | w, RCX, RAX);
+    } else {
+        x_mov(&e->as, w, RCX, RAX);
+        x_alu(&e->as, rmw == IR_RMW_AND ? ALU_AND : rmw == IR_RMW_OR ? ALU_OR : ALU_XOR, w, RCX, value);
+    }
+}
+
+static void emit_lock(Emit *e)
+{
+    asm_u8(&e->as, 0xf0);
+}
+
+void op_rmw(Emit *e, const IrInsn *in)
+{
+    static const uint8_t alu[] = {
+        [IR_RMW_ADD] = ALU_ADD, [IR_RMW_AND] = ALU_AND, [IR_RMW_OR] = ALU_OR, [IR_RMW_XOR] = ALU_XOR,
+    };
+    unsigned w = in->type == IR_I64 ? X_W : 0, value = reg_use(e, in->arg[1]);
+    unsigned addr = use_address(e, in), d = NOREG;
+    Cold *c;
+
+    if (e->vals[e->cur].last) {
+        d = reg_def(e, NOREG, NOREG);
+    }
+    c = emit_atomic_probe(e, in, addr, cold_rmw);
+    c->reg[0] = d;
+    c->reg[2] = value;
+    if (in->aux == IR_RMW_SWAP || (in->aux == IR_RMW_ADD && d != NOREG)) {
+        x_mov(&e->as, w, RAX, value);
+        if (in->aux == IR_RMW_SWAP) {
+            x_rm(&e->as, X_XCHG | w, RAX, RDX, 0);
+        } else {
+            emit_lock(e);
+            x_rm(&e->as, X_XADD | w, RAX, RDX, 0);
+        }
+    } else if (d == NOREG && in->aux < IR_RMW_MIN) {
+        emit_lock(e);
+        x_rm(&e->as, X_ALU_MR(alu[in->aux]) | w, value, RDX, 0);
+    } else {
+        uint8_t *loop;
+
+        x_rm(&e->as, X_MOV | w, RAX, RDX, 0);
+        loop = e->as.p;
+        emit_rmw_value(e, in->aux, w, value);
+        emit_lock(e);
+        x_rm(&e->as, X_CMPXCHG | w, RCX, RDX, 0);
+        x_jcc_back(&e->as, CC_NE, loop);
+    }
+    if (d != NOREG) {
+        x_mov(&e->as, w, d, RAX);
+        reg_bind(e, d, w ? 0 : VALUE_ZX);
+    }
+    c->back = e->as.p;
+}
+
+void op_cas(Emit *e, const IrInsn *in)
+{
+    unsigned w = in->type == IR_I64 ? X_W : 0, expect = reg_use(e, in->arg[1]);
+    unsigned desired = reg_use(e, in->arg[2]), addr = use_address(e, in), d = NOREG;
+    Cold *c;
+
+    if (e->vals[e->cur].last) {
+        d = reg_def(e, NOREG, NOREG);
+    }
+    c = emit_atomic_probe(e, in, addr, cold_cas);
+    c->reg[0] = d;
+    c->reg[2] = expect;
+    c->reg[3] = desired;
+    x_mov(&e->as, w, RAX, expect);
+    emit_lock(e);
+    x_rm(&e->as, X_CMPXCHG | w, desired, RDX, 0);
+    if (d != NOREG) {
+        x_mov(&e->as, w, d, RAX);
+        reg_bind(e, d, w ? 0 : VALUE_ZX);
+    }
+    c->back = e->as.p;
+}
+
+/* A locked operation on the stack orders as mfence does and is quicker. */
+void op_fence(Emit *e, const IrInsn *in)
+{
+    emit_lock(e);
+    x_rm(&e->as, X_ALU_I8, ALU_OR, RSP, -8);
+    asm_u8(&e->as, 0);
+}

@@ -1,0 +1,325 @@
+/*
+ * The code generator's internals, shared by the files of this directory.
+ *
+ * One pass over the region emits host code with local register allocation. Every host register may hold
+ * at the same time a guest variable (clean, or dirty: newer than state in memory) and any number of IR
+ * values that are equal to it. get_var makes a value an alias of the variable's register and set_var
+ * makes the value's register the variable's, so most of them cost nothing.
+ *
+ * State across blocks: a block with one predecessor starts with the registers as that one left them. A
+ * join (several predecessors, or a back edge) starts from a canonical state: only pinned variables, each
+ * in its home register, all others in memory. Pins are chosen over the region; see pins.c.
+ *
+ * Rare code goes out of line: a Cold record says how to emit it once the main code is complete. Ways out
+ * that need state in memory carry a snapshot of the dirty registers; the sync table keeps the same
+ * snapshots for tcg_restore().
+ */
+#ifndef AMPHI_TCG_X86_64_EMIT_H
+#define AMPHI_TCG_X86_64_EMIT_H
+
+#include "tcg/codemem.h"
+#include "tcg/tcg.h"
+#include "tcg/x86_64/asm.h"
+
+#define GPR_MASK 0x0000ffffu
+#define XMM_MASK 0xffff0000u
+/* What the allocator hands out: see the register plan in tcg.h. */
+#define ALLOC_GPRS (1u << RBX | 1u << RSI | 1u << RDI | 0x7f00u)
+#define ALLOC_XMMS (0xfffcu << 16)
+/* Preserved by C functions, among the allocatable. */
+#define CALLEE_SAVED (1u << RBX | 1u << R12 | 1u << R13 | 1u << R14)
+#define CALLER_SAVED ((ALLOC_GPRS | ALLOC_XMMS) & ~CALLEE_SAVED)
+
+#define ENV RBP
+#define TLB R15
+
+#define NOSLOT 0xff
+#define NOVAR (-1)
+#define NOSNAP UINT32_MAX
+/* No IR instruction makes more code than this in the main part or in one cold piece. */
+#define MAX_OP_BYTES 2048
+
+typedef enum ValueFlags {
+    VALUE_ZX = 1,    /* the upper half of its register is zero */
+    VALUE_FUSED = 2, /* not emitted by itself: its only user does */
+} ValueFlags;
+
+typedef struct Value {
+    uint16_t last;  /* index of the last user, 0 if none */
+    IrRef next;     /* next value in the same register */
+    uint8_t reg;    /* HostReg or NOREG */
+    uint8_t slot;   /* spill slot that holds it or NOSLOT */
+    uint8_t flags;  /* ValueFlags */
+    uint8_t hint;   /* 1 + the variable it is about to be set to, 0 if none */
+} Value;
+
+typedef struct RegDesc {
+    int16_t var;    /* variable held or NOVAR */
+    IrRef head;     /* first value held or IR_NOREF */
+    uint32_t touch; /* instruction that used it last */
+} RegDesc;
+
+/* What is known at the start of a block. */
+typedef struct BlockState {
+    int16_t var[NHOSTREGS];
+    uint32_t dirty;   /* host registers */
+    uint64_t pc;
+    uint32_t undone;
+} BlockState;
+
+typedef struct BlockInfo {
+    uint8_t *label;      /* writable address once emitted */
+    uint8_t *fixups;     /* chain of rel32 fields that wait for the label */
+    int32_t state;       /* BlockState it inherits, -1: canonical */
+    uint32_t preds;
+    uint32_t order;      /* position of emission */
+    uint32_t dirty_in;   /* canonical: home registers that may be dirty */
+    bool canonical, entered;
+    uint64_t pc;         /* canonical: guest instruction at the first edge to it (entered) */
+    uint32_t undone;
+} BlockInfo;
+
+typedef struct Emit Emit;
+
+/* Code to be emitted out of line. */
+typedef struct Cold Cold;
+struct Cold {
+    void (*emit)(Emit *e, const Cold *c);
+    uint8_t *from[2];  /* rel32 fields of jumps that lead here, NULL if unused */
+    uint8_t *back;     /* writable address to return to */
+    uint64_t pc;       /* guest instruction, or where to go on */
+    uint64_t imm;
+    uint32_t snap;     /* dirty registers */
+    uint32_t undone;
+    uint32_t insn;     /* index of the IR instruction */
+    uint8_t reg[4];
+};
+
+/* tcg_restore()'s table: the header, records in ascending order of host, then snapshots: each a count and
+ * as many words SNAP_WORD(). */
+typedef struct SyncRecord {
+    uint64_t pc;
+    uint32_t host;    /* offset of the callback's return address from the region's entry */
+    uint32_t snap;    /* index of the snapshot's count */
+    uint32_t undone;
+    uint32_t pad;
+} SyncRecord;
+
+typedef struct SyncTable {
+    uint32_t nrecords, nwords;
+    SyncRecord records[];
+} SyncTable;
+
+#define SNAP_WORD(offset, type, reg) ((uint32_t)(offset) << 8 | ((type) == IR_V128) << 5 | (reg))
+#define SNAP_OFFSET(word) ((int32_t)(word) >> 8)
+#define SNAP_WIDE(word) ((word) >> 5 & 1)
+#define SNAP_REG(word) ((word) & 31)
+
+/* Common code at the start of code memory: executable addresses. */
+typedef struct Stubs {
+    void (*enter)(void *state, void *code);
+    uint8_t *leave;
+    uint8_t *resolve;      /* rax = TcgExit */
+    uint8_t *lookup;       /* pc is in state */
+    uint8_t *lookup_drop;  /* the same, dropping the return stack */
+    uint8_t *lookup_plain;
+    /* Memory callbacks: [1] also preserves xmm registers. rax = address, other arguments in rdx, rcx, and
+     * bytes of the TEST instruction that follows the call; results in rax or xmm0. */
+    uint8_t *load[2], *store[2], *load128[2], *store128[2], *rmw[2], *cas[2], *translate[2];
+    /* Calls the C function in rax with arguments in rcx, rdx and xmm0, xmm1; preserves the allocatable
+     * registers; results in rax or xmm0. */
+    uint8_t *math;
+    /* Constants, 16-byte aligned. */
+    const uint8_t *pool;
+} Stubs;
+
+/* Offsets in the constant pool. */
+enum {
+    POOL_SIGN64 = 0, POOL_ABS64 = 16, POOL_SIGN32 = 32, POOL_ABS32 = 48, POOL_BOX = 64, POOL_NAN64 = 80,
+    POOL_NAN32 = 96, POOL_SIZE = 112
+};
+
+struct Emit {
+    Asm as;
+    const TcgRuntime *rt;
+    const TcgFeatures *f;
+    const Stubs *stubs;
+    const TcgCompile *how;
+    IrRegion *ir;
+    IrInsn *insns;
+    bool avx;
+    bool failed;        /* out of room or of spill slots */
+
+    /* Registers and values. */
+    Value *vals;
+    RegDesc reg[NHOSTREGS];
+    uint32_t alloc_mask;  /* that the local allocator may use */
+    uint32_t free_mask;   /* of those: hold nothing */
+    uint32_t var_mask;    /* hold a variable */
+    uint32_t dirty_mask;
+    uint32_t locked;      /* operands of the current instruction */
+    uint32_t pin_mask;    /* homes of pinned variables */
+    uint32_t xmm_used;    /* whether the region keeps anything in vector registers */
+    uint64_t slots_free;
+    uint8_t *var_reg;     /* per variable: register that holds it, NOREG */
+    uint8_t *home;        /* per variable: NOREG if not pinned */
+    uint16_t *next_touch; /* per variable, prepass: nearest later get_var or set_var */
+    uint16_t *var_last;   /* per variable: last access in the block */
+    uint32_t cur;         /* current instruction */
+
+    /* Precise state. */
+    uint64_t pc;          /* of the current guest instruction */
+    uint32_t undone;      /* of the last count op, including the current instruction */
+    bool counting;        /* the region has count ops */
+    uint32_t snap;        /* snapshot of the current dirty registers, or NOSNAP */
+
+    /* Blocks. */
+    const IrBlock *block;
+    BlockInfo *blocks;
+    uint32_t *order;
+    uint32_t order_index;
+    bool has_mark;        /* call_mark before the exit */
+    uint64_t mark;
+
+    /* Growing tables; GArrays keep their storage between compilations. */
+    GArray *states;       /* BlockState */
+    GArray *cold;         /* Cold */
+    GArray *words;        /* uint32_t, snapshots */
+    GArray *records;      /* SyncRecord */
+
+    TcgExit *exits;
+    unsigned nexits;
+    uint8_t *base;        /* writable address of the region's first byte */
+    uint32_t cap_vals, cap_blocks, cap_vars;
+};
+
+struct Tcg {
+    TcgRuntime rt;
+    TcgFeatures features;
+    CodeMem mem;
+    size_t stubs_size;
+    Stubs stubs;
+    Emit emit;
+};
+
+/* The x86 displacement of a state offset. */
+static inline int32_t env_disp(int64_t offset)
+{
+    return offset - TCG_ENV_BIAS;
+}
+
+static inline bool is_xmm(unsigned reg)
+{
+    return reg >= XMM0;
+}
+
+static inline bool type_is_int(unsigned type)
+{
+    return type <= IR_I64;
+}
+
+/* Type of an instruction's result. */
+extern const uint8_t op_result_type[IR_NOPS];
+static inline unsigned result_type(const IrInsn *in)
+{
+    return op_result_type[in->op] ? op_result_type[in->op] : in->type;
+}
+
+/* Whether an instruction of this kind may be left out if nothing uses its value. */
+extern const bool op_is_skippable[IR_NOPS];
+
+/* Whether @ref is a constant, and its value. */
+static inline bool value_const(const Emit *e, IrRef ref, uint64_t *v)
+{
+    const IrInsn *in = &e->insns[ref];
+
+    if (in->op != IR_const) {
+        return false;
+    }
+    *v = in->imm;
+    return true;
+}
+
+/* Whether it is a constant that fits a sign-extended 32-bit immediate of operations of @type. */
+static inline bool value_imm32(const Emit *e, IrRef ref, unsigned type, int32_t *imm)
+{
+    uint64_t v;
+
+    if (!value_const(e, ref, &v) || (type == IR_I64 && !fits_s32(v))) {
+        return false;
+    }
+    *imm = v;
+    return true;
+}
+
+/* features.c */
+bool features_detect(TcgFeatures *f, const char *off, GError **error);
+
+/* stubs.c: emits the common code at the start of code memory. */
+void stubs_emit(Tcg *tcg);
+
+/* regalloc.c */
+void regs_begin_region(Emit *e);
+void regs_begin_block(Emit *e, const BlockState *state, uint32_t canonical_dirty);
+void regs_scan_block(Emit *e, const IrBlock *block);
+int32_t regs_save_state(Emit *e);
+unsigned reg_use(Emit *e, IrRef ref);                     /* in a register, locked */
+unsigned reg_use_or(Emit *e, IrRef ref, unsigned scratch); /* in its register, or loaded to @scratch */
+void reg_load_to(Emit *e, IrRef ref, unsigned dst);       /* a copy in a given register */
+unsigned reg_def(Emit *e, unsigned prefer, unsigned prefer2); /* register for the current result */
+void reg_bind(Emit *e, unsigned reg, unsigned flags);     /* the result is there now */
+void reg_alias(Emit *e, IrRef ref, unsigned flags);       /* the result equals @ref */
+void reg_get_var(Emit *e, unsigned var);
+void reg_set_var(Emit *e, unsigned var, IrRef ref);
+void regs_release_args(Emit *e);
+void regs_flush(Emit *e);                   /* stores what is dirty */
+void regs_forget_vars(Emit *e);             /* after state changed below us; nothing may be dirty */
+void regs_save_for_call(Emit *e);           /* empties the caller-saved registers */
+void regs_make_canonical(Emit *e);          /* for an edge to a join */
+uint32_t regs_snapshot(Emit *e);
+void emit_snapshot_stores(Emit *e, uint32_t snap);
+void emit_mov(Emit *e, unsigned dst, unsigned src);
+void emit_load_const(Emit *e, unsigned dst, const IrInsn *in);
+
+/* pins.c */
+void pins_choose(Emit *e);
+
+/* sync.c */
+void sync_add(Emit *e, const Cold *c);      /* a callback returns here */
+void *sync_finish(Emit *e, size_t *size);
+
+/* compile.c */
+Cold *cold_new(Emit *e, void (*emit)(Emit *, const Cold *), uint8_t *from);
+
+/* Emitters of ops, by subject. */
+typedef void EmitFn(Emit *e, const IrInsn *in);
+#define OP(name, r, a, b, c, d, flags) EmitFn op_##name;
+#include "tcg/ir-ops.def"
+#undef OP
+
+/* emit-int.c: a comparison whose operands are in registers, for the users of flags. */
+typedef struct Compare {
+    uint8_t a, b;      /* registers; b NOREG: immediate */
+    bool test;         /* a & b (or imm) against 0 */
+    unsigned w;
+    int32_t imm;
+    X86Cond cc;
+} Compare;
+Compare compare_prepare(Emit *e, unsigned type, IrCond cond, IrRef a, IrRef b);
+void compare_emit(Emit *e, const Compare *c);
+/* Whether a cond user may take over the AND that defines @ref; used by the prepass. */
+bool compare_fuses(const Emit *e, const IrInsn *user);
+
+/* emit-fp.c: forms that choose between VEX and SSE. */
+void fp_rr(Emit *e, unsigned op, unsigned reg, unsigned rm);
+void fp_rrr(Emit *e, unsigned op, unsigned d, unsigned a, unsigned b); /* d = a op b */
+void fp_rip(Emit *e, unsigned op, unsigned d, unsigned a, unsigned pool);
+void fp_rm(Emit *e, unsigned op, unsigned reg, unsigned base, int32_t disp);
+
+/* Stores a constant to the guest pc; clobbers rax. */
+static inline void emit_store_pc(Emit *e, uint64_t pc)
+{
+    x_store_imm(&e->as, ENV, env_disp(e->rt->off_pc), pc, RAX);
+}
+
+#endif

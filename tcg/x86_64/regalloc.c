@@ -1,0 +1,649 @@
+/*
+ * Local register allocation: which host register holds which variable and which values.
+ *
+ * Values are allocated on the fly. One backward scan of a block (regs_scan_block) says where each value
+ * is used last, and which values are about to become a variable (the hint), so that they are computed
+ * where that variable lives. Values never live across blocks, variables do.
+ */
+#include "tcg/x86_64/emit.h"
+
+/* Makes the masks agree with what @r holds. */
+static void update_masks(Emit *e, unsigned r)
+{
+    uint32_t bit = 1u << r;
+
+    if (e->reg[r].var == NOVAR) {
+        e->var_mask &= ~bit;
+        if (e->reg[r].head == IR_NOREF) {
+            e->free_mask |= bit & e->alloc_mask;
+            return;
+        }
+    } else {
+        e->var_mask |= bit;
+    }
+    e->free_mask &= ~bit;
+}
+
+static void link_value(Emit *e, IrRef ref, unsigned r)
+{
+    Value *v = &e->vals[ref];
+
+    v->next = e->reg[r].head;
+    v->reg = r;
+    e->reg[r].head = ref;
+    e->reg[r].touch = e->cur;
+    e->free_mask &= ~(1u << r);
+}
+
+static void unlink_value(Emit *e, IrRef ref)
+{
+    Value *v = &e->vals[ref];
+    unsigned r = v->reg;
+    IrRef *p = &e->reg[r].head;
+
+    while (*p != ref) {
+        p = &e->vals[*p].next;
+    }
+    *p = v->next;
+    v->reg = NOREG;
+    update_masks(e, r);
+}
+
+static void attach_var(Emit *e, unsigned r, unsigned var, bool dirty)
+{
+    e->reg[r].var = var;
+    e->reg[r].touch = e->cur;
+    e->var_reg[var] = r;
+    if (dirty) {
+        e->dirty_mask |= 1u << r;
+        e->snap = NOSNAP;
+    }
+    update_masks(e, r);
+}
+
+static void detach_var(Emit *e, unsigned r)
+{
+    if (e->reg[r].var != NOVAR) {
+        e->var_reg[e->reg[r].var] = NOREG;
+        e->reg[r].var = NOVAR;
+        if (e->dirty_mask & 1u << r) {
+            e->dirty_mask &= ~(1u << r);
+            e->snap = NOSNAP;
+        }
+        update_masks(e, r);
+    }
+}
+
+/* ---- Moves between registers and memory. ---- */
+
+void emit_mov(Emit *e, unsigned dst, unsigned src)
+{
+    if (dst != src) {
+        if (is_xmm(dst)) {
+            fp_rr(e, X_MOVAPS, dst, src);
+        } else {
+            x_mov(&e->as, X_W, dst, src);
+        }
+    }
+}
+
+static void emit_store(Emit *e, unsigned type, unsigned reg, int32_t disp)
+{
+    if (!is_xmm(reg)) {
+        x_rm(&e->as, X_MOV_MR | X_W, reg, ENV, disp);
+    } else {
+        fp_rm(e, type == IR_V128 ? X_MOVUPS_MR : X_MOVSD_MR, reg, ENV, disp);
+    }
+}
+
+static void emit_load(Emit *e, unsigned type, unsigned reg, int32_t disp)
+{
+    if (!is_xmm(reg)) {
+        x_rm(&e->as, X_MOV | X_W, reg, ENV, disp);
+    } else {
+        fp_rm(e, type == IR_V128 ? X_MOVUPS : X_MOVSD, reg, ENV, disp);
+    }
+}
+
+static void store_var(Emit *e, unsigned r)
+{
+    const IrVar *var = &e->ir->vars[e->reg[r].var];
+
+    emit_store(e, var->type, r, env_disp(var->offset));
+    e->dirty_mask &= ~(1u << r);
+    e->snap = NOSNAP;
+}
+
+static void load_var(Emit *e, unsigned r, unsigned var)
+{
+    emit_load(e, e->ir->vars[var].type, r, env_disp(e->ir->vars[var].offset));
+}
+
+static int32_t slot_disp(const Emit *e, unsigned slot)
+{
+    return env_disp(e->rt->off_spill + 16 * (int32_t)slot);
+}
+
+/* Constants that reg_use() makes when they are wanted. */
+void emit_load_const(Emit *e, unsigned dst, const IrInsn *in)
+{
+    if (!is_xmm(dst)) {
+        x_mov_imm(&e->as, dst, in->imm);
+    } else if (in->op == IR_vzero || in->imm == 0) {
+        fp_rrr(e, X_XORPS, dst, dst, dst);
+    } else {
+        unsigned w = in->type == IR_F64 ? X_W : 0;
+
+        x_mov_imm(&e->as, RAX, w ? (uint64_t)in->imm : (uint32_t)in->imm);
+        fp_rr(e, X_MOVD_X | w, dst, RAX);
+    }
+}
+
+static bool is_const_op(unsigned op)
+{
+    return op == IR_const || op == IR_fconst || op == IR_vzero;
+}
+
+/* ---- Choosing registers. ---- */
+
+static void spill_value(Emit *e, IrRef ref)
+{
+    Value *v = &e->vals[ref];
+
+    if (v->slot == NOSLOT && !is_const_op(e->insns[ref].op)) {
+        if (e->slots_free == 0) {
+            e->failed = true;
+        } else {
+            v->slot = __builtin_ctzll(e->slots_free);
+            e->slots_free &= e->slots_free - 1;
+            emit_store(e, result_type(&e->insns[ref]), v->reg, slot_disp(e, v->slot));
+        }
+    }
+    unlink_value(e, ref);
+}
+
+/* Empties @r, keeping what it holds elsewhere. */
+static void evict(Emit *e, unsigned r)
+{
+    while (e->reg[r].head != IR_NOREF) {
+        spill_value(e, e->reg[r].head);
+    }
+    if (e->dirty_mask & 1u << r) {
+        store_var(e, r);
+    }
+    detach_var(e, r);
+}
+
+/* How bad it is to empty @r; less is better. */
+static uint32_t eviction_cost(const Emit *e, unsigned r)
+{
+    const RegDesc *d = &e->reg[r];
+    uint32_t cost = 0;
+
+    if (d->var != NOVAR) {
+        bool dirty = e->dirty_mask >> r & 1;
+
+        if (e->var_last[d->var] > e->cur) {
+            cost = (dirty ? 0x40000 : 0x20000) - (e->cur - d->touch);
+        } else {
+            cost = dirty ? 0x100 : 0;
+        }
+    }
+    if (d->head != IR_NOREF) {
+        uint32_t last = 0;
+
+        for (IrRef ref = d->head; ref != IR_NOREF; ref = e->vals[ref].next) {
+            last = MAX(last, e->vals[ref].last);
+        }
+        cost += 0x100000 - last;
+    }
+    return cost;
+}
+
+static unsigned alloc_reg(Emit *e, uint32_t cls)
+{
+    uint32_t mask = e->free_mask & cls & ~e->locked;
+    unsigned best = NOREG;
+    uint32_t best_cost = UINT32_MAX;
+
+    if (cls & XMM_MASK) {
+        e->xmm_used = true;
+    }
+    if (mask) {
+        return __builtin_ctz(mask);
+    }
+    for (mask = e->alloc_mask & cls & ~e->locked; mask; mask &= mask - 1) {
+        unsigned r = __builtin_ctz(mask);
+        uint32_t cost = eviction_cost(e, r);
+
+        if (cost < best_cost) {
+            best = r;
+            best_cost = cost;
+        }
+    }
+    evict(e, best);
+    return best;
+}
+
+static uint32_t class_of(unsigned type)
+{
+    return type_is_int(type) ? GPR_MASK : XMM_MASK;
+}
+
+unsigned reg_use(Emit *e, IrRef ref)
+{
+    Value *v = &e->vals[ref];
+    const IrInsn *in = &e->insns[ref];
+
+    if (v->reg == NOREG) {
+        unsigned r = alloc_reg(e, class_of(result_type(in)));
+
+        if (v->slot != NOSLOT) {
+            emit_load(e, result_type(in), r, slot_disp(e, v->slot));
+        } else {
+            emit_load_const(e, r, in);
+        }
+        link_value(e, ref, r);
+    }
+    e->locked |= 1u << v->reg;
+    e->reg[v->reg].touch = e->cur;
+    return v->reg;
+}
+
+void reg_load_to(Emit *e, IrRef ref, unsigned dst)
+{
+    const Value *v = &e->vals[ref];
+    const IrInsn *in = &e->insns[ref];
+
+    if (v->reg != NOREG) {
+        emit_mov(e, dst, v->reg);
+    } else if (v->slot != NOSLOT) {
+        emit_load(e, result_type(in), dst, slot_disp(e, v->slot));
+    } else {
+        emit_load_const(e, dst, in);
+    }
+}
+
+unsigned reg_use_or(Emit *e, IrRef ref, unsigned scratch)
+{
+    const Value *v = &e->vals[ref];
+
+    if (v->reg != NOREG) {
+        e->locked |= 1u << v->reg;
+        return v->reg;
+    }
+    reg_load_to(e, ref, scratch);
+    return scratch;
+}
+
+static void release_value(Emit *e, IrRef ref)
+{
+    Value *v = &e->vals[ref];
+
+    if (v->reg != NOREG) {
+        unlink_value(e, ref);
+    }
+    if (v->slot != NOSLOT) {
+        e->slots_free |= UINT64_C(1) << v->slot;
+        v->slot = NOSLOT;
+    }
+}
+
+/* Frees the operands that the current instruction uses last. Their registers stay locked. */
+void regs_release_args(Emit *e)
+{
+    const IrInsn *in = &e->insns[e->cur];
+
+    for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
+        IrRef ref = in->arg[k];
+
+        if (e->vals[ref].last == e->cur) {
+            if (e->vals[ref].flags & VALUE_FUSED) {
+                const IrInsn *def = &e->insns[ref];
+
+                for (unsigned j = 0; j < 4 && def->arg[j] != IR_NOREF; j++) {
+                    if (e->vals[def->arg[j]].last == e->cur) {
+                        release_value(e, def->arg[j]);
+                    }
+                }
+            }
+            release_value(e, ref);
+        }
+    }
+}
+
+static bool reusable(const Emit *e, unsigned r, uint32_t cls)
+{
+    return r != NOREG && (1u << r & cls & e->free_mask);
+}
+
+/* Registers for the result, best first: where the variable lives that it becomes; one of the operands'
+ * that is not needed any more; any. */
+unsigned reg_def(Emit *e, unsigned prefer, unsigned prefer2)
+{
+    const Value *v = &e->vals[e->cur];
+    uint32_t cls = class_of(result_type(&e->insns[e->cur]));
+    unsigned r = NOREG;
+
+    regs_release_args(e);
+    if (v->hint) {
+        unsigned var = v->hint - 1;
+
+        r = e->home[var] != NOREG ? e->home[var] : e->var_reg[var];
+        if (r != NOREG && e->reg[r].head == IR_NOREF) {
+            if (is_xmm(r)) {
+                e->xmm_used = true;
+            }
+            e->locked |= 1u << r;
+            return r;
+        }
+    }
+    r = reusable(e, prefer, cls) ? prefer : reusable(e, prefer2, cls) ? prefer2 : alloc_reg(e, cls);
+    e->locked |= 1u << r;
+    return r;
+}
+
+void reg_bind(Emit *e, unsigned reg, unsigned flags)
+{
+    detach_var(e, reg);
+    if (e->vals[e->cur].last) {
+        link_value(e, e->cur, reg);
+        e->vals[e->cur].flags |= flags;
+    }
+}
+
+void reg_alias(Emit *e, IrRef ref, unsigned flags)
+{
+    unsigned r = reg_use(e, ref);
+
+    e->vals[e->cur].flags |= flags;
+    link_value(e, e->cur, r);
+}
+
+/* ---- Variables. ---- */
+
+void reg_get_var(Emit *e, unsigned var)
+{
+    unsigned r = e->var_reg[var];
+
+    if (r == NOREG) {
+        r = e->home[var];
+        if (r == NOREG) {
+            r = alloc_reg(e, class_of(e->ir->vars[var].type));
+        } else if (e->reg[r].head != IR_NOREF) {
+            evict(e, r);
+        }
+        load_var(e, r, var);
+        attach_var(e, r, var, false);
+    }
+    link_value(e, e->cur, r);
+}
+
+/* Moves the values in @r, but for @except, to another register. */
+static void relocate_values(Emit *e, unsigned r)
+{
+    unsigned to;
+    IrRef head = e->reg[r].head;
+
+    if (head == IR_NOREF) {
+        return;
+    }
+    e->locked |= 1u << r;
+    to = alloc_reg(e, 1u << r & GPR_MASK ? GPR_MASK : XMM_MASK);
+    emit_mov(e, to, r);
+    for (IrRef ref = head; ref != IR_NOREF; ref = e->vals[ref].next) {
+        e->vals[ref].reg = to;
+    }
+    e->reg[to].head = head;
+    e->reg[to].touch = e->cur;
+    e->reg[r].head = IR_NOREF;
+    update_masks(e, to);
+    update_masks(e, r);
+}
+
+static void set_pinned(Emit *e, unsigned var, IrRef ref)
+{
+    unsigned home = e->home[var];
+    const Value *v = &e->vals[ref];
+
+    if (v->reg == home) {
+        if (e->var_reg[var] == NOREG) {
+            attach_var(e, home, var, true); /* computed in place */
+        }
+        return; /* or: the variable to itself */
+    }
+    if (v->reg != NOREG) {
+        e->locked |= 1u << v->reg;
+    }
+    relocate_values(e, home);
+    detach_var(e, home);
+    reg_load_to(e, ref, home);
+    attach_var(e, home, var, true);
+}
+
+void reg_set_var(Emit *e, unsigned var, IrRef ref)
+{
+    const IrInsn *def = &e->insns[ref];
+    unsigned old, r;
+
+    if (e->home[var] != NOREG) {
+        set_pinned(e, var, ref);
+        return;
+    }
+    old = e->var_reg[var];
+    if (e->vals[ref].reg == NOREG && (def->op == IR_const || def->op == IR_fconst) &&
+        fits_s32(def->imm) && !(def->op == IR_fconst && def->type == IR_F32)) {
+        if (old != NOREG) {
+            detach_var(e, old);
+        }
+        x_store_imm(&e->as, ENV, env_disp(e->ir->vars[var].offset), def->imm, RAX);
+        return;
+    }
+    r = reg_use(e, ref); /* may have evicted the old value */
+    old = e->var_reg[var];
+    if (r == old) {
+        return;
+    }
+    if (e->reg[r].var != NOVAR || (e->pin_mask & 1u << r)) {
+        unsigned copy = old != NOREG && e->reg[old].head == IR_NOREF ? old
+                            : alloc_reg(e, 1u << r & GPR_MASK ? GPR_MASK : XMM_MASK);
+
+        emit_mov(e, copy, r);
+        r = copy;
+        old = e->var_reg[var];
+    }
+    if (old != NOREG) {
+        detach_var(e, old);
+    }
+    attach_var(e, r, var, true);
+}
+
+void regs_flush(Emit *e)
+{
+    for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
+        store_var(e, __builtin_ctz(mask));
+    }
+}
+
+void regs_forget_vars(Emit *e)
+{
+    for (uint32_t mask = e->var_mask; mask; mask &= mask - 1) {
+        detach_var(e, __builtin_ctz(mask));
+    }
+}
+
+/* The call's own operands that die there are dropped (but not their spill slots: they may still be
+ * loaded). Values in callee-saved registers stay. */
+void regs_save_for_call(Emit *e)
+{
+    for (uint32_t mask = CALLER_SAVED & ~e->free_mask; mask; mask &= mask - 1) {
+        unsigned r = __builtin_ctz(mask);
+        IrRef next;
+
+        for (IrRef ref = e->reg[r].head; ref != IR_NOREF; ref = next) {
+            next = e->vals[ref].next;
+            if (e->vals[ref].last == e->cur) {
+                unlink_value(e, ref);
+            }
+        }
+        evict(e, r);
+    }
+}
+
+void regs_make_canonical(Emit *e)
+{
+    for (uint32_t mask = e->dirty_mask & ~e->pin_mask; mask; mask &= mask - 1) {
+        store_var(e, __builtin_ctz(mask));
+    }
+    if (e->pin_mask & ~e->var_mask) {
+        for (unsigned var = 0; var < e->ir->nvars; var++) {
+            if (e->home[var] != NOREG && e->var_reg[var] == NOREG) {
+                relocate_values(e, e->home[var]);
+                load_var(e, e->home[var], var);
+                attach_var(e, e->home[var], var, false);
+            }
+        }
+    }
+}
+
+/* ---- Regions and blocks. ---- */
+
+void regs_begin_region(Emit *e)
+{
+    e->alloc_mask = ALLOC_GPRS | ALLOC_XMMS;
+    e->pin_mask = 0;
+    e->slots_free = ~UINT64_C(0) >> (64 - TCG_SPILL_SLOTS);
+    e->xmm_used = false;
+    memset(e->home, NOREG, e->ir->nvars);
+    memset(e->var_reg, NOREG, e->ir->nvars);
+}
+
+void regs_begin_block(Emit *e, const BlockState *state, uint32_t canonical_dirty)
+{
+    memset(e->var_reg, NOREG, e->ir->nvars);
+    e->free_mask = e->alloc_mask;
+    e->var_mask = 0;
+    e->dirty_mask = state ? state->dirty : canonical_dirty;
+    e->locked = 0;
+    e->snap = NOSNAP;
+    for (unsigned r = 0; r < NHOSTREGS; r++) {
+        e->reg[r] = (RegDesc){.var = state ? state->var[r] : NOVAR, .head = IR_NOREF};
+        if (e->reg[r].var != NOVAR) {
+            e->var_reg[e->reg[r].var] = r;
+            e->var_mask |= 1u << r;
+        }
+    }
+    e->free_mask &= ~e->var_mask;
+    if (!state && e->pin_mask) {
+        for (unsigned var = 0; var < e->ir->nvars; var++) {
+            if (e->home[var] != NOREG) {
+                e->reg[e->home[var]].var = var;
+                e->var_reg[var] = e->home[var];
+            }
+        }
+        e->var_mask = e->pin_mask;
+    }
+}
+
+int32_t regs_save_state(Emit *e)
+{
+    BlockState s = {.dirty = e->dirty_mask, .pc = e->pc, .undone = e->undone};
+
+    for (unsigned r = 0; r < NHOSTREGS; r++) {
+        s.var[r] = e->reg[r].var;
+    }
+    g_array_append_val(e->states, s);
+    return e->states->len - 1;
+}
+
+/* Gives @ref its last use if this is it. */
+static void scan_arg(Emit *e, IrRef ref, unsigned user)
+{
+    if (e->vals[ref].last == 0) {
+        e->vals[ref].last = user;
+    }
+}
+
+/* Whether the value defined at @i goes to its variable before anything can look at that variable. */
+static bool hint_holds(const Emit *e, unsigned i, unsigned barrier)
+{
+    unsigned set = e->next_touch[e->vals[i].hint - 1];
+
+    return set < barrier && e->insns[set].op == IR_set_var && e->insns[set].arg[0] == i;
+}
+
+void regs_scan_block(Emit *e, const IrBlock *block)
+{
+    unsigned barrier = UINT16_MAX;
+
+    memset(e->next_touch, 0xff, e->ir->nvars * sizeof(e->next_touch[0]));
+    memset(e->var_last, 0, e->ir->nvars * sizeof(e->var_last[0]));
+    for (unsigned i = block->first + block->count; i-- > block->first;) {
+        const IrInsn *in = &e->insns[i];
+        Value *v = &e->vals[i];
+
+        if (v->hint && !hint_holds(e, i, barrier)) {
+            v->hint = 0;
+        }
+        if (in->op == IR_get_var || in->op == IR_set_var) {
+            e->next_touch[in->imm] = i;
+            if (e->var_last[in->imm] == 0) {
+                e->var_last[in->imm] = i;
+            }
+            if (in->op == IR_set_var) {
+                scan_arg(e, in->arg[0], i);
+                if (!e->vals[in->arg[0]].hint && in->imm < 255) {
+                    e->vals[in->arg[0]].hint = in->imm + 1;
+                }
+            }
+            continue;
+        }
+        if (v->last == 0 && op_is_skippable[in->op]) {
+            continue; /* dead: its operands are not used here */
+        }
+        if ((in->op == IR_brcond || in->op == IR_setcond || in->op == IR_select) &&
+            compare_fuses(e, in)) {
+            IrRef ref = in->arg[0];
+
+            e->vals[ref].flags |= VALUE_FUSED;
+            scan_arg(e, e->insns[ref].arg[0], i);
+            scan_arg(e, e->insns[ref].arg[1], i);
+        }
+        for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
+            scan_arg(e, in->arg[k], i);
+        }
+        if ((ir_op_info[in->op].flags & IR_FLAG_FAULT) || in->op == IR_call) {
+            barrier = i;
+        }
+    }
+}
+
+/* ---- Snapshots. ---- */
+
+uint32_t regs_snapshot(Emit *e)
+{
+    if (e->snap == NOSNAP) {
+        uint32_t words[NHOSTREGS + 1], n = 0;
+
+        for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
+            unsigned r = __builtin_ctz(mask);
+            const IrVar *var = &e->ir->vars[e->reg[r].var];
+
+            words[++n] = SNAP_WORD(var->offset, var->type, r);
+        }
+        words[0] = n;
+        e->snap = e->words->len;
+        g_array_append_vals(e->words, words, n + 1);
+    }
+    return e->snap;
+}
+
+void emit_snapshot_stores(Emit *e, uint32_t snap)
+{
+    const uint32_t *words = &g_array_index(e->words, uint32_t, snap);
+
+    for (uint32_t k = 1; k <= words[0]; k++) {
+        emit_store(e, SNAP_WIDE(words[k]) ? IR_V128 : IR_F64, SNAP_REG(words[k]),
+                   env_disp(SNAP_OFFSET(words[k])));
+    }
+}
