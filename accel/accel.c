@@ -193,9 +193,7 @@ static void runner_vcpu_init(Vcpu *vcpu)
 
     av->accel = accel;
     av->want = accel->engine;
-    av->stack = g_aligned_alloc0(1, TCG_RETURN_STACK_BYTES + 16384, 64);
     vcpu->accel_data = av;
-    vcpu->return_stack = av->stack + TCG_RETURN_STACK_BYTES + 16384;
     tlb_vcpu_init(vcpu->machine->tlb_system, vcpu);
     if (!accel->ir.vars) {
         ir_region_init(&accel->ir, vcpu->arch->vars, vcpu->arch->nvars, vcpu->arch->helpers,
@@ -205,11 +203,8 @@ static void runner_vcpu_init(Vcpu *vcpu)
 
 static void runner_vcpu_fini(Vcpu *vcpu)
 {
-    if (vcpu->accel_data) {
-        g_aligned_free(accel_vcpu(vcpu)->stack);
-        g_free(vcpu->accel_data);
-        vcpu->accel_data = NULL;
-    }
+    g_free(vcpu->accel_data);
+    vcpu->accel_data = NULL;
     tlb_vcpu_free(vcpu);
 }
 

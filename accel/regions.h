@@ -105,7 +105,6 @@ typedef struct AccelVcpu {
     bool guest_counts;       /* the guest reads its instruction counter */
     int64_t counter_used;    /* virtual time of its last access, or since when it is estimated */
     bool in_guest;           /* MXCSR is the guest's */
-    uint8_t *stack;          /* of return prediction */
     uint64_t sample_pc[64];
     uint8_t sample_hits[64];
     bool sample;             /* atomic: the sampling timer ran */

@@ -104,7 +104,7 @@ struct Vcpu {
     TlbContext *tlb;         /* current translation context */
     uint32_t kick;           /* atomic: not zero = leave translated code soon */
     uint32_t undone;         /* counting: instructions deducted from the budget that an exception leaves undone */
-    void *return_stack;      /* base of the host stack for return prediction */
+    void *return_stack;      /* base of the return-prediction stack, in the thread's own; set by tcg_run() */
     _Alignas(16) uint8_t spill[1024]; /* of translated code */
 };
 

@@ -75,7 +75,7 @@ typedef struct TcgRuntime {
     int32_t off_sync_frame;  /* TcgFrame *, set during memory callbacks, NULL otherwise */
     int32_t off_sync_pc;     /* uintptr_t: host address that tcg_restore() takes */
     int32_t off_spill;       /* TCG_SPILL_SLOTS * 16 bytes, 16-byte aligned */
-    int32_t off_stack;       /* base (highest address) of the return-prediction stack: a pointer */
+    int32_t off_stack;       /* base of the return-prediction stack: a pointer, set by tcg_run() */
     /* Offsets in a TLB context. */
     int32_t tlb_entries, tlb_jumps;
     int32_t off_undone;      /* uint32_t: in regions with a count op, stored before each call of a helper that
