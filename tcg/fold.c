@@ -97,6 +97,51 @@ static IrRef fold_trunc(IrOptScratch *o, IrInsn *insn)
     return IR_NOREF;
 }
 
+/* The i64 of which an i32 is the low half, for trunc and constants; IR_NOREF for others. */
+static IrRef wide_operand(IrOptScratch *o, IrRef ref)
+{
+    uint64_t c;
+
+    if (opt_is_const(o, ref, &c)) {
+        return opt_const(o, IR_I64, (uint64_t)(int32_t)c);
+    }
+    return def(o, ref)->op == IR_trunc ? def(o, ref)->arg[0] : IR_NOREF;
+}
+
+/* Arithmetic on low halves, then sign extension: computed in 64 bits, there is less to move. */
+static bool widen_arithmetic(IrOptScratch *o, IrInsn *insn)
+{
+    IrInsn wide = *def(o, insn->arg[0]);
+    uint64_t c;
+
+    switch (wide.op) {
+    case IR_shl:
+        if (!opt_is_const(o, wide.arg[1], &c) || c > 31) {
+            return false;
+        }
+        break;
+    case IR_add:
+    case IR_sub:
+    case IR_mul:
+    case IR_and:
+    case IR_or:
+    case IR_xor:
+        break;
+    default:
+        return false;
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        wide.arg[i] = wide_operand(o, wide.arg[i]);
+        if (wide.arg[i] == IR_NOREF) {
+            return false;
+        }
+    }
+    insn->type = IR_I64;
+    set_op1(insn, IR_ext, IR_S32,
+            opt_int(o, (IrOp)wide.op, IR_I64, 0, wide.arg[0], wide.arg[1]));
+    return true;
+}
+
 /* sext, zext. */
 static IrRef fold_widen(IrOptScratch *o, IrInsn *insn)
 {
@@ -108,6 +153,9 @@ static IrRef fold_widen(IrOptScratch *o, IrInsn *insn)
     if (d->op == IR_trunc) {
         insn->type = IR_I64;
         set_op1(insn, IR_ext, insn->op == IR_sext ? IR_S32 : IR_U32, d->arg[0]);
+        return fold_ext(o, insn);
+    }
+    if (insn->op == IR_sext && widen_arithmetic(o, insn)) {
         return fold_ext(o, insn);
     }
     return IR_NOREF;

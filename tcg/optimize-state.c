@@ -10,7 +10,7 @@
 #include "tcg/optimize.h"
 #include <string.h>
 
-void opt_state_init(IrOptScratch *o)
+void opt_state_reserve(IrOptScratch *o)
 {
     unsigned nvars = o->ir->nvars;
 
@@ -20,6 +20,10 @@ void opt_state_init(IrOptScratch *o)
         o->cap_vars = nvars;
         o->epoch = o->observation = 0;
     }
+}
+
+void opt_state_init(IrOptScratch *o)
+{
     if (unlikely(o->epoch > UINT32_MAX / 2 || o->observation > UINT32_MAX / 2)) {
         memset(o->vars, 0, o->cap_vars * sizeof(OptVar));
         o->epoch = o->observation = 0;
@@ -38,7 +42,7 @@ void opt_state_block(IrOptScratch *o, unsigned block, bool follows)
     if (!follows) {
         o->oldest = o->epoch;
     }
-    o->block_entry = o->entry ? o->entry + (size_t)block * o->ir->nvars : NULL;
+    o->block_entry = o->entry ? o->entry + (size_t)block * o->ncolumns : NULL;
 }
 
 void opt_state_effects(IrOptScratch *o, unsigned insn_flags)
@@ -68,10 +72,10 @@ static void hold(IrOptScratch *o, OptVar *var, IrRef value)
 }
 
 /* What is known at a block's start of a variable that it has not touched. */
-static const IrFacts *inherited(const IrOptScratch *o, const OptVar *var, unsigned index)
+static const IrFacts *inherited(const IrOptScratch *o, const OptVar *var)
 {
     if (o->block_entry) {
-        return &o->block_entry[index];
+        return &o->block_entry[var->column];
     }
     return var->known >= o->oldest ? &o->facts[var->value] : NULL;
 }
@@ -85,7 +89,7 @@ IrRef opt_get_var(IrOptScratch *o, IrInsn *insn)
     if (var->known == o->epoch) {
         return var->value;
     }
-    facts = inherited(o, var, (unsigned)insn->imm);
+    facts = inherited(o, var);
     if (facts && ir_facts_is_const(facts) && insn->type == IR_I64) {
         ref = opt_const(o, IR_I64, facts->ones);
     } else {

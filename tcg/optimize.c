@@ -17,7 +17,7 @@
 #define MAX_OPTIMIZED_INSNS 12000u
 
 /* The most that one instruction becomes. */
-#define MAX_EXPANSION 16u
+#define MAX_EXPANSION 24u
 
 /* ---- Scratch memory ---- */
 
@@ -32,12 +32,14 @@ void ir_opt_scratch_free(IrOptScratch *o)
         g_free(o->preds);
         g_free(o->mark);
         g_free(o->order);
+        g_free(o->stack);
         g_free(o->flow);
+        g_free(o->groups);
         g_free(o);
     }
 }
 
-/* Room for the copy of @ninsns instructions. It grows on the way, too: see reserve(). */
+/* Room for the copy of @ninsns instructions. It grows on the way, too: see opt_reserve(). */
 static void grow(IrOptScratch *o, uint32_t cap)
 {
     if (o->cap < cap) {
@@ -46,6 +48,13 @@ static void grow(IrOptScratch *o, uint32_t cap)
         o->map = g_renew(IrRef, o->map, o->cap);
         o->uses = g_renew(uint16_t, o->uses, o->cap);
         o->facts = g_renew(IrFacts, o->facts, o->cap);
+    }
+}
+
+void opt_reserve(IrOptScratch *o)
+{
+    if (unlikely(o->n + MAX_EXPANSION > o->cap)) {
+        grow(o, o->n + 2 * MAX_EXPANSION);
     }
 }
 
@@ -66,7 +75,9 @@ static IrOptScratch *prepare(IrRegion *ir, int level)
         o->preds = g_renew(uint16_t, o->preds, o->cap_blocks);
         o->mark = g_renew(uint8_t, o->mark, o->cap_blocks);
         o->order = g_renew(uint16_t, o->order, o->cap_blocks);
+        o->stack = g_renew(uint16_t, o->stack, o->cap_blocks);
     }
+    opt_state_reserve(o);
     return o;
 }
 
@@ -200,9 +211,7 @@ static void forward_insns(IrOptScratch *o, uint32_t first, uint32_t count)
     for (uint32_t i = first; i < first + count; i++) {
         IrInsn insn = in[i];
 
-        if (unlikely(o->n + MAX_EXPANSION > o->cap)) {
-            grow(o, o->n + 2 * MAX_EXPANSION);
-        }
+        opt_reserve(o);
         for (unsigned k = 0; k < 4 && insn.arg[k] != IR_NOREF; k++) {
             insn.arg[k] = o->map[insn.arg[k]];
         }
@@ -338,8 +347,8 @@ void ir_optimize(IrRegion *ir, int level)
     opt_remove_dead(o);
     exchange(o);
     check(ir, "the forward pass");
-    if (level >= 2) {
-        opt_group_accesses(o);
+    if (level >= 2 && !ir->no_groups && opt_group_accesses(o)) {
+        exchange(o);
         check(ir, "grouping");
     }
 }

@@ -29,7 +29,10 @@ typedef struct OptVar {
     uint32_t pending; /* observation epoch in which @set was emitted */
     IrRef value;
     IrRef set;        /* the set_var that nothing has observed yet */
+    uint16_t column;  /* of entry facts; OPT_NO_COLUMN: the region does not read it */
 } OptVar;
+
+#define OPT_NO_COLUMN UINT16_MAX
 
 /* A field of env whose content is known. */
 typedef struct OptEnv {
@@ -43,6 +46,7 @@ typedef struct OptEnv {
 
 #define OPT_NENV 8
 
+typedef struct OptGroup OptGroup; /* of group.c */
 typedef struct IrOptScratch IrOptScratch;
 
 struct IrOptScratch {
@@ -64,11 +68,14 @@ struct IrOptScratch {
 
     uint16_t *preds;   /* of blocks */
     uint8_t *mark;     /* of blocks: work of passes */
-    uint16_t *order;   /* of blocks: work of passes */
+    uint16_t *order, *stack; /* of blocks: work of passes */
     unsigned cap_blocks;
-    IrFacts *entry;    /* level 2: facts of each variable at each block's entry, NULL if there are none */
-    IrFacts *flow;     /* storage of entry and of the analysis */
+    IrFacts *entry;    /* level 2: facts of variables at block entries, ncolumns for each block; NULL: none */
+    unsigned ncolumns;
+    IrFacts *flow;     /* storage of entry and of the analysis: cap_flow bytes */
     size_t cap_flow;
+    OptGroup *groups;
+    unsigned cap_groups;
     const IrFacts *block_entry; /* those of the current block, NULL: unknown */
 };
 
@@ -99,6 +106,9 @@ static inline bool ir_facts_boxed(const IrFacts *f)
 }
 
 /* ---- optimize.c ---- */
+
+/* Makes sure that one more instruction, whatever it becomes, fits into the copy. */
+void opt_reserve(IrOptScratch *o);
 
 /* Appends to the copy. */
 IrRef opt_emit(IrOptScratch *o, const IrInsn *insn);
@@ -135,6 +145,8 @@ static inline bool opt_may_bypass(const IrOptScratch *o, IrRef outer, IrRef inne
 
 /* ---- optimize-state.c: guest state ---- */
 
+/* Room for the variables' table. */
+void opt_state_reserve(IrOptScratch *o);
 void opt_state_init(IrOptScratch *o);
 /* A block begins; @follows: its only predecessor is the block before. */
 void opt_state_block(IrOptScratch *o, unsigned block, bool follows);
@@ -156,7 +168,7 @@ void opt_flow(IrOptScratch *o);
 /* Counts predecessors of the region's blocks; the entry has one more. */
 void opt_count_preds(IrOptScratch *o);
 
-/* group.c: one translate for several accesses off one base. */
-void opt_group_accesses(IrOptScratch *o);
+/* group.c: one translate for several accesses off one base. True: there is a new copy. */
+bool opt_group_accesses(IrOptScratch *o);
 
 #endif
