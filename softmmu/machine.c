@@ -46,7 +46,7 @@ Machine *machine_alloc(const MachineClass *cls, bool stepped)
     machine->memory = memory_map_new(&machine->lock);
     machine->dma.map = machine->memory;
     machine->devices = g_ptr_array_new();
-    machine->chardevs = g_ptr_array_new();
+    machine->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     machine->state_listeners = g_array_new(false, false, sizeof(StateListener));
     machine->exit_status = STATUS_NONE;
     return machine;
@@ -161,8 +161,8 @@ void machine_free(Machine *machine)
         }
         vcpu_free(machine->cpus[i]);
     }
-    for (unsigned i = machine->chardevs->len; i-- > 0;) { /* those on top of others first */
-        chardev_free(machine->chardevs->pdata[i]);
+    while (machine->chardevs->len) { /* those on top of others first */
+        g_ptr_array_set_size(machine->chardevs, machine->chardevs->len - 1);
     }
     g_ptr_array_free(machine->chardevs, true);
     machine_unlock(machine);

@@ -197,7 +197,7 @@ static bool open_serials(Machine *machine, CmdLine *cmd, GError **error)
         g_snprintf(id, sizeof(id), "serial%u", i);
         cmd->config.serial[i] = chardev_open(machine, id, cmd->serials->pdata[i], &why);
         if (why) {
-            g_propagate_prefixed_error(error, why, "-serial: ");
+            g_propagate_error(error, why);
             return false;
         }
     }
@@ -231,7 +231,7 @@ static bool open_monitors(Machine *machine, CmdLine *cmd, GError **error)
         g_snprintf(id, sizeof(id), "compat_monitor%u", i); /* the name that tools know */
         Chardev *chr = chardev_open(machine, id, cmd->monitors->pdata[i], &why);
         if (why) {
-            g_propagate_prefixed_error(error, why, "-monitor: ");
+            g_propagate_error(error, why);
             return false;
         }
         if (chr && !monitor_new(machine, chr, error)) {

@@ -186,7 +186,8 @@ static void publish(MemoryMap *map, const GArray *entries)
 static bool same_entries(const FlatArray *flat, const GArray *entries)
 {
     return flat->n == entries->len &&
-           memcmp(flat->entries, entries->data, entries->len * sizeof(FlatEntry)) == 0;
+           (flat->n == 0 ||
+            memcmp(flat->entries, entries->data, entries->len * sizeof(FlatEntry)) == 0);
 }
 
 /* Brings the flat array up to date; with map->change held, which it releases. */

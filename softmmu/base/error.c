@@ -61,10 +61,7 @@ static unsigned edit_distance(const char *a, const char *b)
 const char *error_nearest(const char *word, const char *const *names)
 {
     const char *nearest = NULL;
-    unsigned best = strlen(word) / 3 + 2; /* exclusive: a word of three letters may have one wrong... */
-    if (strlen(word) < 3) {
-        best = 2; /* ...and so may a shorter one, but not two */
-    }
+    unsigned best = MAX(strlen(word) / 3, 1) + 1; /* exclusive: one letter in three may be wrong */
     for (unsigned i = 0; word[0] && names[i]; i++) {
         unsigned distance = edit_distance(word, names[i]);
         if (distance < best) {

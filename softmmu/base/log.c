@@ -20,6 +20,7 @@ typedef struct LogRange {
 } LogRange;
 
 typedef struct LogFilter {
+    struct LogFilter *replaced; /* the one before this: a thread may still look at it */
     unsigned n;
     LogRange ranges[];
 } LogFilter;
@@ -171,6 +172,7 @@ bool log_set_filter(const char *spec, GError **error)
         }
     }
     filter->n = n;
+    filter->replaced = log_ranges;
     g_strfreev(parts);
     if (!ok) {
         g_free(filter);

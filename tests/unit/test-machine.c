@@ -467,7 +467,7 @@ static void test_exclusive(void)
         machine_unlock(machine);
         vcpus_run_exclusive(machine, nested_section, machine);
     }
-    g_assert_cmpuint(toy.sections, >, 400);
+    g_assert_cmpuint(__atomic_load_n(&toy.sections, __ATOMIC_SEQ_CST), >, 400);
     for (unsigned i = 0; i < 3; i++) {
         wait_for_steps(machine, i);
     }
