@@ -299,14 +299,14 @@ static uint64_t eval_to_int(IrType type, unsigned aux, uint64_t v)
     }
 }
 
+/* By pointers: gcc expands rint() in line for round-to-nearest only, unless -frounding-math. */
 static uint64_t eval_round(IrType type, unsigned aux, uint64_t a)
 {
-    if (type == IR_F32) {
-        float v = float_of(a);
+    float (*volatile round_s)(float) = aux ? nearbyintf : rintf;
+    double (*volatile round_d)(double) = aux ? nearbyint : rint;
 
-        return bits_s(_mm_set_ss(aux ? nearbyintf(v) : rintf(v)));
-    }
-    return bits_d(_mm_set_sd(aux ? nearbyint(double_of(a)) : rint(double_of(a))));
+    return type == IR_F32 ? bits_s(_mm_set_ss(round_s(float_of(a))))
+                          : bits_d(_mm_set_sd(round_d(double_of(a))));
 }
 
 /* Ops that only move bits. */
