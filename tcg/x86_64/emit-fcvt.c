@@ -137,14 +137,14 @@ static void cvt_signed(Emit *e, const IrInsn *in, unsigned op, unsigned d, unsig
  * operands. Called by translated code; sets flags in MXCSR. */
 static uint64_t math_to_unsigned(uint64_t aux, uint64_t bits)
 {
+    /* By pointer, so that the compiler does not expand it for round-to-nearest only. */
+    double (*volatile to_integral)(double) = aux & IR_CVT_TRUNC ? trunc : nearbyint;
     double v, limit = (aux & 3) == IR_INT_U32 ? 0x1p32 : 0x1p64, r;
     unsigned csr = _mm_getcsr();
-    volatile double integral;
     uint64_t result;
 
     memcpy(&v, &bits, 8);
-    integral = aux & IR_CVT_TRUNC ? trunc(v) : nearbyint(v);
-    r = integral;
+    r = to_integral(v);
     if (!(r >= 0 && r < limit)) { /* -0 is in range */
         _mm_setcsr(csr | _MM_EXCEPT_INVALID);
         return r < 0 ? 0 : UINT64_MAX;

@@ -167,6 +167,7 @@ static void normalize(RandomResult *interp, RandomResult *native, bool kick)
     }
 }
 
+static unsigned long start_f5;
 static void fail_case(const char *off, unsigned seed, const IrRegion *ir, const Host *host,
                       const GString *what)
 {
@@ -176,7 +177,7 @@ static void fail_case(const char *off, unsigned seed, const IrRegion *ir, const 
     if (host->code.entry) {
         tcg_disassemble(host->code.entry, host->code.size, text);
     }
-    g_printerr("%s\nseed %u, features off: '%s'; interpreter / host:\n%s", text->str, seed, off,
+    g_printerr("%s\nf5: %lx\nseed %u, features off: '%s'; interpreter / host:\n%s", text->str, start_f5, seed, off,
                what->str);
     g_string_free(text, TRUE);
     g_test_fail();
@@ -221,6 +222,7 @@ static void run_case(Host *host, const char *off, unsigned seed, unsigned featur
 
         random_guest_fill(host->interp, rng);
         kick = host->interp->kick;
+        start_f5 = host->interp->state.f[5];
         copy_guest(host->native, host->interp);
         fill_tlb(host->native, run == 0 ? 0 : run == 1 ? 15 : (unsigned)g_rand_int_range(rng, 0, 16));
         random_run_interp(host->interp, &ir, mxcsr, &a);
@@ -230,7 +232,7 @@ static void run_case(Host *host, const char *off, unsigned seed, unsigned featur
             g_string_append(what, "tcg_restore() fails\n");
         }
         if (!random_result_equal(&a, &b, what) || host->unknown_pc) {
-            g_string_append_printf(what, "in run %u\n", run);
+            g_string_append_printf(what, "in run %u, mxcsr %#x\n", run, mxcsr);
             fail_case(off, seed, &ir, host, what);
         }
     }
