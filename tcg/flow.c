@@ -222,7 +222,7 @@ void opt_flow(IrOptScratch *o)
         o->entry = NULL; /* no fixed point: the facts are not facts */
         return;
     }
-    /* Nothing is known of blocks that cannot be reached, but the forward pass copies them. */
+    /* Nothing is known of a block that cannot be reached, but the forward pass copies it. */
     for (unsigned b = 0; b < o->ir->nblocks; b++) {
         for (unsigned i = 0; o->mark[b] == UNREACHED && i < f.n; i++) {
             o->entry[(size_t)b * f.n + i] = ir_facts_none;
