@@ -64,6 +64,23 @@ static bool check_header(ImageName name, GBytes *data, Elf64_Ehdr *header, GErro
     return true;
 }
 
+/* A program linked without a script for a board's RAM has the ELF headers in front of its code, in the page
+ * below RAM. Nobody misses them: drops what lies below the first memory, if it is within those headers'
+ * page. */
+static void trim_headers(Loader *loader, const Elf64_Ehdr *header, Elf64_Phdr *ph)
+{
+    uint64_t headers = header->e_phoff + (uint64_t)header->e_phnum * sizeof(*ph);
+    uint64_t trim = align_up(ph->p_paddr + 1, 4096) - ph->p_paddr;
+    if (ph->p_offset == 0 && headers <= trim && trim < ph->p_filesz &&
+        !loader_is_memory(loader, ph->p_paddr)) {
+        ph->p_offset += trim;
+        ph->p_vaddr += trim;
+        ph->p_paddr += trim;
+        ph->p_filesz -= trim;
+        ph->p_memsz -= trim;
+    }
+}
+
 /* Adds one segment; extends @image. */
 static bool add_segment(Loader *loader, ImageName name, GBytes *data, const Elf64_Phdr *ph,
                         LoadedImage *image, GError **error)
@@ -160,6 +177,7 @@ bool loader_add_elf(Loader *loader, ImageName name, GBytes *data, LoadedImage *i
             return error_set(error, "%s '%s': ELF file with more than %u segments", name.what,
                              name.path, MAX_SEGMENTS);
         }
+        trim_headers(loader, &header, &ph);
         if (!add_segment(loader, name, data, &ph, image, error)) {
             return false;
         }

@@ -16,6 +16,9 @@ typedef struct ImageName {
 const LoaderArch *loader_arch(const Loader *loader);
 uint64_t loader_max_size(const Loader *loader);
 
+/* Whether there is RAM, ROM or flash at @addr. */
+bool loader_is_memory(const Loader *loader, uint64_t addr);
+
 /* Sets @error to "kernel is for ARCH, ..." and returns false. */
 bool loader_wrong_arch(const Loader *loader, ImageName name, const char *arch, GError **error);
 

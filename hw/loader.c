@@ -58,6 +58,12 @@ uint64_t loader_max_size(const Loader *loader)
     return loader->machine->ram->size;
 }
 
+bool loader_is_memory(const Loader *loader, uint64_t addr)
+{
+    MemoryHit hit;
+    return memory_map_find(loader->machine->memory, addr, &hit) && hit.host;
+}
+
 uint64_t loader_peek(GBytes *data, uint64_t offset, unsigned size)
 {
     size_t len;
@@ -165,18 +171,18 @@ void loader_transform(Loader *loader, const char *what, GBytes *(*fn)(GBytes *da
 }
 
 /* Writes to RAM like a device, so that translations of code there are dropped; to ROM and flash behind
- * the guest's back. */
+ * the guest's back. Skips devices, such as HTIF inside of a program's data. */
 static void copy_in(Machine *machine, uint64_t addr, const uint8_t *data, uint64_t len)
 {
     while (len) {
         MemoryHit hit;
-        if (!memory_map_find(machine->memory, addr, &hit) || !hit.host || !hit.avail) {
-            return; /* was there in loader_add(): flash switched to command mode */
+        if (!memory_map_find(machine->memory, addr, &hit) || !hit.avail) {
+            return;
         }
         uint64_t step = MIN(len, hit.avail);
-        if (hit.readonly) {
+        if (hit.host && hit.readonly) {
             memcpy(hit.host, data, step);
-        } else {
+        } else if (hit.host) {
             dma_write(&machine->dma, addr, data, step);
         }
         addr += step;
