@@ -25,6 +25,7 @@ struct CharMux {
     GPtrArray *channels; /* of MuxChannel; the multiplexer lives as long as one does */
     MuxChannel *focus;   /* NULL while nobody is connected */
     uint8_t escape;
+    GSource *focus_source; /* gives the input to somebody, once the main loop runs */
     bool escaped;        /* the last byte of input was the escape */
     bool timestamps, line_start;
     int64_t start_time;  /* us */
@@ -107,6 +108,16 @@ static MuxChannel *next_channel(CharMux *mux, MuxChannel *from)
     return NULL;
 }
 
+static gboolean on_no_focus(void *data)
+{
+    CharMux *mux = data;
+    char_source_clear(&mux->focus_source);
+    if (!mux->focus) {
+        set_focus(mux, next_channel(mux, NULL));
+    }
+    return G_SOURCE_REMOVE;
+}
+
 static void mux_handlers_changed(Chardev *chr)
 {
     MuxChannel *channel = (MuxChannel *)chr;
@@ -118,11 +129,13 @@ static void mux_handlers_changed(Chardev *chr)
         if (mux->focus == channel) {
             set_focus(mux, next_channel(mux, channel));
         }
-    } else if (!mux->focus || !handlers->background) {
-        /* The newest serial port has the input, monitors only if there is nothing else. */
-        set_focus(mux, channel);
+    } else if (!handlers->background) {
+        set_focus(mux, channel); /* the newest serial port has the input */
     } else {
         chardev_event(chr, CHAR_EVENT_UNFOCUS);
+        if (!mux->focus && !mux->focus_source) { /* a monitor has it if there is nothing else */
+            mux->focus_source = char_timer(mux->machine->context, 0, on_no_focus, mux);
+        }
     }
 }
 
@@ -289,6 +302,7 @@ static void mux_close(Chardev *chr)
         mux->focus = NULL;
     }
     if (!mux->channels->len) {
+        char_source_clear(&mux->focus_source);
         chardev_set_handlers(mux->base, NULL, NULL);
         g_ptr_array_unref(mux->channels);
         g_free(mux);

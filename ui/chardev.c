@@ -15,7 +15,6 @@ void char_register(Machine *machine, Chardev *chr, const CharOps *ops, const cha
     chr->ops = ops;
     chr->id = g_strdup(id);
     chr->label = label;
-    g_ptr_array_set_free_func(machine->chardevs, (GDestroyNotify)chardev_free);
     g_ptr_array_add(machine->chardevs, chr);
 }
 

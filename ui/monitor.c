@@ -239,7 +239,9 @@ static void editor_enter(void *opaque, char *line)
 {
     Monitor *mon = opaque;
     monitor_run_command(mon, line);
-    line_editor_show(mon->editor);
+    if (!__atomic_load_n(&mon->machine->quit_requested, __ATOMIC_RELAXED)) {
+        line_editor_show(mon->editor);
+    }
 }
 
 static const LineEditorOps editor_ops = {

@@ -157,9 +157,10 @@ static void test_mux(void)
 
     type(back, "lost"); /* nobody is there yet */
     chardev_set_handlers(other, &background_handlers, &b);
-    g_assert_cmpuint(b.focused, ==, 1);
-    chardev_set_handlers(serial, &front_handlers, &a);
     g_assert_cmpuint(b.unfocused, ==, 1);
+    wait_count(machine, &b.focused, 1); /* once the main loop runs and nobody else came */
+    chardev_set_handlers(serial, &front_handlers, &a);
+    g_assert_cmpuint(b.unfocused, ==, 2);
     g_assert_cmpuint(a.opened, ==, 1);
     g_assert_cmpuint(b.opened, ==, 1);
 
