@@ -673,7 +673,7 @@ static IrRef fold_select(IrOptScratch *o, IrInsn *insn)
 IrRef opt_fold_int(IrOptScratch *o, IrInsn *insn)
 {
     if ((ir_op_info[insn->op].flags & IR_FLAG_COMMUTES) &&
-        ir_facts_is_const(&o->facts[insn->arg[0]])) {
+        ir_facts_is_const(&o->facts[insn->arg[0]]) && !ir_facts_is_const(&o->facts[insn->arg[1]])) {
         IrRef a = insn->arg[0];
 
         insn->arg[0] = insn->arg[1];

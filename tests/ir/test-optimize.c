@@ -260,13 +260,16 @@ static IrRef op_f(IrRegion *ir, IrOp op, IrType type, IrRef a)
 
 static void build_constants(IrRegion *ir)
 {
+    IrRef v;
+
     li(ir, 1, 0x12345000);
     rri(ir, IR_add, 1, 1, 0x678);
     rri(ir, IR_add, 2, 1, 0);
     rrr(ir, IR_xor, 3, 2, 1);
     rri(ir, IR_and, 4, 9, 0);
     rri(ir, IR_sub, 5, 9, 8);
-    set(ir, 6, ir_op2(ir, IR_add, IR_I64, 0, ir_const(ir, IR_I64, 3), get(ir, 9)));
+    v = ir_const(ir, IR_I64, 3);
+    set(ir, 6, ir_op2(ir, IR_add, IR_I64, 0, v, get(ir, 9)));
     ir_exit_direct(ir, 0x2000);
 }
 
