@@ -335,7 +335,7 @@ static void escape_sequence(LineEditor *e, char final)
         }
         return;
     }
-    bool modified = memchr(e->escape, ';', e->escape_len) != NULL; /* Ctrl or the like with a cursor key */
+    bool modified = memchr(e->escape, ';', e->escape_len - 1) != NULL; /* Ctrl or the like */
     switch (final) {
     case 'A': browse(e, -1); break;
     case 'B': browse(e, 1); break;
@@ -360,15 +360,19 @@ static void escape_sequence(LineEditor *e, char final)
 static void escape_byte(LineEditor *e, uint8_t byte)
 {
     unsigned n = e->escape_len - 1; /* bytes behind the ESC so far */
-    if (byte < 0x20 || byte > 0x7e || n + 1 >= ESCAPE_MAX) {
+    if (byte < 0x20 || byte > 0x7e) {
         e->escape_len = 0; /* broken off */
         return;
     }
-    e->escape[n] = byte;
-    e->escape_len++;
+    if (n < ESCAPE_MAX) {
+        e->escape[n] = byte;
+        e->escape_len++;
+    } /* an overlong one is read to its end, for nothing */
     bool complete_now = n == 0 ? byte != '[' && byte != 'O' : byte >= '@';
     if (complete_now) {
-        escape_sequence(e, byte);
+        if (n < ESCAPE_MAX) {
+            escape_sequence(e, byte);
+        }
         e->escape_len = 0;
         memset(e->escape, 0, sizeof(e->escape));
     }
