@@ -109,7 +109,7 @@ static bool answer(CmdLine *cmd, GError **error)
         printf("Available display backend types:\nnone\n");
         break;
     case CMD_LIST_OBJECTS:
-        printf("List of user creatable objects:\nrng-random\n");
+        printf("List of user creatable objects:\n  rng-builtin\n  rng-random\n");
         break;
     case CMD_LIST_LOG:
         return log_set_items("help", error) || !*error;
@@ -265,6 +265,67 @@ static bool set_up_accel(Machine *machine, CmdLine *cmd, GError **error)
     return accel_new(machine, cmd->accels ? (const char *const *)cmd->accels->pdata : NULL, error);
 }
 
+/* The objects of -object that devices may name: sources of random numbers, which are all the host's. */
+static bool check_object(Options *opts, GError **error)
+{
+    static const char *const types[] = {"rng-random", "rng-builtin", NULL};
+    const char *type = options_get(opts, "qom-type", "");
+    if (!g_strv_contains(types, type)) {
+        return error_set(error, "-object: unknown type '%s'; there are rng-random and rng-builtin", type);
+    }
+    if (!options_get(opts, "id", NULL)) {
+        return error_set(error, "-object: %s needs an id=", type);
+    }
+    options_mark_used(opts, "filename");
+    return options_check_unused(opts, error);
+}
+
+static bool check_objects(const GPtrArray *objects, GError **error)
+{
+    for (unsigned i = 0; objects && i < objects->len; i++) {
+        if (!check_object(objects->pdata[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_option(Options *opts, const char *name)
+{
+    const char *key, *value;
+    for (unsigned i = 0; options_nth(opts, i, &key, &value); i++) {
+        if (!strcmp(key, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Adds what -global says of the driver of @device, unless the device says otherwise itself. */
+static void apply_globals(const GPtrArray *globals, Options *device)
+{
+    const char *driver = options_get(device, "driver", "");
+    for (unsigned i = globals ? globals->len : 0; i-- > 0;) { /* the last one counts */
+        Options *global = globals->pdata[i];
+        const char *property = options_get(global, "property", "");
+        if (!strcmp(options_get(global, "driver", ""), driver) && !has_option(device, property)) {
+            options_add(device, property, options_get(global, "value", ""));
+        }
+    }
+}
+
+static bool create_devices(Machine *machine, GError **error)
+{
+    const GPtrArray *devices = machine->config.devices;
+    for (unsigned i = 0; devices && i < devices->len; i++) {
+        apply_globals(machine->config.globals, devices->pdata[i]);
+        if (!hw_device_create(machine, devices->pdata[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Hands the configuration over to @machine and makes it. */
 static bool set_up_board(Machine *machine, CmdLine *cmd, GError **error)
 {
@@ -274,11 +335,8 @@ static bool set_up_board(Machine *machine, CmdLine *cmd, GError **error)
         return false;
     }
     machine_lock(machine);
-    bool ok = true;
-    for (unsigned i = 0; ok && config.devices && i < config.devices->len; i++) {
-        ok = hw_device_create(machine, config.devices->pdata[i], error);
-    }
-    ok = ok && hw_create_drives(machine, error) && hw_create_netdevs(machine, error);
+    bool ok = create_devices(machine, error) && hw_create_drives(machine, error) &&
+              hw_create_netdevs(machine, error);
     if (ok) {
         machine_reset(machine); /* with what was added */
     }
@@ -289,9 +347,9 @@ static bool set_up_board(Machine *machine, CmdLine *cmd, GError **error)
 static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
-    return open_chardevs(machine, cmd, error) && open_serials(machine, cmd, error) &&
-           set_up_accel(machine, cmd, error) && set_up_board(machine, cmd, error) &&
-           open_monitors(machine, cmd, error);
+    return check_objects(cmd->config.objects, error) && open_chardevs(machine, cmd, error) &&
+           open_serials(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
+           set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error);
 }
 
 static int run(Machine *machine, bool paused)
