@@ -63,7 +63,8 @@ typedef struct TcgRuntime {
      * region, or tcg_exit_code() after setting the exit reason. */
     void *(*resolve)(void *vcpu, TcgExit *exit); /* an unlinked direct exit was taken */
     void *(*lookup)(void *vcpu);                 /* exit_lookup, or a miss of exit_indirect */
-    void *(*lookup_plain)(void *vcpu);           /* a translate op failed: first-tier code for pc */
+    void *(*lookup_plain)(void *vcpu);           /* a translate or check_page op failed: first-tier code for pc,
+                                                    whose pages are looked at again */
 
     /* Offsets in bytes from the start of architectural state (negative: in the Vcpu before it). */
     int32_t off_vcpu;        /* of the Vcpu */

@@ -175,11 +175,13 @@ static uint8_t *emit_exec_check(Emit *e, uint64_t pc, uint32_t id, uint8_t **imm
     return x_jcc32(&e->as, CC_NE);
 }
 
+/* The plain lookup: it looks at the pages themselves, and so makes the check hold, where the jump cache would
+ * lead here again. */
 static void cold_check_page(Emit *e, const Cold *c)
 {
     emit_snapshot_stores(e, c->snap);
     emit_store_pc(e, c->pc);
-    x_jmp(&e->as, e->stubs->lookup);
+    x_jmp(&e->as, e->stubs->lookup_plain);
 }
 
 void op_check_page(Emit *e, const IrInsn *in)
