@@ -383,7 +383,7 @@ const CmdOption cmdline_options[] = {
     {"rtc", "base=utc", TOPIC_MACHINE, false, "start of the guest's calendar clock", CMD_CALL, 0, NULL,
      CMD_RUN, opt_rtc},
 
-    {"kernel", "FILE", TOPIC_BOOT, true, "kernel to boot: an Image (also packed or EFI) or an ELF file",
+    {"kernel", "FILE", TOPIC_BOOT, true, "kernel: an Image (also packed, or with EFI stub) or ELF",
      CMD_STRING, AT(config.kernel), NULL, CMD_RUN, NULL},
     {"initrd", "FILE", TOPIC_BOOT, true, "its initial RAM disk", CMD_STRING, AT(config.initrd), NULL,
      CMD_RUN, NULL},
@@ -407,7 +407,7 @@ const CmdOption cmdline_options[] = {
     {"snapshot", NULL, TOPIC_DEVICES, false, "throw away what is written to disks", CMD_FLAG, AT(snapshot),
      NULL, CMD_RUN, NULL},
     {"device", "TYPE[,PROPERTY=VALUE...]", TOPIC_DEVICES, true,
-     "another device; 'help' lists them, 'TYPE,help' their properties", CMD_OPTIONS, AT(config.devices),
+     "another device; 'help' lists them", CMD_OPTIONS, AT(config.devices),
      "driver", CMD_LIST_DEVICES, NULL},
     {"netdev", "user,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
      "a network of the host's for a -device with netdev=ID", CMD_OPTIONS, AT(config.netdevs), "type",
@@ -423,7 +423,7 @@ const CmdOption cmdline_options[] = {
     {"nodefaults", NULL, TOPIC_DEVICES, false, "no devices that were not asked for", CMD_FLAG,
      AT(config.nodefaults), NULL, CMD_RUN, NULL},
 
-    {"nographic", NULL, TOPIC_TERMINAL, true, "serial port and monitor in this terminal; Ctrl-A H for help",
+    {"nographic", NULL, TOPIC_TERMINAL, true, "serial port and monitor in this terminal (Ctrl-A H: help)",
      CMD_FLAG, AT(nographic), NULL, CMD_RUN, NULL},
     {"display", "none", TOPIC_TERMINAL, false, "no window", CMD_CALL, 0, NULL, CMD_LIST_DISPLAYS,
      opt_display},

@@ -154,6 +154,9 @@ bool cmdline_parse(CmdLine *cmd, int argc, char **argv, GError **error)
             return false;
         }
     }
+    if (argc == 1) {
+        cmd->action = CMD_HELP;
+    }
     complete(cmd);
     return true;
 }

@@ -38,7 +38,7 @@ static void print_common(const CmdOption *option)
 {
     size_t len = option->value ? strcspn(option->value, "[|,") : 0;
     char *usage = g_strdup_printf("-%s %.*s", option->name, (int)len, option->value ? option->value : "");
-    printf("  %-18s %.*s\n", usage, 59, option->help);
+    printf("  %-18s %s\n", usage, option->help);
     g_free(usage);
 }
 

@@ -232,7 +232,7 @@ static void test_command_help(void)
         const char *line;
         CmdAction action;
     } cases[] = {
-        {"amphi --help", CMD_HELP}, {"amphi -h", CMD_HELP}, {"amphi --help boot", CMD_HELP},
+        {"amphi", CMD_HELP}, {"amphi --help", CMD_HELP}, {"amphi -h", CMD_HELP}, {"amphi --help boot", CMD_HELP},
         {"amphi --version", CMD_VERSION}, {"amphi -version", CMD_VERSION},
         {"amphi -machine help", CMD_LIST_MACHINES}, {"amphi -M ?", CMD_LIST_MACHINES},
         {"amphi -M none -accel help", CMD_LIST_ACCELS}, {"amphi -cpu help -machine virt", CMD_LIST_CPUS},
@@ -284,7 +284,7 @@ static void test_help_table(void)
     for (const CmdOption *option = cmdline_options; option->name; option++) {
         common += option->common;
         g_assert_nonnull(option->help);
-        g_assert_cmpuint(strlen(option->help), <=, 77);
+        g_assert_cmpuint(strlen(option->help), <=, option->common ? 59 : 77);
         g_assert_true((option->kind == CMD_CALL) == (option->fn != NULL));
     }
     g_assert_cmpuint(common + 3, <=, 24);
