@@ -119,7 +119,10 @@ static void *lookup(Vcpu *vcpu, bool plain)
     uint64_t pc = vcpu->arch->get_pc(vcpu);
     uint32_t flags = vcpu->arch->tb_flags(vcpu);
     const JumpEntry *jump = tlb_jump_entry(vcpu->tlb, pc);
-    if (!plain && jump->pc == pc && jump->flags == flags && !log_enabled(LOG_EXEC)) {
+    /* Not for an instruction that may reach into the next page: its region's own check of that page may be
+     * what failed, and only a full lookup makes the page known again. */
+    bool straddles = (pc & ~TLB_PAGE_MASK) + vcpu->arch->max_insn_bytes > TLB_PAGE_SIZE;
+    if (!plain && !straddles && jump->pc == pc && jump->flags == flags && !log_enabled(LOG_EXEC)) {
         return jump->code;
     }
     Region *region = jit_region(vcpu, pc, flags, translate_mode(vcpu, 0));
