@@ -104,12 +104,13 @@ void driver_setup_queue(Driver *d, unsigned n, unsigned num)
 {
     DriverQueue *q = &d->queues[n];
 
+    put(d, VIRTIO_MMIO_QUEUE_SEL, VIRTIO_PCI_COMMON_Q_SELECT, 2, n);
+    num = MIN(num, get(d, VIRTIO_MMIO_QUEUE_NUM_MAX, VIRTIO_PCI_COMMON_Q_SIZE, 2));
     *q = (DriverQueue){.num = num, .avail_wrap = true, .used_wrap = true};
     q->packed = d->features & BIT(VIRTIO_F_RING_PACKED);
     q->desc = driver_alloc(d, 16 * num, 16);
     q->driver = driver_alloc(d, 6 + 2 * num, 4);
     q->device = driver_alloc(d, 6 + 8 * num, 4);
-    put(d, VIRTIO_MMIO_QUEUE_SEL, VIRTIO_PCI_COMMON_Q_SELECT, 2, n);
     put(d, VIRTIO_MMIO_QUEUE_NUM, VIRTIO_PCI_COMMON_Q_SIZE, 2, num);
     put_addr(d, VIRTIO_MMIO_QUEUE_DESC_LOW, VIRTIO_PCI_COMMON_Q_DESCLO, q->desc);
     put_addr(d, VIRTIO_MMIO_QUEUE_AVAIL_LOW, VIRTIO_PCI_COMMON_Q_AVAILLO, q->driver);
