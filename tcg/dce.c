@@ -1,8 +1,8 @@
 /*
  * Dead code: what nothing uses, stores that are overwritten unseen, blocks that nothing reaches.
  *
- * The forward pass has counted uses. One walk backward drops instructions without uses, and thereby uses
- * of their operands, which come before them; one walk forward closes the gaps.
+ * The forward pass has counted uses. One walk backward drops instructions without uses, and thereby
+ * uses of their operands, which come before them; one walk forward closes the gaps.
  */
 #include "tcg/interp.h"
 #include "tcg/optimize.h"
@@ -13,10 +13,8 @@ static bool is_removable(const IrRegion *ir, const IrInsn *insn)
     switch (insn->op) {
     case IR_get_var:
     case IR_ld_env:
-    case IR_ld_host:
-        return true;
-    case IR_call:
-        return ir->helpers[insn->imm].flags & IR_HELPER_PURE;
+    case IR_ld_host: return true;
+    case IR_call: return ir->helpers[insn->imm].flags & IR_HELPER_PURE;
     default:
         /* FP arithmetic sets sticky flags. */
         return (ir_op_info[insn->op].flags & IR_FLAG_PURE) && !ir_fp_has_flags((IrOp)insn->op);

@@ -1,9 +1,10 @@
 /*
- * Known bits: what each op lets be known of its result. Used by the forward pass to drop extensions and
- * masks that change nothing, and by the flow analysis for facts that hold over block boundaries.
+ * Known bits: what each op lets be known of its result. Used by the forward pass to drop extensions
+ * and masks that change nothing, and by the flow analysis for facts that hold over block
+ * boundaries.
  *
- * Being wrong here makes wrong code, knowing nothing does not: ops without a line of their own give what
- * their result type alone says.
+ * Being wrong here makes wrong code, knowing nothing does not: ops without a line of their own give
+ * what their result type alone says.
  */
 #include "tcg/interp.h"
 #include "tcg/optimize.h"
@@ -36,7 +37,8 @@ IrFacts ir_facts_const(IrType type, uint64_t v)
 
 IrFacts ir_facts_join(const IrFacts *a, const IrFacts *b)
 {
-    return (IrFacts){.zeros = a->zeros & b->zeros, .ones = a->ones & b->ones,
+    return (IrFacts){.zeros = a->zeros & b->zeros,
+                     .ones = a->ones & b->ones,
                      .sign = MIN(a->sign, b->sign)};
 }
 
@@ -198,15 +200,12 @@ static IrFacts of_int(const IrInsn *insn, const IrFacts *facts)
     }
     switch (insn->op) {
     case IR_add:
-    case IR_sub:
-        return sum(a, b, insn->op == IR_add, width);
+    case IR_sub: return sum(a, b, insn->op == IR_add, width);
     case IR_and:
     case IR_or:
     case IR_xor:
-    case IR_andn:
-        return bitwise(insn, a, b, width);
-    case IR_not:
-        return of_not(a, width);
+    case IR_andn: return bitwise(insn, a, b, width);
+    case IR_not: return of_not(a, width);
     case IR_shl:
     case IR_shr:
     case IR_sar:
@@ -219,33 +218,29 @@ static IrFacts of_int(const IrInsn *insn, const IrFacts *facts)
         /* Smaller than a divisor that is not 0, and never larger than the dividend. */
         if (ir_facts_is_const(b) && b->ones) {
             return below(insn->op == IR_remu ? 64 - (unsigned)__builtin_clzll(b->ones)
-                                             : 64 - leading(a->zeros), width);
+                                             : 64 - leading(a->zeros),
+                         width);
         }
         return of_type((IrType)insn->type);
     case IR_clz:
     case IR_ctz:
-    case IR_popcnt:
-        return below(width == 64 ? 7 : 6, width);
-    case IR_setcond:
-        return below(1, width);
-    case IR_select:
-        return ir_facts_join(&facts[insn->arg[2]], &facts[insn->arg[3]]);
-    case IR_ext:
-        return extended(a, 8 * ir_memop_bytes(insn->aux), insn->aux & IR_SIGNED, width);
+    case IR_popcnt: return below(width == 64 ? 7 : 6, width);
+    case IR_setcond: return below(1, width);
+    case IR_select: return ir_facts_join(&facts[insn->arg[2]], &facts[insn->arg[3]]);
+    case IR_ext: return extended(a, 8 * ir_memop_bytes(insn->aux), insn->aux & IR_SIGNED, width);
     case IR_sext: {
         IrFacts f = extended(a, 32, true, 64);
         f.sign = (uint8_t)MAX(f.sign, a->sign + 32);
         return f;
     }
-    case IR_zext:
-        return extended(a, 32, false, 64);
+    case IR_zext: return extended(a, 32, false, 64);
     case IR_trunc: {
-        IrFacts f = {.zeros = a->zeros | UPPER, .ones = a->ones & ~UPPER,
+        IrFacts f = {.zeros = a->zeros | UPPER,
+                     .ones = a->ones & ~UPPER,
                      .sign = a->sign > 32 ? (uint8_t)(a->sign - 32) : 1};
         return with_sign(f, 32);
     }
-    default:
-        return of_type(ir_result_type(insn));
+    default: return of_type(ir_result_type(insn));
     }
 }
 
@@ -279,16 +274,13 @@ static IrFacts of_fp(const IrInsn *insn, const IrFacts *facts)
             f = with_sign(f, insn->op == IR_bits_si ? 32 : 64);
         }
         break;
-    case IR_fcmp:
-        f = below(1, 64);
-        break;
+    case IR_fcmp: f = below(1, 64); break;
     case IR_fcvt_if:
         if ((insn->aux & 3) == IR_INT_S32 || (insn->aux & 3) == IR_INT_U32) {
             f.sign = 33;
         }
         break;
-    default:
-        break;
+    default: break;
     }
     return f;
 }
@@ -302,17 +294,13 @@ IrFacts ir_facts_of(const IrInsn *insn, const IrFacts *facts)
         return of_fp(insn, facts);
     }
     switch (insn->op) {
-    case IR_const:
-        return ir_facts_const((IrType)insn->type, (uint64_t)insn->imm);
+    case IR_const: return ir_facts_const((IrType)insn->type, (uint64_t)insn->imm);
     case IR_fconst:
         return (IrFacts){.zeros = ~(uint64_t)insn->imm, .ones = (uint64_t)insn->imm, .sign = 1};
-    case IR_mov:
-        return facts[insn->arg[0]];
+    case IR_mov: return facts[insn->arg[0]];
     case IR_ld:
     case IR_ld_host:
-    case IR_ld_env:
-        return of_memory(insn);
-    default:
-        return of_type(ir_result_type(insn));
+    case IR_ld_env: return of_memory(insn);
+    default: return of_type(ir_result_type(insn));
     }
 }

@@ -3,10 +3,10 @@
  * reached. So a constant set up before a loop is one inside of it, and FP registers that hold boxed
  * values need no check.
  *
- * A forward dataflow analysis over known bits (facts.c). It is optimistic: blocks start as unreached,
- * edges join what they bring, and blocks are walked in reverse postorder until nothing changes. A
- * block whose facts keep changing (a counter) loses the changing ones soon, so that few rounds suffice.
- * Only variables that the region reads take part.
+ * A forward dataflow analysis over known bits (facts.c). It is optimistic: blocks start as
+ * unreached, edges join what they bring, and blocks are walked in reverse postorder until nothing
+ * changes. A block whose facts keep changing (a counter) loses the changing ones soon, so that few
+ * rounds suffice. Only variables that the region reads take part.
  */
 #include "tcg/optimize.h"
 #include <string.h>
@@ -22,9 +22,9 @@ enum { UNREACHED, REACHED };
 
 typedef struct Flow {
     IrOptScratch *o;
-    unsigned n;      /* variables that take part */
-    IrFacts *now;    /* of the place that is looked at */
-    uint8_t *age;    /* of blocks: changes of the entry */
+    unsigned n;   /* variables that take part */
+    IrFacts *now; /* of the place that is looked at */
+    uint8_t *age; /* of blocks: changes of the entry */
     bool changed;
 } Flow;
 
@@ -123,9 +123,7 @@ static void flow_insn(Flow *f, uint32_t index)
     unsigned column;
 
     switch (insn->op) {
-    case IR_get_var:
-        o->facts[index] = f->now[o->vars[insn->imm].column];
-        break;
+    case IR_get_var: o->facts[index] = f->now[o->vars[insn->imm].column]; break;
     case IR_set_var:
         column = o->vars[insn->imm].column;
         if (column != OPT_NO_COLUMN) {

@@ -1,9 +1,9 @@
 /*
  * Algebra on FP ops that only move bits: boxing, signs, moves between register files.
  *
- * Arithmetic, comparisons and conversions stay as they are, even on constants: they set sticky flags and
- * depend on the rounding mode, which is the guest's at run time. For the same reason nothing removes
- * them when their results are unused (dce.c).
+ * Arithmetic, comparisons and conversions stay as they are, even on constants: they set sticky
+ * flags and depend on the rounding mode, which is the guest's at run time. For the same reason
+ * nothing removes them when their results are unused (dce.c).
  */
 #include "tcg/interp.h"
 #include "tcg/optimize.h"
@@ -55,10 +55,8 @@ static IrRef fold_canon(IrOptScratch *o, IrInsn *insn)
 
     switch (d->op) {
     case IR_fcanon:
-    case IR_fcvt_fi:
-        return insn->arg[0];
-    default:
-        return f->zeros & exponent ? insn->arg[0] : IR_NOREF;
+    case IR_fcvt_fi: return insn->arg[0];
+    default: return f->zeros & exponent ? insn->arg[0] : IR_NOREF;
     }
 }
 
@@ -90,8 +88,10 @@ static IrRef fold_box(IrOptScratch *o, IrInsn *insn)
 static IrRef fold_bits(IrOptScratch *o, IrInsn *insn)
 {
     static const uint8_t inverse[] = {
-        [IR_bits_fi - IR_bits_fi] = IR_bits_if, [IR_bits_if - IR_bits_fi] = IR_bits_fi,
-        [IR_bits_si - IR_bits_fi] = IR_bits_is, [IR_bits_is - IR_bits_fi] = IR_bits_si,
+        [IR_bits_fi - IR_bits_fi] = IR_bits_if,
+        [IR_bits_if - IR_bits_fi] = IR_bits_fi,
+        [IR_bits_si - IR_bits_fi] = IR_bits_is,
+        [IR_bits_is - IR_bits_fi] = IR_bits_si,
     };
     const IrInsn *d = def(o, insn->arg[0]);
 
@@ -103,24 +103,17 @@ IrRef opt_fold_fp(IrOptScratch *o, IrInsn *insn)
     switch (insn->op) {
     case IR_fsgnj:
     case IR_fsgnjn:
-    case IR_fsgnjx:
-        return fold_sign(o, insn);
+    case IR_fsgnjx: return fold_sign(o, insn);
     case IR_fabs:
-    case IR_fneg:
-        return fold_abs_neg(o, insn);
-    case IR_fcanon:
-        return fold_canon(o, insn);
+    case IR_fneg: return fold_abs_neg(o, insn);
+    case IR_fcanon: return fold_canon(o, insn);
     case IR_funbox:
-    case IR_flow:
-        return fold_unbox(o, insn);
-    case IR_fbox:
-        return fold_box(o, insn);
+    case IR_flow: return fold_unbox(o, insn);
+    case IR_fbox: return fold_box(o, insn);
     case IR_bits_fi:
     case IR_bits_if:
     case IR_bits_si:
-    case IR_bits_is:
-        return fold_bits(o, insn);
-    default:
-        return IR_NOREF;
+    case IR_bits_is: return fold_bits(o, insn);
+    default: return IR_NOREF;
     }
 }

@@ -1,10 +1,11 @@
 /*
  * Algebra on integer ops: simplification, strength reduction, and what known bits make superfluous.
  *
- * Each function gets an instruction with operands of the new copy. It returns the value that stands for
- * the result, or IR_NOREF after changing the instruction, or not, to what shall be appended. Constant
- * results are not looked for here: known bits give them (ir_facts_of()). A constant operand of a
- * commutative op or a comparison stands second, where the host's instructions take immediates.
+ * Each function gets an instruction with operands of the new copy. It returns the value that stands
+ * for the result, or IR_NOREF after changing the instruction, or not, to what shall be appended.
+ * Constant results are not looked for here: known bits give them (ir_facts_of()). A constant
+ * operand of a commutative op or a comparison stands second, where the host's instructions take
+ * immediates.
  */
 #include "tcg/optimize.h"
 
@@ -125,10 +126,8 @@ static bool widen_arithmetic(IrOptScratch *o, IrInsn *insn)
     case IR_mul:
     case IR_and:
     case IR_or:
-    case IR_xor:
-        break;
-    default:
-        return false;
+    case IR_xor: break;
+    default: return false;
     }
     for (unsigned i = 0; i < 2; i++) {
         wide.arg[i] = wide_operand(o, wide.arg[i]);
@@ -137,8 +136,7 @@ static bool widen_arithmetic(IrOptScratch *o, IrInsn *insn)
         }
     }
     insn->type = IR_I64;
-    set_op1(insn, IR_ext, IR_S32,
-            opt_int(o, (IrOp)wide.op, IR_I64, 0, wide.arg[0], wide.arg[1]));
+    set_op1(insn, IR_ext, IR_S32, opt_int(o, (IrOp)wide.op, IR_I64, 0, wide.arg[0], wide.arg[1]));
     return true;
 }
 
@@ -183,7 +181,10 @@ static IrRef fold_and(IrOptScratch *o, IrInsn *insn)
     }
     /* A move with zero extension needs no second operand. */
     if (c == UINT8_MAX || c == UINT16_MAX || (c == UINT32_MAX && insn->type == IR_I64)) {
-        set_op1(insn, IR_ext, c == UINT8_MAX ? IR_U8 : c == UINT16_MAX ? IR_U16 : IR_U32,
+        set_op1(insn, IR_ext,
+                c == UINT8_MAX    ? IR_U8
+                : c == UINT16_MAX ? IR_U16
+                                  : IR_U32,
                 insn->arg[0]);
         return fold_ext(o, insn);
     }
@@ -296,7 +297,8 @@ static IrRef fold_sub(IrOptScratch *o, IrInsn *insn)
         return opt_const(o, (IrType)insn->type, 0);
     }
     if (opt_is_const(o, b, &c)) {
-        set_op2(insn, IR_add, a, opt_const(o, (IrType)insn->type, -c & mask_of((IrType)insn->type)));
+        set_op2(insn, IR_add, a,
+                opt_const(o, (IrType)insn->type, -c & mask_of((IrType)insn->type)));
         return fold_add(o, insn);
     }
     if (opt_is_value(o, a, 0)) {
@@ -319,11 +321,15 @@ static bool shift_pair_is_ext(IrOptScratch *o, IrInsn *insn, unsigned n)
     uint64_t left;
 
     if (!is_op(o, insn->arg[0], IR_shl) || !opt_is_const(o, d->arg[1], &left) ||
-        (left & (width_of((IrType)insn->type) - 1)) != n || (bits != 8 && bits != 16 && bits != 32)) {
+        (left & (width_of((IrType)insn->type) - 1)) != n ||
+        (bits != 8 && bits != 16 && bits != 32)) {
         return false;
     }
     set_op1(insn, IR_ext,
-            (bits == 8 ? IR_U8 : bits == 16 ? IR_U16 : IR_U32) | (insn->op == IR_sar ? IR_SIGNED : 0),
+            (bits == 8    ? IR_U8
+             : bits == 16 ? IR_U16
+                          : IR_U32) |
+                (insn->op == IR_sar ? IR_SIGNED : 0),
             d->arg[0]);
     return true;
 }
@@ -437,7 +443,8 @@ static IrRef fold_mulh(IrOptScratch *o, IrInsn *insn)
     return IR_NOREF;
 }
 
-/* What rounds a negative dividend up when it is shifted right by @k: 2^k - 1 if negative, else 0. */
+/* What rounds a negative dividend up when it is shifted right by @k: 2^k - 1 if negative, else
+ * 0. */
 static IrRef rounding_bias(IrOptScratch *o, IrType type, IrRef a, unsigned k)
 {
     unsigned width = width_of(type);
@@ -680,51 +687,34 @@ IrRef opt_fold_int(IrOptScratch *o, IrInsn *insn)
         insn->arg[1] = a;
     }
     switch (insn->op) {
-    case IR_add:
-        return fold_add(o, insn);
-    case IR_sub:
-        return fold_sub(o, insn);
-    case IR_mul:
-        return fold_mul(o, insn);
+    case IR_add: return fold_add(o, insn);
+    case IR_sub: return fold_sub(o, insn);
+    case IR_mul: return fold_mul(o, insn);
     case IR_mulhs:
     case IR_mulhu:
-    case IR_mulhsu:
-        return fold_mulh(o, insn);
+    case IR_mulhsu: return fold_mulh(o, insn);
     case IR_divs:
     case IR_divu:
     case IR_rems:
-    case IR_remu:
-        return fold_div(o, insn);
-    case IR_and:
-        return fold_and(o, insn);
+    case IR_remu: return fold_div(o, insn);
+    case IR_and: return fold_and(o, insn);
     case IR_or:
-    case IR_xor:
-        return fold_or_xor(o, insn);
-    case IR_andn:
-        return fold_andn(o, insn);
+    case IR_xor: return fold_or_xor(o, insn);
+    case IR_andn: return fold_andn(o, insn);
     case IR_neg:
     case IR_not:
-    case IR_bswap:
-        return fold_involution(o, insn);
+    case IR_bswap: return fold_involution(o, insn);
     case IR_shl:
     case IR_shr:
-    case IR_sar:
-        return fold_shift(o, insn);
+    case IR_sar: return fold_shift(o, insn);
     case IR_rotl:
-    case IR_rotr:
-        return fold_rotate(o, insn);
-    case IR_ext:
-        return fold_ext(o, insn);
-    case IR_trunc:
-        return fold_trunc(o, insn);
+    case IR_rotr: return fold_rotate(o, insn);
+    case IR_ext: return fold_ext(o, insn);
+    case IR_trunc: return fold_trunc(o, insn);
     case IR_sext:
-    case IR_zext:
-        return fold_widen(o, insn);
-    case IR_setcond:
-        return fold_setcond(o, insn);
-    case IR_select:
-        return fold_select(o, insn);
-    default:
-        return IR_NOREF;
+    case IR_zext: return fold_widen(o, insn);
+    case IR_setcond: return fold_setcond(o, insn);
+    case IR_select: return fold_select(o, insn);
+    default: return IR_NOREF;
     }
 }

@@ -1,19 +1,19 @@
 /*
- * Groups of memory accesses: several loads or stores off one base become one translate, which checks the
- * whole range, and accesses through the host pointer that it gives.
+ * Groups of memory accesses: several loads or stores off one base become one translate, which
+ * checks the whole range, and accesses through the host pointer that it gives.
  *
- * The translate stands before the first access of its group. It leaves the region if the range is not
- * in one page of RAM; then nothing of the guest instruction has happened (it must not have had an
- * effect before), and the first tier executes it, and what follows, access by access. So a group changes
- * no fault and no order of accesses.
+ * The translate stands before the first access of its group. It leaves the region if the range is
+ * not in one page of RAM; then nothing of the guest instruction has happened (it must not have had
+ * an effect before), and the first tier executes it, and what follows, access by access. So a group
+ * changes no fault and no order of accesses.
  *
  * What makes it exact:
- * - A translate for writing stands before a store, so that it marks no page dirty that is not written. Loads
- *   may follow in a group that a store began (what may be written may be read), but not the other way
- *   round.
- * - Nothing in between may change what the addresses mean. Helpers that write state end all groups. A store
- *   outside of a group may hit a device that changes the memory map, so it ends groups of loads (their
- *   page might be flash memory; a page that takes stores directly is plain RAM).
+ * - A translate for writing stands before a store, so that it marks no page dirty that is not
+ *   written. Loads may follow in a group that a store began (what may be written may be read), but
+ *   not the other way round.
+ * - Nothing in between may change what the addresses mean. Helpers that write state end all groups.
+ *   A store outside of a group may hit a device that changes the memory map, so it ends groups of
+ *   loads (their page might be flash memory; a page that takes stores directly is plain RAM).
  */
 #include "tcg/optimize.h"
 
@@ -29,16 +29,16 @@ struct OptGroup {
     uint32_t first; /* instruction */
     int64_t low, high;
     unsigned count;
-    IrRef host;     /* in the copy, once the translate is there */
+    IrRef host; /* in the copy, once the translate is there */
 };
 
 typedef struct Grouper {
     IrOptScratch *o;
     OptGroup *groups;
-    unsigned n;      /* groups */
-    unsigned block;  /* groups before this are of blocks before */
-    bool clean;      /* the current guest instruction has had no effect yet */
-    bool any;        /* there is a group with two members */
+    unsigned n;     /* groups */
+    unsigned block; /* groups before this are of blocks before */
+    bool clean;     /* the current guest instruction has had no effect yet */
+    bool any;       /* there is a group with two members */
 } Grouper;
 
 /* Members are marked by their group's number + 1 in `len`, which loads and stores do not use. */
@@ -46,8 +46,7 @@ typedef struct Grouper {
 
 static bool is_access(const IrInsn *insn)
 {
-    return (insn->op == IR_ld || insn->op == IR_st) &&
-           !(insn->aux & (IR_ALIGNED | IR_BIG_ENDIAN));
+    return (insn->op == IR_ld || insn->op == IR_st) && !(insn->aux & (IR_ALIGNED | IR_BIG_ENDIAN));
 }
 
 /* Whether an access is in a group that will be one. */
@@ -98,8 +97,13 @@ static void open_group(Grouper *g, uint32_t index, IrInsn *insn)
         o->groups = g->groups = g_renew(OptGroup, g->groups, o->cap_groups);
     }
     group = &g->groups[g->n++];
-    *group = (OptGroup){.base = insn->arg[0], .open = true, .write = insn->op == IR_st,
-                        .first = index, .low = insn->imm, .high = insn->imm, .host = IR_NOREF};
+    *group = (OptGroup){.base = insn->arg[0],
+                        .open = true,
+                        .write = insn->op == IR_st,
+                        .first = index,
+                        .low = insn->imm,
+                        .high = insn->imm,
+                        .host = IR_NOREF};
     join_group(g, group, insn);
 }
 
@@ -167,10 +171,12 @@ static void copy_insn(Grouper *g, uint32_t index)
         OptGroup *group = &g->groups[MEMBER(&insn) - 1];
 
         if (group->first == index) {
-            IrInsn translate = {
-                .op = IR_translate, .type = IR_I64, .aux = group->write ? IR_XLATE_WRITE : 0,
-                .len = (uint32_t)(group->high - group->low), .imm = group->low,
-                .arg = {insn.arg[0], IR_NOREF, IR_NOREF, IR_NOREF}};
+            IrInsn translate = {.op = IR_translate,
+                                .type = IR_I64,
+                                .aux = group->write ? IR_XLATE_WRITE : 0,
+                                .len = (uint32_t)(group->high - group->low),
+                                .imm = group->low,
+                                .arg = {insn.arg[0], IR_NOREF, IR_NOREF, IR_NOREF}};
 
             group->host = put(o, &translate);
         }

@@ -2,10 +2,11 @@
  * FP and vector semantics of the IR, on the host's SSE: the oracle for the emitter and what the
  * interpreter executes.
  *
- * Every operation that rounds or sets flags is one SSE instruction (an intrinsic, so that the compiler
- * neither folds it nor moves it over a change of MXCSR: operands are bit patterns from memory, results go
- * back to memory), or a C library function that honours the rounding mode and sets just the flags of its
- * definition (fma, rint, nearbyint). References: IEEE 754-2019 sections 5 and 9.6.
+ * Every operation that rounds or sets flags is one SSE instruction (an intrinsic, so that the
+ * compiler neither folds it nor moves it over a change of MXCSR: operands are bit patterns from
+ * memory, results go back to memory), or a C library function that honours the rounding mode and
+ * sets just the flags of its definition (fma, rint, nearbyint). References: IEEE 754-2019 sections
+ * 5 and 9.6.
  */
 #include "tcg/interp.h"
 #include <emmintrin.h>
@@ -89,42 +90,30 @@ bool ir_fp_has_flags(IrOp op)
     case IR_fcvt_ds:
     case IR_fcvt_fi:
     case IR_fcvt_if:
-    case IR_fround:
-        return true;
-    default:
-        return false;
+    case IR_fround: return true;
+    default: return false;
     }
 }
 
 static uint64_t eval_arith_s(IrOp op, uint64_t a, uint64_t b)
 {
     switch (op) {
-    case IR_fadd:
-        return bits_s(_mm_add_ss(s_of(a), s_of(b)));
-    case IR_fsub:
-        return bits_s(_mm_sub_ss(s_of(a), s_of(b)));
-    case IR_fmul:
-        return bits_s(_mm_mul_ss(s_of(a), s_of(b)));
-    case IR_fdiv:
-        return bits_s(_mm_div_ss(s_of(a), s_of(b)));
-    default: /* IR_fsqrt */
-        return bits_s(_mm_sqrt_ss(s_of(a)));
+    case IR_fadd: return bits_s(_mm_add_ss(s_of(a), s_of(b)));
+    case IR_fsub: return bits_s(_mm_sub_ss(s_of(a), s_of(b)));
+    case IR_fmul: return bits_s(_mm_mul_ss(s_of(a), s_of(b)));
+    case IR_fdiv: return bits_s(_mm_div_ss(s_of(a), s_of(b)));
+    default: /* IR_fsqrt */ return bits_s(_mm_sqrt_ss(s_of(a)));
     }
 }
 
 static uint64_t eval_arith_d(IrOp op, uint64_t a, uint64_t b)
 {
     switch (op) {
-    case IR_fadd:
-        return bits_d(_mm_add_sd(d_of(a), d_of(b)));
-    case IR_fsub:
-        return bits_d(_mm_sub_sd(d_of(a), d_of(b)));
-    case IR_fmul:
-        return bits_d(_mm_mul_sd(d_of(a), d_of(b)));
-    case IR_fdiv:
-        return bits_d(_mm_div_sd(d_of(a), d_of(b)));
-    default: /* IR_fsqrt */
-        return bits_d(_mm_sqrt_sd(_mm_setzero_pd(), d_of(a)));
+    case IR_fadd: return bits_d(_mm_add_sd(d_of(a), d_of(b)));
+    case IR_fsub: return bits_d(_mm_sub_sd(d_of(a), d_of(b)));
+    case IR_fmul: return bits_d(_mm_mul_sd(d_of(a), d_of(b)));
+    case IR_fdiv: return bits_d(_mm_div_sd(d_of(a), d_of(b)));
+    default: /* IR_fsqrt */ return bits_d(_mm_sqrt_sd(_mm_setzero_pd(), d_of(a)));
     }
 }
 
@@ -169,33 +158,23 @@ static uint64_t eval_minmax(IrType type, bool max, uint64_t a, uint64_t b)
 static uint64_t eval_cmp_s(unsigned aux, uint64_t a, uint64_t b)
 {
     switch (aux) {
-    case IR_FEQ_QUIET:
-        return bits_s(_mm_cmpeq_ss(s_of(a), s_of(b))) & 1;
-    case IR_FLT_SIGNAL:
-        return bits_s(_mm_cmplt_ss(s_of(a), s_of(b))) & 1;
-    case IR_FLE_SIGNAL:
-        return bits_s(_mm_cmple_ss(s_of(a), s_of(b))) & 1;
+    case IR_FEQ_QUIET: return bits_s(_mm_cmpeq_ss(s_of(a), s_of(b))) & 1;
+    case IR_FLT_SIGNAL: return bits_s(_mm_cmplt_ss(s_of(a), s_of(b))) & 1;
+    case IR_FLE_SIGNAL: return bits_s(_mm_cmple_ss(s_of(a), s_of(b))) & 1;
     /* "Above" is false for unordered operands. */
-    case IR_FLT_QUIET:
-        return (uint64_t)_mm_ucomigt_ss(s_of(b), s_of(a));
-    default:
-        return (uint64_t)_mm_ucomige_ss(s_of(b), s_of(a));
+    case IR_FLT_QUIET: return (uint64_t)_mm_ucomigt_ss(s_of(b), s_of(a));
+    default: return (uint64_t)_mm_ucomige_ss(s_of(b), s_of(a));
     }
 }
 
 static uint64_t eval_cmp_d(unsigned aux, uint64_t a, uint64_t b)
 {
     switch (aux) {
-    case IR_FEQ_QUIET:
-        return bits_d(_mm_cmpeq_sd(d_of(a), d_of(b))) & 1;
-    case IR_FLT_SIGNAL:
-        return bits_d(_mm_cmplt_sd(d_of(a), d_of(b))) & 1;
-    case IR_FLE_SIGNAL:
-        return bits_d(_mm_cmple_sd(d_of(a), d_of(b))) & 1;
-    case IR_FLT_QUIET:
-        return (uint64_t)_mm_ucomigt_sd(d_of(b), d_of(a));
-    default:
-        return (uint64_t)_mm_ucomige_sd(d_of(b), d_of(a));
+    case IR_FEQ_QUIET: return bits_d(_mm_cmpeq_sd(d_of(a), d_of(b))) & 1;
+    case IR_FLT_SIGNAL: return bits_d(_mm_cmplt_sd(d_of(a), d_of(b))) & 1;
+    case IR_FLE_SIGNAL: return bits_d(_mm_cmple_sd(d_of(a), d_of(b))) & 1;
+    case IR_FLT_QUIET: return (uint64_t)_mm_ucomigt_sd(d_of(b), d_of(a));
+    default: return (uint64_t)_mm_ucomige_sd(d_of(b), d_of(a));
     }
 }
 
@@ -257,8 +236,8 @@ static uint64_t eval_to_u64(IrType type, bool truncate, uint64_t v, bool negativ
         }
         return (uint64_t)r;
     }
-    /* Numbers this large are integers: subtraction and conversion are exact. Adding 1 to the exponent of the
-     * limit gives 2^64. */
+    /* Numbers this large are integers: subtraction and conversion are exact. Adding 1 to the
+     * exponent of the limit gives 2^64. */
     if (v >= (type == IR_F32 ? 0x5f800000 : UINT64_C(0x43f0000000000000))) {
         _mm_setcsr(csr | _MM_EXCEPT_INVALID);
         return ~UINT64_C(0);
@@ -315,26 +294,16 @@ static uint64_t eval_bits(IrOp op, IrType type, uint64_t a, uint64_t b)
     uint64_t sign = type == IR_F32 ? SIGN32 : SIGN64;
 
     switch (op) {
-    case IR_fcanon:
-        return !is_nan(type, a) ? a : type == IR_F32 ? NAN32 : NAN64;
-    case IR_fabs:
-        return a & ~sign;
-    case IR_fneg:
-        return a ^ sign;
-    case IR_fsgnj:
-        return (a & ~sign) | (b & sign);
-    case IR_fsgnjn:
-        return (a & ~sign) | (~b & sign);
-    case IR_fsgnjx:
-        return a ^ (b & sign);
-    case IR_fbox:
-        return BOX | a;
-    case IR_funbox:
-        return (a & BOX) == BOX ? (uint32_t)a : NAN32;
-    case IR_flow:
-        return (uint32_t)a;
-    default: /* mov and the bits_ family */
-        return a;
+    case IR_fcanon: return !is_nan(type, a) ? a : type == IR_F32 ? NAN32 : NAN64;
+    case IR_fabs: return a & ~sign;
+    case IR_fneg: return a ^ sign;
+    case IR_fsgnj: return (a & ~sign) | (b & sign);
+    case IR_fsgnjn: return (a & ~sign) | (~b & sign);
+    case IR_fsgnjx: return a ^ (b & sign);
+    case IR_fbox: return BOX | a;
+    case IR_funbox: return (a & BOX) == BOX ? (uint32_t)a : NAN32;
+    case IR_flow: return (uint32_t)a;
+    default: /* mov and the bits_ family */ return a;
     }
 }
 
@@ -345,59 +314,42 @@ uint64_t ir_eval_fp(IrOp op, IrType type, unsigned aux, uint64_t a, uint64_t b, 
     case IR_fsub:
     case IR_fmul:
     case IR_fdiv:
-    case IR_fsqrt:
-        return type == IR_F32 ? eval_arith_s(op, a, b) : eval_arith_d(op, a, b);
-    case IR_fma:
-        return eval_fma(type, aux, a, b, c);
+    case IR_fsqrt: return type == IR_F32 ? eval_arith_s(op, a, b) : eval_arith_d(op, a, b);
+    case IR_fma: return eval_fma(type, aux, a, b, c);
     case IR_fminnum:
-    case IR_fmaxnum:
-        return eval_minmax(type, op == IR_fmaxnum, a, b);
-    case IR_fcmp:
-        return type == IR_F32 ? eval_cmp_s(aux, a, b) : eval_cmp_d(aux, a, b);
-    case IR_fcvt_sd:
-        return bits_d(_mm_cvtss_sd(_mm_setzero_pd(), s_of(a)));
-    case IR_fcvt_ds:
-        return bits_s(_mm_cvtsd_ss(_mm_setzero_ps(), d_of(a)));
-    case IR_fcvt_fi:
-        return eval_from_int(type, aux & 3, a);
-    case IR_fcvt_if:
-        return eval_to_int(type, aux, a);
-    case IR_fround:
-        return eval_round(type, aux, a);
-    default:
-        return eval_bits(op, type, a, b);
+    case IR_fmaxnum: return eval_minmax(type, op == IR_fmaxnum, a, b);
+    case IR_fcmp: return type == IR_F32 ? eval_cmp_s(aux, a, b) : eval_cmp_d(aux, a, b);
+    case IR_fcvt_sd: return bits_d(_mm_cvtss_sd(_mm_setzero_pd(), s_of(a)));
+    case IR_fcvt_ds: return bits_s(_mm_cvtsd_ss(_mm_setzero_ps(), d_of(a)));
+    case IR_fcvt_fi: return eval_from_int(type, aux & 3, a);
+    case IR_fcvt_if: return eval_to_int(type, aux, a);
+    case IR_fround: return eval_round(type, aux, a);
+    default: return eval_bits(op, type, a, b);
     }
 }
 
 static __m128i add_lanes(unsigned lane_bytes, bool subtract, __m128i a, __m128i b)
 {
     switch (lane_bytes) {
-    case 1:
-        return subtract ? _mm_sub_epi8(a, b) : _mm_add_epi8(a, b);
-    case 2:
-        return subtract ? _mm_sub_epi16(a, b) : _mm_add_epi16(a, b);
-    case 4:
-        return subtract ? _mm_sub_epi32(a, b) : _mm_add_epi32(a, b);
-    default:
-        return subtract ? _mm_sub_epi64(a, b) : _mm_add_epi64(a, b);
+    case 1: return subtract ? _mm_sub_epi8(a, b) : _mm_add_epi8(a, b);
+    case 2: return subtract ? _mm_sub_epi16(a, b) : _mm_add_epi16(a, b);
+    case 4: return subtract ? _mm_sub_epi32(a, b) : _mm_add_epi32(a, b);
+    default: return subtract ? _mm_sub_epi64(a, b) : _mm_add_epi64(a, b);
     }
 }
 
 static __m128i splat(unsigned lane_bytes, uint64_t v)
 {
     switch (lane_bytes) {
-    case 1:
-        return _mm_set1_epi8((char)v);
-    case 2:
-        return _mm_set1_epi16((short)v);
-    case 4:
-        return _mm_set1_epi32((int)v);
-    default:
-        return _mm_set1_epi64x((long long)v);
+    case 1: return _mm_set1_epi8((char)v);
+    case 2: return _mm_set1_epi16((short)v);
+    case 4: return _mm_set1_epi32((int)v);
+    default: return _mm_set1_epi64x((long long)v);
     }
 }
 
-void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_t *a, const uint64_t *b)
+void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_t *a,
+                 const uint64_t *b)
 {
     __m128i va, vb, r;
 
@@ -409,18 +361,10 @@ void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_
     memcpy(&va, a, 16);
     memcpy(&vb, b, 16);
     switch (op) {
-    case IR_vand:
-        r = _mm_and_si128(va, vb);
-        break;
-    case IR_vor:
-        r = _mm_or_si128(va, vb);
-        break;
-    case IR_vxor:
-        r = _mm_xor_si128(va, vb);
-        break;
-    default:
-        r = add_lanes(lane_bytes, op == IR_vsub, va, vb);
-        break;
+    case IR_vand: r = _mm_and_si128(va, vb); break;
+    case IR_vor: r = _mm_or_si128(va, vb); break;
+    case IR_vxor: r = _mm_xor_si128(va, vb); break;
+    default: r = add_lanes(lane_bytes, op == IR_vsub, va, vb); break;
     }
     memcpy(result, &r, 16);
 }

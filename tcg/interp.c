@@ -1,13 +1,16 @@
 /*
- * The interpreter of IR: the engine where executable memory is refused, and the oracle for the emitter.
+ * The interpreter of IR: the engine where executable memory is refused, and the oracle for the
+ * emitter.
  *
- * A region is frozen into an array of pre-decoded ops (IrCode): operands are indices of 64-bit slots
- * (two for v128), immediates are where they are needed, branch targets are op indices. Ops that differ by
- * type, condition or size have different codes where it pays, so that executing one is an indirect jump
- * and little more. Constants cost nothing when executed: they are slots that are filled on entry.
+ * A region is frozen into an array of pre-decoded ops (IrCode): operands are indices of 64-bit
+ * slots (two for v128), immediates are where they are needed, branch targets are op indices. Ops
+ * that differ by type, condition or size have different codes where it pays, so that executing one
+ * is an indirect jump and little more. Constants cost nothing when executed: they are slots that
+ * are filled on entry.
  *
- * Guest state is exact in memory at every instruction: variables are read from and written to state at
- * once, and insn_start writes the pc. So a callback may unwind from anywhere without further ado.
+ * Guest state is exact in memory at every instruction: variables are read from and written to state
+ * at once, and insn_start writes the pc. So a callback may unwind from anywhere without further
+ * ado.
  *
  * Helpers are called through libffi. The prepared call interfaces are part of IrCode, one for each
  * helper that the region calls: no cache to be shared, nothing to be locked.
@@ -20,21 +23,23 @@
 /* Codes of pre-decoded ops. ALU: those with a code for i64 and one for i32. */
 #define ALU_OPS(X) X(add) X(sub) X(mul) X(and) X(or) X(xor) X(andn) X(shl) X(shr) X(sar)
 #define CONDS(X) X(EQ) X(NE) X(LT) X(GE) X(LE) X(GT) X(LTU) X(GEU) X(LEU) X(GTU)
-#define OTHERS(X)                                                                                  \
-    X(const) X(copy) X(copy128) X(load_state) X(load_state128) X(store_state) X(store_state128)    \
-    X(ld_env) X(st_env) X(eval) X(fp) X(vec)                                                       \
-    X(ext_u8) X(ext_s8) X(ext_u16) X(ext_s16) X(low32) X(ext_s32)                                  \
-    X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(ld_host) X(st_host) X(rmw) X(cas)     \
-    X(fence) X(call) X(insn_start) X(insn_start_counted) X(count) X(poll) X(br)                    \
+/* clang-format off */
+#define OTHERS(X)                                                                                \
+    X(const) X(copy) X(copy128) X(load_state) X(load_state128) X(store_state) X(store_state128)  \
+    X(ld_env) X(st_env) X(eval) X(fp) X(vec)                                                     \
+    X(ext_u8) X(ext_s8) X(ext_u16) X(ext_s16) X(low32) X(ext_s32)                                \
+    X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(ld_host) X(st_host) X(rmw) X(cas)   \
+    X(fence) X(call) X(insn_start) X(insn_start_counted) X(count) X(poll) X(br)                  \
     X(exit_direct) X(exit_indirect) X(exit_lookup) X(exit_reason)
+/* clang-format on */
 
 typedef enum Code {
 #define ALU_CODE(name) C_##name##64, C_##name##32,
-#define COND_CODE(name) C_set##name##64, C_set##name##32, C_sel##name##64, C_sel##name##32,            \
-                        C_br##name##64, C_br##name##32,
+#define COND_CODE(name)                                                                 \
+    C_set##name##64, C_set##name##32, C_sel##name##64, C_sel##name##32, C_br##name##64, \
+        C_br##name##32,
 #define OTHER_CODE(name) C_##name,
-    ALU_OPS(ALU_CODE) CONDS(COND_CODE) OTHERS(OTHER_CODE)
-    NCODES
+    ALU_OPS(ALU_CODE) CONDS(COND_CODE) OTHERS(OTHER_CODE) NCODES
 } Code;
 
 /* The codes of one condition are six in a row. */
@@ -42,9 +47,9 @@ typedef enum Code {
 
 typedef struct Op {
     uint16_t code;
-    uint16_t dst, a, b;  /* slots */
-    uint16_t c, d;       /* slots */
-    uint8_t op, aux;     /* of the IR, for codes that serve several ops */
+    uint16_t dst, a, b; /* slots */
+    uint16_t c, d;      /* slots */
+    uint8_t op, aux;    /* of the IR, for codes that serve several ops */
     uint8_t type, nargs;
     union {
         int64_t imm;
@@ -83,26 +88,21 @@ typedef struct Freezer {
     IrCode *code;
     Op *out;
     uint64_t *consts;
-    uint16_t *slot;      /* of each IR value */
-    uint32_t *block_op;  /* op index of each block */
-    unsigned block;      /* current */
-    uint32_t next_slot;  /* of the current block */
-    bool counts;         /* there is a count op */
+    uint16_t *slot;     /* of each IR value */
+    uint32_t *block_op; /* op index of each block */
+    unsigned block;     /* current */
+    uint32_t next_slot; /* of the current block */
+    bool counts;        /* there is a count op */
 } Freezer;
 
 static ffi_type *ffi_type_of(IrType type)
 {
     switch (type) {
-    case IR_I32:
-        return &ffi_type_uint32;
-    case IR_I64:
-        return &ffi_type_uint64;
-    case IR_F32:
-        return &ffi_type_float;
-    case IR_F64:
-        return &ffi_type_double;
-    default:
-        return &ffi_type_void;
+    case IR_I32: return &ffi_type_uint32;
+    case IR_I64: return &ffi_type_uint64;
+    case IR_F32: return &ffi_type_float;
+    case IR_F64: return &ffi_type_double;
+    default: return &ffi_type_void;
     }
 }
 
@@ -151,28 +151,18 @@ static Code int_code(const IrInsn *insn)
     Code code;
 
     switch (insn->op) {
-#define ALU_CASE(name)                                                                             \
-    case IR_##name:                                                                                \
-        return i32 ? C_##name##32 : C_##name##64;
+#define ALU_CASE(name) \
+    case IR_##name: return i32 ? C_##name##32 : C_##name##64;
         ALU_OPS(ALU_CASE)
 #undef ALU_CASE
-    case IR_setcond:
-        return (Code)(C_setEQ64 + COND_CODES * insn->aux + i32);
-    case IR_select:
-        return (Code)(C_selEQ64 + COND_CODES * insn->aux + i32);
-    case IR_brcond:
-        return (Code)(C_brEQ64 + COND_CODES * insn->aux + i32);
-    case IR_trunc:
-        return C_low32;
-    case IR_sext:
-        return C_ext_s32;
-    case IR_zext:
-        return C_copy;
-    case IR_ext:
-        code = ext_code(insn, &mask);
-        return mask ? C_eval : code;
-    default:
-        return C_eval;
+    case IR_setcond: return (Code)(C_setEQ64 + COND_CODES * insn->aux + i32);
+    case IR_select: return (Code)(C_selEQ64 + COND_CODES * insn->aux + i32);
+    case IR_brcond: return (Code)(C_brEQ64 + COND_CODES * insn->aux + i32);
+    case IR_trunc: return C_low32;
+    case IR_sext: return C_ext_s32;
+    case IR_zext: return C_copy;
+    case IR_ext: code = ext_code(insn, &mask); return mask ? C_eval : code;
+    default: return C_eval;
     }
 }
 
@@ -181,32 +171,30 @@ static Code memory_code(const IrInsn *insn)
     bool v128 = insn->type == IR_V128;
 
     switch (insn->op) {
-    case IR_get_var:
-        return v128 ? C_load_state128 : C_load_state;
-    case IR_set_var:
-        return v128 ? C_store_state128 : C_store_state;
+    case IR_get_var: return v128 ? C_load_state128 : C_load_state;
+    case IR_set_var: return v128 ? C_store_state128 : C_store_state;
     case IR_ld:
         return v128 ? C_ld128 : insn->type == IR_I32 && (insn->aux & IR_SIGNED) ? C_ld_low32 : C_ld;
-    case IR_st:
-        return v128 ? C_st128 : C_st;
-#define SAME(name)                                                                                 \
-    case IR_##name:                                                                                \
-        return C_##name;
-        SAME(ld_env) SAME(st_env) SAME(translate) SAME(ld_host) SAME(st_host) SAME(rmw) SAME(cas)
-        SAME(fence)
-    default:
-        return NCODES;
+    case IR_st: return v128 ? C_st128 : C_st;
+#define SAME(name) \
+    case IR_##name: return C_##name;
+        SAME(ld_env)
+        SAME(st_env)
+        SAME(translate)
+        SAME(ld_host) SAME(st_host) SAME(rmw) SAME(cas) SAME(fence) default : return NCODES;
     }
 }
 
 static Code structure_code(const IrInsn *insn)
 {
     switch (insn->op) {
-        SAME(call) SAME(insn_start) SAME(count) SAME(poll) SAME(br) SAME(exit_direct)
-        SAME(exit_indirect) SAME(exit_lookup) SAME(exit_reason)
+        SAME(call)
+        SAME(insn_start)
+        SAME(count)
+        SAME(poll) SAME(br) SAME(exit_direct) SAME(exit_indirect) SAME(exit_lookup)
+            SAME(exit_reason)
 #undef SAME
-    default:
-        return NCODES;
+                default : return NCODES;
     }
 }
 
@@ -268,9 +256,7 @@ static void freeze_imm(Freezer *f, Op *op, const IrInsn *insn)
     case C_load_state:
     case C_load_state128:
     case C_store_state:
-    case C_store_state128:
-        op->imm = f->ir->vars[insn->imm].offset;
-        break;
+    case C_store_state128: op->imm = f->ir->vars[insn->imm].offset; break;
     case C_translate:
         op->mem.offset = (int32_t)insn->imm;
         op->mem.len = insn->len;
@@ -290,9 +276,7 @@ static void freeze_imm(Freezer *f, Op *op, const IrInsn *insn)
         op->code = f->counts ? C_insn_start_counted : C_insn_start;
         op->imm = insn->imm;
         break;
-    default:
-        op->imm = insn->imm;
-        break;
+    default: op->imm = insn->imm; break;
     }
 }
 
@@ -316,9 +300,15 @@ static void freeze_insn(Freezer *f, unsigned index)
     for (unsigned i = 0; i < 4; i++) {
         args[i] = insn->arg[i] == IR_NOREF ? 0 : f->slot[insn->arg[i]];
     }
-    *op = (Op){.code = (uint16_t)code_of(insn), .dst = f->slot[index],
-               .a = args[0], .b = args[1], .c = args[2], .d = args[3],
-               .op = insn->op, .aux = insn->aux, .type = insn->type};
+    *op = (Op){.code = (uint16_t)code_of(insn),
+               .dst = f->slot[index],
+               .a = args[0],
+               .b = args[1],
+               .c = args[2],
+               .d = args[3],
+               .op = insn->op,
+               .aux = insn->aux,
+               .type = insn->type};
     if (insn->op == IR_br || insn->op == IR_brcond) {
         op->target.yes = insn->target[0];
         op->target.no = insn->op == IR_br ? 0 : insn->target[1];
@@ -363,8 +353,8 @@ IrCode *ir_code_new(const IrRegion *ir, size_t *bytes)
     size = ops_size + nconsts * sizeof(uint64_t) + ncalls * sizeof(CallInfo);
     f.code = g_malloc(size);
     f.consts = (uint64_t *)((char *)f.code + ops_size);
-    *f.code = (IrCode){.consts = f.consts, .calls = (CallInfo *)(f.consts + nconsts),
-                       .nslots = nconsts};
+    *f.code =
+        (IrCode){.consts = f.consts, .calls = (CallInfo *)(f.consts + nconsts), .nslots = nconsts};
     f.out = f.code->ops;
     f.slot = g_new0(uint16_t, ir->ninsns + 1);
     f.block_op = g_new0(uint32_t, ir->nblocks + 1);
@@ -438,7 +428,8 @@ static void call_helper(const CallInfo *info, const Op *op, uint64_t *slots, voi
         uint64_t bits;
     } result = {.bits = 0};
 
-    /* libffi reads narrow arguments from the start of the slot, and widens narrow integer results. */
+    /* libffi reads narrow arguments from the start of the slot, and widens narrow integer
+     * results. */
     ffi_call((ffi_cif *)&info->cif, info->fn, &result, args);
     if (op->type == IR_I32 || op->type == IR_F32) {
         slots[op->dst] = (uint32_t)result.bits;
@@ -458,8 +449,9 @@ void ir_interp(const IrCode *code, const TcgRuntime *rt, void *state, IrInterpEx
 {
     static const void *const labels[NCODES] = {
 #define ALU_LABEL(name) &&L_##name##64, &&L_##name##32,
-#define COND_LABEL(name) &&L_set##name##64, &&L_set##name##32, &&L_sel##name##64, &&L_sel##name##32,   \
-                         &&L_br##name##64, &&L_br##name##32,
+#define COND_LABEL(name)                                                                          \
+    &&L_set##name##64, &&L_set##name##32, &&L_sel##name##64, &&L_sel##name##32, &&L_br##name##64, \
+        &&L_br##name##32,
 #define OTHER_LABEL(name) &&L_##name,
         ALU_OPS(ALU_LABEL) CONDS(COND_LABEL) OTHERS(OTHER_LABEL)};
     void *vcpu = (char *)state + rt->off_vcpu;
@@ -469,15 +461,15 @@ void ir_interp(const IrCode *code, const TcgRuntime *rt, void *state, IrInterpEx
 
     memcpy(slots, code->consts, code->nconsts * sizeof(uint64_t));
 
-#define NEXT()                                                                                     \
-    do {                                                                                           \
-        op++;                                                                                      \
-        goto *labels[op->code];                                                                    \
+#define NEXT()                  \
+    do {                        \
+        op++;                   \
+        goto *labels[op->code]; \
     } while (0)
-#define JUMP(index)                                                                                \
-    do {                                                                                           \
-        op = code->ops + (index);                                                                  \
-        goto *labels[op->code];                                                                    \
+#define JUMP(index)               \
+    do {                          \
+        op = code->ops + (index); \
+        goto *labels[op->code];   \
     } while (0)
 #define A slots[op->a]
 #define B slots[op->b]
@@ -485,10 +477,10 @@ void ir_interp(const IrCode *code, const TcgRuntime *rt, void *state, IrInterpEx
 
     goto *labels[op->code];
 
-#define ALU(name, expr64, expr32)                                                                  \
-    L_##name##64 : DST = expr64;                                                                   \
-    NEXT();                                                                                        \
-    L_##name##32 : DST = (uint32_t)(expr32);                                                       \
+#define ALU(name, expr64, expr32)            \
+    L_##name##64 : DST = expr64;             \
+    NEXT();                                  \
+    L_##name##32 : DST = (uint32_t)(expr32); \
     NEXT();
     ALU(add, A + B, A + B)
     ALU(sub, A - B, A - B)
@@ -501,17 +493,17 @@ void ir_interp(const IrCode *code, const TcgRuntime *rt, void *state, IrInterpEx
     ALU(shr, A >> (B & 63), A >> (B & 31))
     ALU(sar, (uint64_t)((int64_t)A >> (B & 63)), (int32_t)A >> (B & 31))
 
-#define COND(name, kind, oper)                                                                     \
-    L_set##name##64 : DST = (kind##64_t)A oper (kind##64_t)B;                                      \
-    NEXT();                                                                                        \
-    L_set##name##32 : DST = (kind##32_t)A oper (kind##32_t)B;                                      \
-    NEXT();                                                                                        \
-    L_sel##name##64 : DST = (kind##64_t)A oper (kind##64_t)B ? slots[op->c] : slots[op->d];        \
-    NEXT();                                                                                        \
-    L_sel##name##32 : DST = (kind##32_t)A oper (kind##32_t)B ? slots[op->c] : slots[op->d];        \
-    NEXT();                                                                                        \
-    L_br##name##64 : JUMP((kind##64_t)A oper (kind##64_t)B ? op->target.yes : op->target.no);      \
-    L_br##name##32 : JUMP((kind##32_t)A oper (kind##32_t)B ? op->target.yes : op->target.no);
+#define COND(name, kind, oper)                                                                \
+    L_set##name##64 : DST = (kind##64_t)A oper(kind##64_t) B;                                 \
+    NEXT();                                                                                   \
+    L_set##name##32 : DST = (kind##32_t)A oper(kind##32_t) B;                                 \
+    NEXT();                                                                                   \
+    L_sel##name##64 : DST = (kind##64_t)A oper(kind##64_t) B ? slots[op->c] : slots[op->d];   \
+    NEXT();                                                                                   \
+    L_sel##name##32 : DST = (kind##32_t)A oper(kind##32_t) B ? slots[op->c] : slots[op->d];   \
+    NEXT();                                                                                   \
+    L_br##name##64 : JUMP((kind##64_t)A oper(kind##64_t) B ? op->target.yes : op->target.no); \
+    L_br##name##32 : JUMP((kind##32_t)A oper(kind##32_t) B ? op->target.yes : op->target.no);
     COND(EQ, uint, ==)
     COND(NE, uint, !=)
     COND(LT, int, <)
@@ -550,7 +542,7 @@ L_low32:
 L_ext_s32:
     DST = (uint64_t)(int32_t)A;
     NEXT();
-L_eval: {
+L_eval : {
     IrInsn insn = insn_of(op);
 
     DST = ir_eval_int(&insn, (IrType)op->type, A, B, slots[op->c], slots[op->d]);
@@ -616,7 +608,8 @@ L_rmw:
     DST = rt->rmw(vcpu, A + (uint64_t)op->imm, B, op->aux, op->type == IR_I32 ? IR_U32 : IR_64);
     NEXT();
 L_cas:
-    DST = rt->cas(vcpu, A + (uint64_t)op->imm, B, slots[op->c], op->type == IR_I32 ? IR_U32 : IR_64);
+    DST =
+        rt->cas(vcpu, A + (uint64_t)op->imm, B, slots[op->c], op->type == IR_I32 ? IR_U32 : IR_64);
     NEXT();
 L_fence:
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
@@ -633,7 +626,7 @@ L_insn_start_counted:
     undone -= undone > 0;
     FIELD(uint32_t, rt->off_undone) = undone;
     NEXT();
-L_count: {
+L_count : {
     uint32_t len = op->a | (uint32_t)op->b << 16;
     int64_t budget = FIELD(int64_t, rt->off_budget) - len;
 

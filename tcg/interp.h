@@ -1,17 +1,19 @@
 /*
- * Semantics of IR ops on values as the interpreter keeps them: bit patterns in 64-bit words, narrower
- * ones zero-extended. Private to tcg/ and its tests.
+ * Semantics of IR ops on values as the interpreter keeps them: bit patterns in 64-bit words,
+ * narrower ones zero-extended. Private to tcg/ and its tests.
  */
 #ifndef AMPHI_TCG_INTERP_H
 #define AMPHI_TCG_INTERP_H
 
 #include "tcg/ir.h"
 
-/* The value of an FP op (fadd to bits_is in ir-ops.def) under the MXCSR that is in force: rounding mode,
- * and sticky flags set there as the op's definition says. @aux and @type as in the instruction. */
+/* The value of an FP op (fadd to bits_is in ir-ops.def) under the MXCSR that is in force: rounding
+ * mode, and sticky flags set there as the op's definition says. @aux and @type as in the
+ * instruction. */
 uint64_t ir_eval_fp(IrOp op, IrType type, unsigned aux, uint64_t a, uint64_t b, uint64_t c);
 
-/* Whether an FP op may set sticky flags or depends on the rounding mode; the others only move bits. */
+/* Whether an FP op may set sticky flags or depends on the rounding mode; the others only move
+ * bits. */
 bool ir_fp_has_flags(IrOp op);
 
 /* A vector op; operands and result are two words each. */

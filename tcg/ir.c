@@ -1,9 +1,9 @@
 /*
  * The IR's container: the op table, regions, and the builder.
  *
- * A region is two flat arrays, instructions and blocks, that keep their storage from one translation
- * to the next, so that building allocates nothing in the steady state. A region belongs to one thread
- * at a time; nothing here locks.
+ * A region is two flat arrays, instructions and blocks, that keep their storage from one
+ * translation to the next, so that building allocates nothing in the steady state. A region belongs
+ * to one thread at a time; nothing here locks.
  */
 #include "tcg/ir.h"
 #include "tcg/optimize.h"
@@ -20,7 +20,7 @@
 #define LETTER(x) (#x)[0]
 
 const IrOpInfo ir_op_info[IR_NOPS] = {
-#define OP(name, r, a, b, c, d, flags)                                                             \
+#define OP(name, r, a, b, c, d, flags) \
     [IR_##name] = {#name, LETTER(r), {LETTER(a), LETTER(b), LETTER(c), LETTER(d)}, flags},
 #include "tcg/ir-ops.def"
 #undef OP
@@ -171,20 +171,13 @@ IrType ir_result_type(const IrInsn *insn)
     switch (ir_op_info[insn->op].result) {
     case 'i':
     case 'f':
-    case 'x':
-        return (IrType)insn->type;
-    case 'w':
-        return IR_I32;
-    case 'q':
-        return IR_I64;
-    case 's':
-        return IR_F32;
-    case 'd':
-        return IR_F64;
-    case 'v':
-        return IR_V128;
-    default:
-        return IR_NONE;
+    case 'x': return (IrType)insn->type;
+    case 'w': return IR_I32;
+    case 'q': return IR_I64;
+    case 's': return IR_F32;
+    case 'd': return IR_F64;
+    case 'v': return IR_V128;
+    default: return IR_NONE;
     }
 }
 

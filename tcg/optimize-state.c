@@ -1,11 +1,11 @@
 /*
- * The forward pass's knowledge of guest state within a block: values of variables and of env fields, and
- * which stores nothing has observed yet.
+ * The forward pass's knowledge of guest state within a block: values of variables and of env
+ * fields, and which stores nothing has observed yet.
  *
- * Three counters stand for clearing tables. An entry of a variable is valid if its epoch is the current
- * one; a block whose only predecessor comes right before it may still use the facts of older entries, down
- * to `oldest`. A store is unobserved if its observation epoch is the current one; everything that may
- * fault, leave, or read state starts a new one.
+ * Three counters stand for clearing tables. An entry of a variable is valid if its epoch is the
+ * current one; a block whose only predecessor comes right before it may still use the facts of
+ * older entries, down to `oldest`. A store is unobserved if its observation epoch is the current
+ * one; everything that may fault, leave, or read state starts a new one.
  */
 #include "tcg/optimize.h"
 #include <string.h>
@@ -122,7 +122,8 @@ void opt_set_var(IrOptScratch *o, IrInsn *insn)
 
 /* ---- Env ---- */
 
-/* The vCPU's own fields (negative offsets) change by themselves, and the pc is set by insn_start. */
+/* The vCPU's own fields (negative offsets) change by themselves, and the pc is set by
+ * insn_start. */
 static bool is_tracked(const IrOptScratch *o, const IrInsn *insn)
 {
     int64_t start = insn->imm, end = start + ir_memop_bytes(insn->aux);
@@ -145,8 +146,11 @@ static void remember_env(IrOptScratch *o, const IrInsn *insn, IrRef value, IrRef
 {
     unsigned i = o->nenv < OPT_NENV ? o->nenv++ : (uint32_t)insn->imm / 8 % OPT_NENV;
 
-    o->env[i] = (OptEnv){.offset = (int32_t)insn->imm, .size = insn->aux & IR_SIZE_MASK,
-                         .type = insn->type, .value = value, .store = store,
+    o->env[i] = (OptEnv){.offset = (int32_t)insn->imm,
+                         .size = insn->aux & IR_SIZE_MASK,
+                         .type = insn->type,
+                         .value = value,
+                         .store = store,
                          .pending = o->observation};
 }
 

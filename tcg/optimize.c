@@ -1,13 +1,14 @@
 /*
  * The optimizer's driver and its forward pass.
  *
- * Translation time dominates a guest's boot, so the first tier gets one pass forward over the region,
- * which does everything that needs no look ahead, and one backward, which drops what turned out to be
- * unused. The second tier lets facts flow over block boundaries first, and groups memory accesses last.
+ * Translation time dominates a guest's boot, so the first tier gets one pass forward over the
+ * region, which does everything that needs no look ahead, and one backward, which drops what turned
+ * out to be unused. The second tier lets facts flow over block boundaries first, and groups memory
+ * accesses last.
  *
- * The forward pass copies instructions (see optimize.h), with operands replaced by their copies: folded
- * algebraically, read from what is known of guest state, or as they were. A block that only one jump
- * leads to becomes part of the block that ends with the jump.
+ * The forward pass copies instructions (see optimize.h), with operands replaced by their copies:
+ * folded algebraically, read from what is known of guest state, or as they were. A block that only
+ * one jump leads to becomes part of the block that ends with the jump.
  */
 #include "tcg/optimize.h"
 #include "tcg/interp.h"
@@ -105,7 +106,9 @@ IrRef opt_emit(IrOptScratch *o, const IrInsn *insn)
 
 IrRef opt_const(IrOptScratch *o, IrType type, uint64_t v)
 {
-    IrInsn insn = {.op = IR_const, .type = (uint8_t)type, .imm = (int64_t)v,
+    IrInsn insn = {.op = IR_const,
+                   .type = (uint8_t)type,
+                   .imm = (int64_t)v,
                    .arg = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}};
 
     return append(o, &insn, ir_facts_const(type, v));
@@ -129,7 +132,9 @@ static IrRef emit_int(IrOptScratch *o, IrInsn *insn)
 
 IrRef opt_int(IrOptScratch *o, IrOp op, IrType type, unsigned aux, IrRef a, IrRef b)
 {
-    IrInsn insn = {.op = (uint8_t)op, .type = (uint8_t)type, .aux = (uint8_t)aux,
+    IrInsn insn = {.op = (uint8_t)op,
+                   .type = (uint8_t)type,
+                   .aux = (uint8_t)aux,
                    .arg = {a, b, IR_NOREF, IR_NOREF}};
 
     return emit_int(o, &insn);
@@ -176,27 +181,15 @@ static IrRef forward_insn(IrOptScratch *o, IrInsn *insn)
         return emit_fp(o, insn);
     }
     switch (insn->op) {
-    case IR_mov:
-        return insn->arg[0];
-    case IR_get_var:
-        return opt_get_var(o, insn);
-    case IR_set_var:
-        opt_set_var(o, insn);
-        return IR_NOREF;
-    case IR_ld_env:
-        return opt_ld_env(o, insn);
-    case IR_st_env:
-        opt_st_env(o, insn);
-        return IR_NOREF;
+    case IR_mov: return insn->arg[0];
+    case IR_get_var: return opt_get_var(o, insn);
+    case IR_set_var: opt_set_var(o, insn); return IR_NOREF;
+    case IR_ld_env: return opt_ld_env(o, insn);
+    case IR_st_env: opt_st_env(o, insn); return IR_NOREF;
     case IR_ld:
-    case IR_st:
-        fold_address(o, insn);
-        break;
-    case IR_brcond:
-        opt_fold_condition(o, insn);
-        break;
-    default:
-        break;
+    case IR_st: fold_address(o, insn); break;
+    case IR_brcond: opt_fold_condition(o, insn); break;
+    default: break;
     }
     flags = ir_insn_flags(o->ir, insn);
     opt_state_effects(o, flags);

@@ -1,19 +1,19 @@
 /*
  * What the optimizer's passes share. Private to tcg/.
  *
- * The forward pass copies the region's instructions into a second array, rewriting them on the way, and
- * the two arrays then change places; so a rewrite may become any number of instructions, or none. All
- * arrays belong to the region's scratch memory and are reused: nothing is allocated once they have
- * grown. What is known of a value is kept beside it, indexed by its number: nothing is hashed or
- * searched.
+ * The forward pass copies the region's instructions into a second array, rewriting them on the way,
+ * and the two arrays then change places; so a rewrite may become any number of instructions, or
+ * none. All arrays belong to the region's scratch memory and are reused: nothing is allocated once
+ * they have grown. What is known of a value is kept beside it, indexed by its number: nothing is
+ * hashed or searched.
  */
 #ifndef AMPHI_TCG_OPTIMIZE_H
 #define AMPHI_TCG_OPTIMIZE_H
 
 #include "tcg/ir.h"
 
-/* What is known of a value's bits, whatever its type (of v128, nothing). Upper halves of i32 and f32 count
- * as known zeros. */
+/* What is known of a value's bits, whatever its type (of v128, nothing). Upper halves of i32 and
+ * f32 count as known zeros. */
 typedef struct IrFacts {
     uint64_t zeros, ones; /* bits known to be 0, to be 1 */
     uint8_t sign;         /* equal bits from the top of an i32 or i64 down, >= 1 */
@@ -28,8 +28,8 @@ typedef struct OptVar {
     uint32_t known;   /* epoch in which @value was seen */
     uint32_t pending; /* observation epoch in which @set was emitted */
     IrRef value;
-    IrRef set;        /* the set_var that nothing has observed yet */
-    uint16_t column;  /* of entry facts; OPT_NO_COLUMN: the region does not read it */
+    IrRef set;       /* the set_var that nothing has observed yet */
+    uint16_t column; /* of entry facts; OPT_NO_COLUMN: the region does not read it */
 } OptVar;
 
 #define OPT_NO_COLUMN UINT16_MAX
@@ -37,10 +37,10 @@ typedef struct OptVar {
 /* A field of env whose content is known. */
 typedef struct OptEnv {
     int32_t offset;
-    uint8_t size;     /* log2 of bytes */
-    uint8_t type;     /* of @value */
+    uint8_t size; /* log2 of bytes */
+    uint8_t type; /* of @value */
     IrRef value;
-    IrRef store;      /* the st_env that put it there, IR_NOREF if observed since */
+    IrRef store; /* the st_env that put it there, IR_NOREF if observed since */
     uint32_t pending;
 } OptEnv;
 
@@ -52,27 +52,28 @@ typedef struct IrOptScratch IrOptScratch;
 struct IrOptScratch {
     IrRegion *ir;
     int level;
-    IrInsn *out;       /* copy in the making */
+    IrInsn *out; /* copy in the making */
     uint32_t n, cap;
-    IrRef *map;        /* of the original's values to the copy's */
-    uint16_t *uses;    /* of the copy's values */
-    IrFacts *facts;    /* of the copy's values */
+    IrRef *map;     /* of the original's values to the copy's */
+    uint16_t *uses; /* of the copy's values */
+    IrFacts *facts; /* of the copy's values */
 
     OptVar *vars;
     unsigned cap_vars;
     OptEnv env[OPT_NENV];
     unsigned nenv;
-    uint32_t epoch;       /* vars[].value is of this block and valid */
-    uint32_t oldest;      /* vars[].value of an epoch since then: its facts hold, if not the value */
+    uint32_t epoch;  /* vars[].value is of this block and valid */
+    uint32_t oldest; /* vars[].value of an epoch since then: its facts hold, if not the value */
     uint32_t observation; /* counts ops that let state be seen */
 
-    uint16_t *preds;   /* of blocks */
-    uint8_t *mark;     /* of blocks: work of passes */
+    uint16_t *preds;         /* of blocks */
+    uint8_t *mark;           /* of blocks: work of passes */
     uint16_t *order, *stack; /* of blocks: work of passes */
     unsigned cap_blocks;
-    IrFacts *entry;    /* level 2: facts of variables at block entries, ncolumns for each block; NULL: none */
+    /* Level 2: facts of variables at block entries, ncolumns for each block; NULL: none. */
+    IrFacts *entry;
     unsigned ncolumns;
-    IrFacts *flow;     /* storage of entry and of the analysis: cap_flow bytes */
+    IrFacts *flow; /* storage of entry and of the analysis: cap_flow bytes */
     size_t cap_flow;
     OptGroup *groups;
     unsigned cap_groups;

@@ -7,9 +7,10 @@
 #include <inttypes.h>
 
 static const char *const type_names[IR_NTYPES] = {"", ".i32", ".i64", ".f32", ".f64", ".v128"};
-static const char *const cond_names[] = {"eq", "ne", "lt", "ge", "le", "gt", "ltu", "geu", "leu", "gtu"};
-static const char *const rmw_names[] = {"swap", "add", "and", "or", "xor",
-                                        "min", "max", "minu", "maxu"};
+static const char *const cond_names[] = {"eq", "ne",  "lt",  "ge",  "le",
+                                         "gt", "ltu", "geu", "leu", "gtu"};
+static const char *const rmw_names[] = {"swap", "add", "and",  "or",  "xor",
+                                        "min",  "max", "minu", "maxu"};
 static const char *const fcmp_names[] = {"eq", "lt", "le", "ltq", "leq"};
 static const char *const int_names[] = {"s32", "u32", "s64", "u64"};
 
@@ -31,9 +32,7 @@ static void print_aux(const IrInsn *insn, GString *out)
     switch (insn->op) {
     case IR_setcond:
     case IR_select:
-    case IR_brcond:
-        g_string_append_printf(out, " %s", NAME_OF(cond_names, insn->aux));
-        break;
+    case IR_brcond: g_string_append_printf(out, " %s", NAME_OF(cond_names, insn->aux)); break;
     case IR_ext:
     case IR_ld:
     case IR_st:
@@ -44,34 +43,25 @@ static void print_aux(const IrInsn *insn, GString *out)
         g_string_append_c(out, ' ');
         print_memop(insn->aux, out);
         break;
-    case IR_rmw:
-        g_string_append_printf(out, " %s", NAME_OF(rmw_names, insn->aux));
-        break;
-    case IR_fcmp:
-        g_string_append_printf(out, " %s", NAME_OF(fcmp_names, insn->aux));
-        break;
+    case IR_rmw: g_string_append_printf(out, " %s", NAME_OF(rmw_names, insn->aux)); break;
+    case IR_fcmp: g_string_append_printf(out, " %s", NAME_OF(fcmp_names, insn->aux)); break;
     case IR_fcvt_fi:
     case IR_fcvt_if:
         g_string_append_printf(out, " %s%s", int_names[insn->aux & 3],
                                insn->aux & IR_CVT_TRUNC ? ",trunc" : "");
         break;
     case IR_divs:
-    case IR_divu:
-        g_string_append(out, insn->aux == IR_DIV0_ONES ? " ones" : " zero");
-        break;
+    case IR_divu: g_string_append(out, insn->aux == IR_DIV0_ONES ? " ones" : " zero"); break;
     case IR_fma:
     case IR_fround:
     case IR_vadd:
     case IR_vsub:
     case IR_vsplat:
-    case IR_exit_indirect:
-        g_string_append_printf(out, " %u", insn->aux);
-        break;
+    case IR_exit_indirect: g_string_append_printf(out, " %u", insn->aux); break;
     case IR_translate:
         g_string_append_printf(out, " %s%u", insn->aux & IR_XLATE_WRITE ? "w" : "r", insn->len);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -100,35 +90,29 @@ static void print_imm(const IrRegion *ir, const IrInsn *insn, GString *out)
         break;
     case IR_get_var:
     case IR_set_var:
-        g_string_append_printf(out, " %s", (uint64_t)insn->imm < ir->nvars ? ir->vars[insn->imm].name
-                                                                           : "?");
+        g_string_append_printf(out, " %s",
+                               (uint64_t)insn->imm < ir->nvars ? ir->vars[insn->imm].name : "?");
         break;
     case IR_call:
-        g_string_append_printf(
-            out, " %s", (uint64_t)insn->imm < ir->nhelpers ? ir->helpers[insn->imm].name : "?");
+        g_string_append_printf(out, " %s",
+                               (uint64_t)insn->imm < ir->nhelpers ? ir->helpers[insn->imm].name
+                                                                  : "?");
         break;
-    case IR_br:
-        g_string_append_printf(out, " block%u", insn->target[0]);
-        break;
+    case IR_br: g_string_append_printf(out, " block%u", insn->target[0]); break;
     case IR_brcond:
         g_string_append_printf(out, " block%u else block%u", insn->target[0], insn->target[1]);
         break;
-    case IR_exit_reason:
-        g_string_append_printf(out, " %" PRId64, insn->imm);
-        break;
+    case IR_exit_reason: g_string_append_printf(out, " %" PRId64, insn->imm); break;
     case IR_fconst:
     case IR_insn_start:
     case IR_poll:
     case IR_exit_direct:
-    case IR_call_mark:
-        g_string_append_printf(out, " 0x%" PRIx64, (uint64_t)insn->imm);
-        break;
+    case IR_call_mark: g_string_append_printf(out, " 0x%" PRIx64, (uint64_t)insn->imm); break;
     case IR_count:
     case IR_check_page:
         g_string_append_printf(out, " %u, 0x%" PRIx64, insn->len, (uint64_t)insn->imm);
         break;
-    default:
-        break;
+    default: break;
     }
 }
 

@@ -1,7 +1,7 @@
 /*
- * The verifier: whether a region keeps the rules of ir-ops.def and ir.h. Debug builds run it after the
- * front end and after every optimizer pass; tests always do. Everything is checked against the op
- * table, so a new op needs nothing here unless its immediate operands have rules of their own.
+ * The verifier: whether a region keeps the rules of ir-ops.def and ir.h. Debug builds run it after
+ * the front end and after every optimizer pass; tests always do. Everything is checked against the
+ * op table, so a new op needs nothing here unless its immediate operands have rules of their own.
  */
 #include "tcg/ir.h"
 #include <inttypes.h>
@@ -34,20 +34,13 @@ static bool G_GNUC_PRINTF(2, 3) fail(Verifier *v, const char *fmt, ...)
 static IrType letter_type(const IrInsn *insn, char letter)
 {
     switch (letter) {
-    case 'w':
-        return IR_I32;
-    case 'q':
-        return IR_I64;
-    case 's':
-        return IR_F32;
-    case 'd':
-        return IR_F64;
-    case 'v':
-        return IR_V128;
-    case '_':
-        return IR_NONE;
-    default:
-        return (IrType)insn->type;
+    case 'w': return IR_I32;
+    case 'q': return IR_I64;
+    case 's': return IR_F32;
+    case 'd': return IR_F64;
+    case 'v': return IR_V128;
+    case '_': return IR_NONE;
+    default: return (IrType)insn->type;
     }
 }
 
@@ -109,21 +102,11 @@ static bool check_memop(Verifier *v, const IrInsn *insn)
     bool ok;
 
     switch (insn->type) {
-    case IR_I32:
-        ok = size <= IR_U32;
-        break;
-    case IR_I64:
-        ok = size <= IR_64;
-        break;
-    case IR_F32:
-        ok = size == IR_U32;
-        break;
-    case IR_F64:
-        ok = size == IR_64;
-        break;
-    default:
-        ok = size == IR_128;
-        break;
+    case IR_I32: ok = size <= IR_U32; break;
+    case IR_I64: ok = size <= IR_64; break;
+    case IR_F32: ok = size == IR_U32; break;
+    case IR_F64: ok = size == IR_64; break;
+    default: ok = size == IR_128; break;
     }
     if (!ok) {
         return fail(v, "access of 1 << %u bytes does not fit the type", size);
@@ -155,22 +138,19 @@ static bool check_imm(Verifier *v, const IrInsn *insn)
                    ? true
                    : fail(v, "i32 constant is not zero-extended");
     case IR_get_var:
-    case IR_set_var:
-        return check_var(v, insn);
+    case IR_set_var: return check_var(v, insn);
     case IR_ld:
     case IR_st:
     case IR_ld_host:
     case IR_st_host:
     case IR_ld_env:
-    case IR_st_env:
-        return check_memop(v, insn);
+    case IR_st_env: return check_memop(v, insn);
     case IR_ext:
         return (insn->aux & IR_SIZE_MASK) < (insn->type == IR_I32 ? IR_U32 : IR_64)
                    ? true
                    : fail(v, "extends from the width of its type");
     case IR_setcond:
-    case IR_select:
-        return insn->aux <= IR_GTU ? true : fail(v, "no such condition");
+    case IR_select: return insn->aux <= IR_GTU ? true : fail(v, "no such condition");
     case IR_brcond:
     case IR_br:
         if (insn->target[0] >= ir->nblocks ||
@@ -178,12 +158,10 @@ static bool check_imm(Verifier *v, const IrInsn *insn)
             return fail(v, "bad target or condition");
         }
         return true;
-    case IR_translate:
-        return insn->len >= 1 && insn->len <= 4096 ? true : fail(v, "bad length");
+    case IR_translate: return insn->len >= 1 && insn->len <= 4096 ? true : fail(v, "bad length");
     case IR_call:
         return ir->helpers[insn->imm].result == insn->type ? true : fail(v, "bad result type");
-    default:
-        return true;
+    default: return true;
     }
 }
 

@@ -1,13 +1,23 @@
 /*
- * The made-up guest of random-ir.h: state, memory, helpers, and running a region in the interpreter.
+ * The made-up guest of random-ir.h: state, memory, helpers, and running a region in the
+ * interpreter.
  */
 #include "tests/ir/random-ir.h"
 #include <string.h>
 #include <xmmintrin.h>
 
-#define VAR_X(n) {"x" #n, IR_I64, offsetof(RandomState, x) + 8 * n}
-#define VAR_F(n) {"f" #n, IR_F64, offsetof(RandomState, f) + 8 * n}
-#define VAR_V(n) {"v" #n, IR_V128, offsetof(RandomState, v) + 16 * n}
+#define VAR_X(n)                                         \
+    {                                                    \
+        "x" #n, IR_I64, offsetof(RandomState, x) + 8 * n \
+    }
+#define VAR_F(n)                                         \
+    {                                                    \
+        "f" #n, IR_F64, offsetof(RandomState, f) + 8 * n \
+    }
+#define VAR_V(n)                                           \
+    {                                                      \
+        "v" #n, IR_V128, offsetof(RandomState, v) + 16 * n \
+    }
 
 static const IrVar random_vars[RANDOM_NVARS] = {
     VAR_X(0),  VAR_X(1),  VAR_X(2),  VAR_X(3),  VAR_X(4),  VAR_X(5),  VAR_X(6),  VAR_X(7),
@@ -158,24 +168,15 @@ static uint64_t rmw_value(unsigned rmw, unsigned memop, uint64_t old, uint64_t v
     int64_t b = (int64_t)ir_eval_ext(memop | IR_SIGNED, value);
 
     switch (rmw) {
-    case IR_RMW_SWAP:
-        return value;
-    case IR_RMW_ADD:
-        return old + value;
-    case IR_RMW_AND:
-        return old & value;
-    case IR_RMW_OR:
-        return old | value;
-    case IR_RMW_XOR:
-        return old ^ value;
-    case IR_RMW_MIN:
-        return (uint64_t)MIN(a, b);
-    case IR_RMW_MAX:
-        return (uint64_t)MAX(a, b);
-    case IR_RMW_MINU:
-        return MIN((uint64_t)a, (uint64_t)b);
-    default:
-        return MAX((uint64_t)a, (uint64_t)b);
+    case IR_RMW_SWAP: return value;
+    case IR_RMW_ADD: return old + value;
+    case IR_RMW_AND: return old & value;
+    case IR_RMW_OR: return old | value;
+    case IR_RMW_XOR: return old ^ value;
+    case IR_RMW_MIN: return (uint64_t)MIN(a, b);
+    case IR_RMW_MAX: return (uint64_t)MAX(a, b);
+    case IR_RMW_MINU: return MIN((uint64_t)a, (uint64_t)b);
+    default: return MAX((uint64_t)a, (uint64_t)b);
     }
 }
 
@@ -187,7 +188,8 @@ static uint64_t guest_rmw(void *vcpu, uint64_t addr, uint64_t value, unsigned rm
     return old;
 }
 
-static uint64_t guest_cas(void *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned memop)
+static uint64_t guest_cas(void *vcpu, uint64_t addr, uint64_t expect, uint64_t desired,
+                          unsigned memop)
 {
     uint64_t old = guest_load(vcpu, addr, memop | IR_ALIGNED);
 
@@ -208,7 +210,8 @@ static void *guest_translate(void *vcpu, uint64_t addr, unsigned len, bool write
     return guest->memory + offset;
 }
 
-#define STATE_OFFSET(field) ((int32_t)offsetof(RandomGuest, field) - (int32_t)offsetof(RandomGuest, state))
+#define STATE_OFFSET(field) \
+    ((int32_t)offsetof(RandomGuest, field) - (int32_t)offsetof(RandomGuest, state))
 
 void random_runtime(TcgRuntime *rt)
 {
@@ -249,7 +252,8 @@ RandomGuest *random_guest_new(void)
     guest->tlb = g_new0(RandomTlb, 1);
     for (unsigned i = 0; i < 1u << TCG_TLB_BITS; i++) {
         /* The wrong index bits: never matches. */
-        guest->tlb->entries[i].read_tag = guest->tlb->entries[i].write_tag = (uint64_t)(i ^ 1) << 12;
+        guest->tlb->entries[i].read_tag = guest->tlb->entries[i].write_tag = (uint64_t)(i ^ 1)
+                                                                             << 12;
     }
     for (unsigned i = 0; i < 1u << TCG_JUMP_BITS; i++) {
         guest->tlb->jumps[i].pc = ~UINT64_C(0);
@@ -273,18 +277,12 @@ static uint64_t random_integer(GRand *rng)
     uint64_t v = random_u64(rng);
 
     switch (g_rand_int_range(rng, 0, 6)) {
-    case 0:
-        return v;
-    case 1:
-        return v >> (v & 63);
-    case 2:
-        return UINT64_C(1) << (v & 63);
-    case 3:
-        return (uint64_t)(int32_t)v;
-    case 4:
-        return -(v & 3);
-    default:
-        return (uint64_t)((int64_t)v >> (v & 63));
+    case 0: return v;
+    case 1: return v >> (v & 63);
+    case 2: return UINT64_C(1) << (v & 63);
+    case 3: return (uint64_t)(int32_t)v;
+    case 4: return -(v & 3);
+    default: return (uint64_t)((int64_t)v >> (v & 63));
     }
 }
 
@@ -301,15 +299,12 @@ static uint64_t random_f64(GRand *rng)
     uint64_t v = random_u64(rng);
 
     switch (g_rand_int_range(rng, 0, 4)) {
-    case 0:
-        return special[v % ARRAY_SIZE(special)];
-    case 1:
-        return (v & 0x800fffffffffffff) | (uint64_t)(0x3f0 + (v >> 52 & 31)) << 52;
+    case 0: return special[v % ARRAY_SIZE(special)];
+    case 1: return (v & 0x800fffffffffffff) | (uint64_t)(0x3f0 + (v >> 52 & 31)) << 52;
     case 2:
         return UINT64_C(0xffffffff00000000) | (v & 0x807fffff) |
                (uint64_t)(0x70 + (v >> 32 & 31)) << 23;
-    default:
-        return v;
+    default: return v;
     }
 }
 
@@ -398,7 +393,8 @@ bool random_result_equal(const RandomResult *a, const RandomResult *b, GString *
         }
     }
     if (a->state.pc != b->state.pc) {
-        DIFFER("pc: %#" G_GINT64_MODIFIER "x / %#" G_GINT64_MODIFIER "x\n", a->state.pc, b->state.pc);
+        DIFFER("pc: %#" G_GINT64_MODIFIER "x / %#" G_GINT64_MODIFIER "x\n", a->state.pc,
+               b->state.pc);
     }
     if (a->budget != b->budget) {
         DIFFER("budget: %" G_GINT64_FORMAT " / %" G_GINT64_FORMAT "\n", a->budget, b->budget);
@@ -408,9 +404,10 @@ bool random_result_equal(const RandomResult *a, const RandomResult *b, GString *
     }
     if (a->faulted != b->faulted || a->fault_addr != b->fault_addr || a->op != b->op ||
         a->reason != b->reason) {
-        DIFFER("end: fault %d at %#" G_GINT64_MODIFIER "x, op %d, reason %d / fault %d at %#" G_GINT64_MODIFIER
-               "x, op %d, reason %d\n",
-               a->faulted, a->fault_addr, a->op, a->reason, b->faulted, b->fault_addr, b->op, b->reason);
+        DIFFER("end: fault %d at %#" G_GINT64_MODIFIER
+               "x, op %d, reason %d / fault %d at %#" G_GINT64_MODIFIER "x, op %d, reason %d\n",
+               a->faulted, a->fault_addr, a->op, a->reason, b->faulted, b->fault_addr, b->op,
+               b->reason);
     }
 #undef DIFFER
     return out->len == before;

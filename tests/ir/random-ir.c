@@ -1,14 +1,22 @@
 /*
- * The generator of random IR. It keeps, per type, a pool of the values of the current block, and appends
- * ops of random kinds with operands from the pools. Regions end: branches go forward, except back
- * edges that a counter of their own (x16 and up) bounds.
+ * The generator of random IR. It keeps, per type, a pool of the values of the current block, and
+ * appends ops of random kinds with operands from the pools. Regions end: branches go forward,
+ * except back edges that a counter of their own (x16 and up) bounds.
  */
 #include "tests/ir/random-ir.h"
 
 #define FIRST_COUNTER 16
 #define POOL_SIZE 24
 
-enum { HELPER_MIX, HELPER_MIX32, HELPER_SWAP, HELPER_FLIP, HELPER_SUM, HELPER_SHUFFLE, HELPER_TRAP };
+enum {
+    HELPER_MIX,
+    HELPER_MIX32,
+    HELPER_SWAP,
+    HELPER_FLIP,
+    HELPER_SUM,
+    HELPER_SHUFFLE,
+    HELPER_TRAP
+};
 
 typedef struct Gen {
     GRand *rng;
@@ -41,17 +49,15 @@ static void give(Gen *g, IrType type, IrRef ref)
 
 static int64_t random_constant(Gen *g)
 {
-    static const int64_t special[] = {0, 1, 2, 3, 4, 7, 8, 12, 16, 31, 32, 33, 63, 64, 255, 256, 0xffff,
-                                      0x7fffffff, 0x80000000, 0xffffffff, 0x100000000, 0xff00,
-                                      -1, -2, -4, -8, -2048, INT32_MIN, INT64_MIN, INT64_MAX};
+    static const int64_t special[] = {
+        0,           1,      2,  3,  4,   7,   8,      12,         16,         31,
+        32,          33,     63, 64, 255, 256, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
+        0x100000000, 0xff00, -1, -2, -4,  -8,  -2048,  INT32_MIN,  INT64_MIN,  INT64_MAX};
 
     switch (pick(g, 4)) {
-    case 0:
-        return (int64_t)((uint64_t)g_rand_int(g->rng) << 32 | g_rand_int(g->rng));
-    case 1:
-        return (int32_t)g_rand_int(g->rng) >> pick(g, 32);
-    default:
-        return special[pick(g, ARRAY_SIZE(special))];
+    case 0: return (int64_t)((uint64_t)g_rand_int(g->rng) << 32 | g_rand_int(g->rng));
+    case 1: return (int32_t)g_rand_int(g->rng) >> pick(g, 32);
+    default: return special[pick(g, ARRAY_SIZE(special))];
     }
 }
 
@@ -89,9 +95,7 @@ static IrRef fresh(Gen *g, IrType type)
         ref = one_in(g, 8) ? op0(g, IR_fconst, IR_F32, (uint32_t)g_rand_int(g->rng))
                            : ir_op1(g->ir, IR_funbox, IR_F32, 0, get_var(g, IR_F64));
         break;
-    default:
-        ref = get_var(g, type);
-        break;
+    default: ref = get_var(g, type); break;
     }
     give(g, type, ref);
     return ref;
@@ -125,13 +129,14 @@ static IrType fp_type(Gen *g)
 
 static void gen_binary(Gen *g)
 {
-    static const uint8_t ops[] = {IR_add, IR_sub, IR_and, IR_or, IR_xor, IR_andn, IR_shl, IR_shr, IR_sar,
-                                  IR_rotl, IR_rotr, IR_add, IR_and, IR_mul, IR_mulhs, IR_mulhu,
-                                  IR_mulhsu, IR_divs, IR_divu, IR_rems, IR_remu};
+    static const uint8_t ops[] = {IR_add,  IR_sub,  IR_and,   IR_or,    IR_xor,    IR_andn,
+                                  IR_shl,  IR_shr,  IR_sar,   IR_rotl,  IR_rotr,   IR_add,
+                                  IR_and,  IR_mul,  IR_mulhs, IR_mulhu, IR_mulhsu, IR_divs,
+                                  IR_divu, IR_rems, IR_remu};
     IrOp op = (IrOp)ops[pick(g, ARRAY_SIZE(ops))];
     IrType type = int_type(g);
-    IrRef a = value(g, type), b = one_in(g, 3) ? ir_const(g->ir, type, random_constant(g))
-                                               : value(g, type);
+    IrRef a = value(g, type),
+          b = one_in(g, 3) ? ir_const(g->ir, type, random_constant(g)) : value(g, type);
 
     give(g, type, ir_op2(g->ir, op, type, op == IR_divs || op == IR_divu ? pick(g, 2) : 0, a, b));
 }
@@ -147,14 +152,13 @@ static void gen_unary(Gen *g)
         give(g, type, ir_op1(g->ir, (IrOp)ops[pick(g, ARRAY_SIZE(ops))], type, 0, value(g, type)));
         break;
     case 1:
-        give(g, type, ir_op1(g->ir, IR_ext, type, ext[pick(g, type == IR_I32 ? 4 : 6)],
-                             value(g, type)));
+        give(g, type,
+             ir_op1(g->ir, IR_ext, type, ext[pick(g, type == IR_I32 ? 4 : 6)], value(g, type)));
         break;
-    case 2:
-        give(g, IR_I32, ir_op1(g->ir, IR_trunc, IR_I32, 0, value(g, IR_I64)));
-        break;
+    case 2: give(g, IR_I32, ir_op1(g->ir, IR_trunc, IR_I32, 0, value(g, IR_I64))); break;
     default:
-        give(g, IR_I64, ir_op1(g->ir, one_in(g, 2) ? IR_sext : IR_zext, IR_I64, 0, value(g, IR_I32)));
+        give(g, IR_I64,
+             ir_op1(g->ir, one_in(g, 2) ? IR_sext : IR_zext, IR_I64, 0, value(g, IR_I32)));
         break;
     }
 }
@@ -163,8 +167,8 @@ static void gen_cond(Gen *g)
 {
     IrType type = int_type(g);
     IrCond cond = (IrCond)pick(g, 10);
-    IrRef a = value(g, type), b = one_in(g, 2) ? ir_const(g->ir, type, random_constant(g))
-                                               : value(g, type);
+    IrRef a = value(g, type),
+          b = one_in(g, 2) ? ir_const(g->ir, type, random_constant(g)) : value(g, type);
 
     if (one_in(g, 2)) {
         give(g, type, ir_op2(g->ir, IR_setcond, type, cond, a, b));
@@ -184,8 +188,8 @@ static void gen_set_var(Gen *g)
     if (kind == 0 && (g->features & RANDOM_VECTOR)) {
         ir_set_var(g->ir, RANDOM_NX + RANDOM_NF + pick(g, RANDOM_NV), value(g, IR_V128));
     } else if (kind <= 2) {
-        IrRef v = one_in(g, 2) ? value(g, IR_F64)
-                               : ir_op1(g->ir, IR_fbox, IR_F64, 0, value(g, IR_F32));
+        IrRef v =
+            one_in(g, 2) ? value(g, IR_F64) : ir_op1(g->ir, IR_fbox, IR_F64, 0, value(g, IR_F32));
 
         ir_set_var(g->ir, RANDOM_NX + pick(g, RANDOM_NF), v);
     } else {
@@ -224,7 +228,10 @@ static IrRef address(Gen *g)
         return v;
     }
     v = ir_op2(g->ir, IR_and, IR_I64, 0, v,
-               ir_const(g->ir, IR_I64, one_in(g, 2) ? 0x1df8 : one_in(g, 2) ? 0x1dff : 0xff0));
+               ir_const(g->ir, IR_I64,
+                        one_in(g, 2)   ? 0x1df8
+                        : one_in(g, 2) ? 0x1dff
+                                       : 0xff0));
     v = ir_op2(g->ir, IR_add, IR_I64, 0, v, ir_const(g->ir, IR_I64, (int64_t)RANDOM_MEM_BASE));
     return v;
 }
@@ -236,28 +243,19 @@ static void gen_access(Gen *g, IrRef addr, int32_t offset, bool host)
     unsigned memop;
 
     switch (type) {
-    case IR_I32:
-        memop = memops[pick(g, 5)];
-        break;
-    case IR_I64:
-        memop = memops[pick(g, 8)];
-        break;
-    case IR_F32:
-        memop = IR_U32;
-        break;
-    case IR_F64:
-        memop = IR_64;
-        break;
-    default:
-        memop = IR_128;
-        break;
+    case IR_I32: memop = memops[pick(g, 5)]; break;
+    case IR_I64: memop = memops[pick(g, 8)]; break;
+    case IR_F32: memop = IR_U32; break;
+    case IR_F64: memop = IR_64; break;
+    default: memop = IR_128; break;
     }
     if ((type == IR_I32 || type == IR_I64) && one_in(g, 8)) {
         memop |= IR_BIG_ENDIAN;
     }
     if (one_in(g, 2)) {
-        give(g, type, ir_emit(g->ir, host ? IR_ld_host : IR_ld, type, memop, addr, IR_NOREF, IR_NOREF,
-                              IR_NOREF, offset));
+        give(g, type,
+             ir_emit(g->ir, host ? IR_ld_host : IR_ld, type, memop, addr, IR_NOREF, IR_NOREF,
+                     IR_NOREF, offset));
     } else {
         IrRef v = value(g, type);
 
@@ -282,12 +280,8 @@ static void gen_atomic(Gen *g)
     IrRef addr = address(g), a = value(g, type), b = value(g, type);
 
     switch (pick(g, 5)) {
-    case 0:
-        op0(g, IR_fence, IR_NONE, 0);
-        break;
-    case 1:
-        give(g, type, ir_emit(g->ir, IR_cas, type, 0, addr, a, b, IR_NOREF, 0));
-        break;
+    case 0: op0(g, IR_fence, IR_NONE, 0); break;
+    case 1: give(g, type, ir_emit(g->ir, IR_cas, type, 0, addr, a, b, IR_NOREF, 0)); break;
     default:
         give(g, type, ir_emit(g->ir, IR_rmw, type, pick(g, 9), addr, a, IR_NOREF, IR_NOREF, 0));
         break;
@@ -302,7 +296,8 @@ static void gen_translate(Gen *g)
     addr = ir_op2(g->ir, IR_and, IR_I64, 0, addr, ir_const(g->ir, IR_I64, ~INT64_C(63)));
     g->pc += 4;
     ir_insn_start(g->ir, g->pc);
-    host = ir_emit(g->ir, IR_translate, IR_I64, IR_XLATE_WRITE, addr, IR_NOREF, IR_NOREF, IR_NOREF, 0);
+    host =
+        ir_emit(g->ir, IR_translate, IR_I64, IR_XLATE_WRITE, addr, IR_NOREF, IR_NOREF, IR_NOREF, 0);
     g->ir->insns[host].len = len;
     for (unsigned n = 1 + pick(g, 3); n; n--) {
         gen_access(g, host, (int32_t)pick(g, len - 15), true);
@@ -324,19 +319,13 @@ static void gen_fp_arith(Gen *g)
     IrRef a = value(g, type), b = value(g, type), c;
 
     switch (pick(g, 5)) {
-    case 0:
-        give_canonical(g, type, ir_op1(g->ir, IR_fsqrt, type, 0, a));
-        break;
+    case 0: give_canonical(g, type, ir_op1(g->ir, IR_fsqrt, type, 0, a)); break;
     case 1:
         c = value(g, type);
         give_canonical(g, type, ir_emit(g->ir, IR_fma, type, pick(g, 4), a, b, c, IR_NOREF, 0));
         break;
-    case 2:
-        give_canonical(g, type, ir_op1(g->ir, IR_fround, type, pick(g, 2), a));
-        break;
-    default:
-        give_canonical(g, type, ir_op2(g->ir, (IrOp)ops[pick(g, 6)], type, 0, a, b));
-        break;
+    case 2: give_canonical(g, type, ir_op1(g->ir, IR_fround, type, pick(g, 2), a)); break;
+    default: give_canonical(g, type, ir_op2(g->ir, (IrOp)ops[pick(g, 6)], type, 0, a, b)); break;
     }
 }
 
@@ -351,12 +340,8 @@ static void gen_fp_convert(Gen *g)
     case 1:
         give_canonical(g, IR_F32, ir_op1(g->ir, IR_fcvt_ds, IR_F32, 0, value(g, IR_F64)));
         break;
-    case 2:
-        give(g, type, ir_op1(g->ir, IR_fcvt_fi, type, pick(g, 4), value(g, IR_I64)));
-        break;
-    case 3:
-        give(g, IR_I64, ir_op1(g->ir, IR_fcvt_if, type, pick(g, 8), value(g, type)));
-        break;
+    case 2: give(g, type, ir_op1(g->ir, IR_fcvt_fi, type, pick(g, 4), value(g, IR_I64))); break;
+    case 3: give(g, IR_I64, ir_op1(g->ir, IR_fcvt_if, type, pick(g, 8), value(g, type))); break;
     default: {
         IrRef a = value(g, type), b = value(g, type);
 
@@ -380,28 +365,16 @@ static void gen_fp_bits(Gen *g)
         give(g, type, ir_op2(g->ir, (IrOp)sign[pick(g, 3)], type, 0, a, b));
         break;
     }
-    case 1:
-        give(g, type, ir_op1(g->ir, (IrOp)unary[pick(g, 4)], type, 0, value(g, type)));
-        break;
-    case 2:
-        give(g, IR_F64, ir_op1(g->ir, IR_fbox, IR_F64, 0, value(g, IR_F32)));
-        break;
+    case 1: give(g, type, ir_op1(g->ir, (IrOp)unary[pick(g, 4)], type, 0, value(g, type))); break;
+    case 2: give(g, IR_F64, ir_op1(g->ir, IR_fbox, IR_F64, 0, value(g, IR_F32))); break;
     case 3:
-        give(g, IR_F32, ir_op1(g->ir, one_in(g, 2) ? IR_funbox : IR_flow, IR_F32, 0,
-                               value(g, IR_F64)));
+        give(g, IR_F32,
+             ir_op1(g->ir, one_in(g, 2) ? IR_funbox : IR_flow, IR_F32, 0, value(g, IR_F64)));
         break;
-    case 4:
-        give(g, IR_I64, ir_op1(g->ir, IR_bits_fi, IR_I64, 0, value(g, IR_F64)));
-        break;
-    case 5:
-        give(g, IR_F64, ir_op1(g->ir, IR_bits_if, IR_F64, 0, value(g, IR_I64)));
-        break;
-    case 6:
-        give(g, IR_I32, ir_op1(g->ir, IR_bits_si, IR_I32, 0, value(g, IR_F32)));
-        break;
-    default:
-        give(g, IR_F32, ir_op1(g->ir, IR_bits_is, IR_F32, 0, value(g, IR_I32)));
-        break;
+    case 4: give(g, IR_I64, ir_op1(g->ir, IR_bits_fi, IR_I64, 0, value(g, IR_F64))); break;
+    case 5: give(g, IR_F64, ir_op1(g->ir, IR_bits_if, IR_F64, 0, value(g, IR_I64))); break;
+    case 6: give(g, IR_I32, ir_op1(g->ir, IR_bits_si, IR_I32, 0, value(g, IR_F32))); break;
+    default: give(g, IR_F32, ir_op1(g->ir, IR_bits_is, IR_F32, 0, value(g, IR_I32))); break;
     }
 }
 
@@ -486,9 +459,7 @@ static void gen_exit(Gen *g)
     IrRef next;
 
     switch (pick(g, 4)) {
-    case 0:
-        ir_exit_direct(g->ir, 0x4000);
-        break;
+    case 0: ir_exit_direct(g->ir, 0x4000); break;
     case 1:
         next = value(g, IR_I64);
         if (one_in(g, 2)) {
@@ -512,8 +483,8 @@ static void gen_exit(Gen *g)
 static void gen_loop_end(Gen *g, unsigned block)
 {
     unsigned counter = FIRST_COUNTER + g->nloops++, head = 1 + pick(g, block);
-    IrRef left = ir_op2(g->ir, IR_sub, IR_I64, 0, ir_get_var(g->ir, counter),
-                        ir_const(g->ir, IR_I64, 1));
+    IrRef left =
+        ir_op2(g->ir, IR_sub, IR_I64, 0, ir_get_var(g->ir, counter), ir_const(g->ir, IR_I64, 1));
 
     ir_set_var(g->ir, counter, left);
     if (g->features & RANDOM_COUNT) {

@@ -1,10 +1,11 @@
 /*
- * Random valid IR over a made-up guest, with a runtime to execute it. The optimizer's tests run a region
- * before and after optimization; the emitter's tests run it in the interpreter and on the host.
+ * Random valid IR over a made-up guest, with a runtime to execute it. The optimizer's tests run a
+ * region before and after optimization; the emitter's tests run it in the interpreter and on the
+ * host.
  *
- * The guest: 20 integer and 10 FP variables, two vectors, 64 bytes of env, and two pages of memory. An access
- * outside of them, a misaligned one where alignment is asked for, and the helper "trap" fault: they
- * leave by siglongjmp to guest->unwind.
+ * The guest: 20 integer and 10 FP variables, two vectors, 64 bytes of env, and two pages of memory.
+ * An access outside of them, a misaligned one where alignment is asked for, and the helper "trap"
+ * fault: they leave by siglongjmp to guest->unwind.
  */
 #ifndef AMPHI_TESTS_RANDOM_IR_H
 #define AMPHI_TESTS_RANDOM_IR_H
@@ -54,15 +55,16 @@ typedef struct RandomTlb {
 typedef struct RandomGuest {
     _Alignas(64) uint64_t spill[TCG_SPILL_SLOTS * 2];
     sigjmp_buf unwind;
-    /* Called before a fault leaves and by helpers that read state; for the emitter's tests, may be NULL. */
+    /* Called before a fault leaves and by helpers that read state; for the emitter's tests, may be
+     * NULL. */
     void (*sync)(struct RandomGuest *guest);
-    void *opaque;          /* of the test */
+    void *opaque; /* of the test */
     uint64_t fault_addr;
     unsigned faults;
     void *sync_frame;
     uintptr_t sync_pc;
     void *stack;
-    RandomTlb *tlb;        /* set by random_guest_new() to one that never hits */
+    RandomTlb *tlb; /* set by random_guest_new() to one that never hits */
     int64_t budget;
     uint32_t kick;
     uint32_t undone;
@@ -78,8 +80,8 @@ typedef struct RandomResult {
     int64_t budget;
     uint32_t mxcsr;
     bool faulted;
-    uint64_t fault_addr;   /* if it did */
-    IrOp op;               /* that left, if it did not fault */
+    uint64_t fault_addr; /* if it did */
+    IrOp op;             /* that left, if it did not fault */
     int reason;
 } RandomResult;
 
@@ -99,7 +101,8 @@ void random_runtime(TcgRuntime *rt);
 void random_ir(GRand *rng, IrRegion *ir, unsigned size, unsigned features);
 
 /* Runs @ir once in the interpreter from the state that @guest has, with @mxcsr in force. */
-void random_run_interp(RandomGuest *guest, const IrRegion *ir, uint32_t mxcsr, RandomResult *result);
+void random_run_interp(RandomGuest *guest, const IrRegion *ir, uint32_t mxcsr,
+                       RandomResult *result);
 
 /* Compares; on a difference appends what differs to @out and returns false. */
 bool random_result_equal(const RandomResult *a, const RandomResult *b, GString *out);

@@ -1,6 +1,7 @@
 /*
- * Tests of the IR itself: what ops mean (constant evaluation and the interpreter, against expressions
- * that are written differently here), builder, verifier, printer, and the interpreter's control flow.
+ * Tests of the IR itself: what ops mean (constant evaluation and the interpreter, against
+ * expressions that are written differently here), builder, verifier, printer, and the interpreter's
+ * control flow.
  */
 #include "tcg/interp.h"
 #include "tests/ir/random-ir.h"
@@ -10,10 +11,39 @@
 #include <xmmintrin.h>
 
 static const uint64_t corner[] = {
-    0, 1, 2, 3, 7, 8, 31, 32, 33, 63, 64, 65, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
-    0x80000000, 0x80000001, 0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000,
-    0x8000000000000001, 0xfffffffffffffffe, 0xffffffffffffffff, 0xffffffff80000000,
-    0x123456789abcdef0, 0xfedcba9876543210, 0xffffffff00000000, 0x00ff00ff00ff00ff,
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    31,
+    32,
+    33,
+    63,
+    64,
+    65,
+    0x7f,
+    0x80,
+    0xff,
+    0x7fff,
+    0x8000,
+    0xffff,
+    0x7fffffff,
+    0x80000000,
+    0x80000001,
+    0xffffffff,
+    0x100000000,
+    0x7fffffffffffffff,
+    0x8000000000000000,
+    0x8000000000000001,
+    0xfffffffffffffffe,
+    0xffffffffffffffff,
+    0xffffffff80000000,
+    0x123456789abcdef0,
+    0xfedcba9876543210,
+    0xffffffff00000000,
+    0x00ff00ff00ff00ff,
 };
 
 typedef struct Fixture {
@@ -69,8 +99,8 @@ static bool expect_cond(unsigned cond, unsigned bits, uint64_t a, uint64_t b)
 {
     __int128 sa = (__int128)wide(true, bits, a), sb = (__int128)wide(true, bits, b);
     unsigned __int128 ua = wide(false, bits, a), ub = wide(false, bits, b);
-    const bool results[] = {ua == ub, ua != ub, sa < sb,  sa >= sb, sa <= sb,
-                            sa > sb,  ua < ub,  ua >= ub, ua <= ub, ua > ub};
+    const bool results[] = {ua == ub, ua != ub, sa<sb, sa >= sb, sa <= sb, sa> sb,
+                            ua<ub, ua >= ub, ua <= ub, ua> ub};
 
     return results[cond];
 }
@@ -95,49 +125,29 @@ static uint64_t expect_int(const IrInsn *insn, unsigned bits, uint64_t a, uint64
     unsigned n = (unsigned)(b % bits), len;
 
     switch (insn->op) {
-    case IR_add:
-        return (uint64_t)(sa + sb);
-    case IR_sub:
-        return (uint64_t)(sa - sb);
-    case IR_mul:
-        return (uint64_t)(sa * sb);
-    case IR_mulhs:
-        return (uint64_t)(sa * sb >> bits);
-    case IR_mulhu:
-        return (uint64_t)(ua * ub >> bits);
-    case IR_mulhsu:
-        return (uint64_t)(sa * ub >> bits);
+    case IR_add: return (uint64_t)(sa + sb);
+    case IR_sub: return (uint64_t)(sa - sb);
+    case IR_mul: return (uint64_t)(sa * sb);
+    case IR_mulhs: return (uint64_t)(sa * sb >> bits);
+    case IR_mulhu: return (uint64_t)(ua * ub >> bits);
+    case IR_mulhsu: return (uint64_t)(sa * ub >> bits);
     case IR_divs:
     case IR_divu:
     case IR_rems:
-    case IR_remu:
-        return expect_divide(insn, bits, a, b);
-    case IR_and:
-        return ~(~a | ~b);
-    case IR_or:
-        return ~(~a & ~b);
-    case IR_xor:
-        return (a | b) - (a & b);
-    case IR_andn:
-        return a - (a & b);
-    case IR_neg:
-        return ~a + 1;
-    case IR_not:
-        return -a - 1;
-    case IR_shl:
-        return (uint64_t)(ua << n);
-    case IR_shr:
-        return (uint64_t)(ua >> n);
-    case IR_sar:
-        return (uint64_t)((__int128)sa >> n);
-    case IR_rotl:
-        return rotate(a, bits, n);
-    case IR_rotr:
-        return rotate(a, bits, bits - n);
-    case IR_clz:
-        return count_bits(a, bits, -1);
-    case IR_ctz:
-        return count_bits(a, bits, 1);
+    case IR_remu: return expect_divide(insn, bits, a, b);
+    case IR_and: return ~(~a | ~b);
+    case IR_or: return ~(~a & ~b);
+    case IR_xor: return (a | b) - (a & b);
+    case IR_andn: return a - (a & b);
+    case IR_neg: return ~a + 1;
+    case IR_not: return -a - 1;
+    case IR_shl: return (uint64_t)(ua << n);
+    case IR_shr: return (uint64_t)(ua >> n);
+    case IR_sar: return (uint64_t)((__int128)sa >> n);
+    case IR_rotl: return rotate(a, bits, n);
+    case IR_rotr: return rotate(a, bits, bits - n);
+    case IR_clz: return count_bits(a, bits, -1);
+    case IR_ctz: return count_bits(a, bits, 1);
     case IR_popcnt:
         for (n = 0; a; a &= a - 1) {
             n++;
@@ -152,14 +162,10 @@ static uint64_t expect_int(const IrInsn *insn, unsigned bits, uint64_t a, uint64
         len = 8 * ir_memop_bytes(insn->aux);
         return insn->aux & IR_SIGNED ? (uint64_t)bits_sext(a, len) : bits_get(a, 0, len);
     case IR_trunc:
-    case IR_zext:
-        return bits_get(a, 0, 32);
-    case IR_sext:
-        return (uint64_t)bits_sext(a, 32);
-    case IR_setcond:
-        return expect_cond(insn->aux, bits, a, b);
-    default: /* IR_select */
-        return expect_cond(insn->aux, bits, a, b) ? c : d;
+    case IR_zext: return bits_get(a, 0, 32);
+    case IR_sext: return (uint64_t)bits_sext(a, 32);
+    case IR_setcond: return expect_cond(insn->aux, bits, a, b);
+    default: /* IR_select */ return expect_cond(insn->aux, bits, a, b) ? c : d;
     }
 }
 
@@ -183,7 +189,8 @@ static uint64_t interpret_op(Fixture *f, IrInsn insn, const IrType types[4], IrT
             ref[i] = ir_op1(ir, IR_trunc, IR_I32, 0, ref[i]);
         }
     }
-    ref[0] = ir_emit(ir, (IrOp)insn.op, (IrType)insn.type, insn.aux, ref[0], ref[1], ref[2], ref[3], 0);
+    ref[0] =
+        ir_emit(ir, (IrOp)insn.op, (IrType)insn.type, insn.aux, ref[0], ref[1], ref[2], ref[3], 0);
     if (result_type == IR_I32) {
         ref[0] = ir_op1(ir, IR_zext, IR_I64, 0, ref[0]);
     }
@@ -196,7 +203,10 @@ static uint64_t interpret_op(Fixture *f, IrInsn insn, const IrType types[4], IrT
 
 static IrType operand_type(const IrInsn *insn, char letter)
 {
-    return letter == 'i' ? (IrType)insn->type : letter == 'w' ? IR_I32 : letter == 'q' ? IR_I64 : IR_NONE;
+    return letter == 'i'   ? (IrType)insn->type
+           : letter == 'w' ? IR_I32
+           : letter == 'q' ? IR_I64
+                           : IR_NONE;
 }
 
 static void check_int_op(Fixture *f, IrInsn insn)
@@ -211,7 +221,8 @@ static void check_int_op(Fixture *f, IrInsn insn)
     bits = types[0] == IR_I32 ? 32 : 64;
     for (unsigned i = 0; i < ARRAY_SIZE(corner); i++) {
         for (unsigned j = 0; j < (types[1] == IR_NONE ? 1 : ARRAY_SIZE(corner)); j++) {
-            uint64_t v[4] = {corner[i], corner[j], 0x1111222233334444, 0xaaaabbbbccccdddd}, want, got;
+            uint64_t v[4] = {corner[i], corner[j], 0x1111222233334444, 0xaaaabbbbccccdddd}, want,
+                     got;
 
             for (unsigned k = 0; k < 4; k++) {
                 v[k] = types[k] == IR_I32 ? (uint32_t)v[k] : v[k];
@@ -268,14 +279,16 @@ static void test_cond(void)
 /* ---- FP ops ---- */
 
 static const uint64_t fp_corner[] = {
-    0x0000000000000000, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000, 0x3fe0000000000000,
-    0xbfe0000000000000, 0x3ff8000000000000, 0xbff8000000000000, 0x4004000000000000, 0x7ff0000000000000,
-    0xfff0000000000000, 0x7ff8000000000000, 0xfff8000000000123, 0x7ff0000000000001, 0xfff4000000000000,
-    0x0000000000000001, 0x800fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0xffefffffffffffff,
-    0x41dfffffffc00000, 0x41dfffffffe00000, 0x41e0000000000000, 0xc1e0000000000000, 0xc1e0000000100000,
-    0xc1e0000000200000, 0x41efffffffe00000, 0x41effffffff00000, 0x41f0000000000000, 0x43dfffffffffffff,
-    0x43e0000000000000, 0xc3e0000000000000, 0xc3e0000000000001, 0x43efffffffffffff, 0x43f0000000000000,
-    0xbfefffffffffffff, 0x3fd5555555555555, 0x400921fb54442d18, 0x36a0000000000000, 0x47efffffe0000000,
+    0x0000000000000000, 0x8000000000000000, 0x3ff0000000000000, 0xbff0000000000000,
+    0x3fe0000000000000, 0xbfe0000000000000, 0x3ff8000000000000, 0xbff8000000000000,
+    0x4004000000000000, 0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000,
+    0xfff8000000000123, 0x7ff0000000000001, 0xfff4000000000000, 0x0000000000000001,
+    0x800fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0xffefffffffffffff,
+    0x41dfffffffc00000, 0x41dfffffffe00000, 0x41e0000000000000, 0xc1e0000000000000,
+    0xc1e0000000100000, 0xc1e0000000200000, 0x41efffffffe00000, 0x41effffffff00000,
+    0x41f0000000000000, 0x43dfffffffffffff, 0x43e0000000000000, 0xc3e0000000000000,
+    0xc3e0000000000001, 0x43efffffffffffff, 0x43f0000000000000, 0xbfefffffffffffff,
+    0x3fd5555555555555, 0x400921fb54442d18, 0x36a0000000000000, 0x47efffffe0000000,
     0x47efffffffffffff, 0x3810000000000000, 0xc08f400000000000,
 };
 
@@ -283,8 +296,9 @@ static const uint32_t rounding[] = {_MM_ROUND_NEAREST, _MM_ROUND_DOWN, _MM_ROUND
                                     _MM_ROUND_TOWARD_ZERO};
 static const int c_rounding[] = {FE_TONEAREST, FE_DOWNWARD, FE_UPWARD, FE_TOWARDZERO};
 
-#define FLAGS (_MM_EXCEPT_INVALID | _MM_EXCEPT_DIV_ZERO | _MM_EXCEPT_OVERFLOW |                     \
-               _MM_EXCEPT_UNDERFLOW | _MM_EXCEPT_INEXACT)
+#define FLAGS                                                                                \
+    (_MM_EXCEPT_INVALID | _MM_EXCEPT_DIV_ZERO | _MM_EXCEPT_OVERFLOW | _MM_EXCEPT_UNDERFLOW | \
+     _MM_EXCEPT_INEXACT)
 
 /* An op under a rounding mode; *@flags gets what it set. */
 static uint64_t run_fp(IrOp op, IrType type, unsigned aux, unsigned mode, uint64_t a, uint64_t b,
@@ -347,7 +361,8 @@ static uint64_t corner_s(unsigned i)
 /* Conversion to integers, in the wider precision of long double. */
 static void check_to_int(unsigned aux, unsigned mode, IrType type, uint64_t v)
 {
-    static const long double low[] = {-0x1p31L, 0, -0x1p63L, 0}, high[] = {0x1p31L, 0x1p32L, 0x1p63L, 0x1p64L};
+    static const long double low[] = {-0x1p31L, 0, -0x1p63L, 0},
+                             high[] = {0x1p31L, 0x1p32L, 0x1p63L, 0x1p64L};
     static const uint64_t lowest[] = {0xffffffff80000000, 0, 0x8000000000000000, 0};
     static const uint64_t highest[] = {0x7fffffff, ~0ull, INT64_MAX, ~0ull};
     volatile long double x = type == IR_F32 ? (long double)float_of(v) : (long double)double_of(v);
@@ -473,7 +488,8 @@ static void test_fp_pairs(void)
     }
 }
 
-/* f32 arithmetic against double's: exact products, and sums and quotients that round twice harmlessly. */
+/* f32 arithmetic against double's: exact products, and sums and quotients that round twice
+ * harmlessly. */
 static void check_arith_s(unsigned mode, uint64_t a, uint64_t b)
 {
     static const uint8_t ops[] = {IR_fadd, IR_fsub, IR_fmul, IR_fdiv};
@@ -523,15 +539,18 @@ static void test_fp_arith(void)
     run_fp(IR_fsqrt, IR_F64, 0, 0, bits_of(-1), 0, 0, &flags);
     g_assert_cmphex(flags, ==, _MM_EXCEPT_INVALID);
     /* One rounding: (1 + 2^-52)(1 - 2^-52) - 1 = -2^-104. */
-    g_assert_cmphex(run_fp(IR_fma, IR_F64, 0, 0, 0x3ff0000000000001, bits_of(1 - 0x1p-52), bits_of(-1),
-                           &flags), ==, bits_of(-0x1p-104));
+    g_assert_cmphex(run_fp(IR_fma, IR_F64, 0, 0, 0x3ff0000000000001, bits_of(1 - 0x1p-52),
+                           bits_of(-1), &flags),
+                    ==, bits_of(-0x1p-104));
     g_assert_cmphex(flags, ==, 0);
-    g_assert_cmphex(run_fp(IR_fma, IR_F64, IR_FMA_NEG_MUL | IR_FMA_NEG_ADD, 0, bits_of(2), bits_of(3),
-                           bits_of(4), &flags), ==, bits_of(-10));
+    g_assert_cmphex(run_fp(IR_fma, IR_F64, IR_FMA_NEG_MUL | IR_FMA_NEG_ADD, 0, bits_of(2),
+                           bits_of(3), bits_of(4), &flags),
+                    ==, bits_of(-10));
     /* To integral: half to even, with and without the flag. */
     g_assert_cmphex(run_fp(IR_fround, IR_F64, 0, 0, bits_of(2.5), 0, 0, &flags), ==, bits_of(2));
     g_assert_cmphex(flags, ==, _MM_EXCEPT_INEXACT);
-    g_assert_cmphex(run_fp(IR_fround, IR_F64, 1, 2, bits_of(-0.5), 0, 0, &flags), ==, bits_of(-0.0));
+    g_assert_cmphex(run_fp(IR_fround, IR_F64, 1, 2, bits_of(-0.5), 0, 0, &flags), ==,
+                    bits_of(-0.0));
     g_assert_cmphex(flags, ==, 0);
     run_fp(IR_fround, IR_F64, 1, 2, 0x7ff0000000000001, 0, 0, &flags);
     g_assert_cmphex(flags, ==, _MM_EXCEPT_INVALID);
@@ -562,8 +581,8 @@ static void test_fp_bits(void)
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
-        g_assert_cmphex(run_fp(cases[i].op, cases[i].type, 0, 0, cases[i].a, cases[i].b, 0, &flags), ==,
-                        cases[i].want);
+        g_assert_cmphex(run_fp(cases[i].op, cases[i].type, 0, 0, cases[i].a, cases[i].b, 0, &flags),
+                        ==, cases[i].want);
         g_assert_cmphex(flags, ==, 0);
     }
 }

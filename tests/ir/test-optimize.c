@@ -1,6 +1,7 @@
 /*
- * Tests of the optimizer: random regions must end in the same state before and after, and small regions
- * of one idiom each must become what tests/ir/golden/ says (AMPHI_UPDATE_GOLDEN=1 rewrites those files).
+ * Tests of the optimizer: random regions must end in the same state before and after, and small
+ * regions of one idiom each must become what tests/ir/golden/ says (AMPHI_UPDATE_GOLDEN=1 rewrites
+ * those files).
  */
 #include "tests/ir/random-ir.h"
 #include <string.h>
@@ -476,12 +477,18 @@ static const struct Golden {
     const char *name;
     void (*build)(IrRegion *ir);
 } goldens[] = {
-    {"constants", build_constants},   {"extend", build_extend},
-    {"words", build_words},           {"division", build_division},
-    {"conditions", build_conditions}, {"variables", build_variables},
-    {"env", build_env},               {"addresses", build_addresses},
-    {"fp", build_fp},                 {"loop", build_loop},
-    {"groups", build_groups},         {"unreachable", build_unreachable},
+    {"constants", build_constants},
+    {"extend", build_extend},
+    {"words", build_words},
+    {"division", build_division},
+    {"conditions", build_conditions},
+    {"variables", build_variables},
+    {"env", build_env},
+    {"addresses", build_addresses},
+    {"fp", build_fp},
+    {"loop", build_loop},
+    {"groups", build_groups},
+    {"unreachable", build_unreachable},
 };
 
 static void print_level(const struct Golden *golden, int level, GString *text)
