@@ -11,6 +11,9 @@
 
 #define ALL (~UINT64_C(0))
 
+/* When the copy is longer, nothing expands any more, so that values keep to 16 bits. */
+#define MAX_COPY 40000
+
 static uint64_t mask_of(IrType type)
 {
     return type == IR_I32 ? UINT32_MAX : ALL;
@@ -498,6 +501,9 @@ static IrRef fold_div(IrOptScratch *o, IrInsn *insn)
     }
     k = (unsigned)__builtin_ctzll(c);
     if (is_signed && !(o->facts[insn->arg[0]].zeros & sign_bit(type))) {
+        if (o->n > MAX_COPY) {
+            return IR_NOREF;
+        }
         return fold_signed_by_pow2(o, insn, k);
     }
     if (rem) {

@@ -139,7 +139,7 @@ typedef struct IrRegion {
     struct IrOptScratch *scratch; /* of the optimizer, kept from region to region */
 } IrRegion;
 
-#define IR_MAX_INSNS 60000u
+#define IR_MAX_INSNS 30000u
 
 typedef struct IrOpInfo {
     const char *name;

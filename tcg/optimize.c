@@ -15,7 +15,7 @@
 #include <string.h>
 
 /* Regions beyond this are left alone: the copy might not fit into 16-bit references. */
-#define MAX_OPTIMIZED_INSNS 12000u
+#define MAX_OPTIMIZED_INSNS 8000u
 
 /* The most that one instruction becomes. */
 #define MAX_EXPANSION 24u
@@ -44,7 +44,7 @@ void ir_opt_scratch_free(IrOptScratch *o)
 static void grow(IrOptScratch *o, uint32_t cap)
 {
     if (o->cap < cap) {
-        o->cap = MIN(MAX(cap, o->cap * 2), IR_MAX_INSNS + MAX_EXPANSION);
+        o->cap = MIN(MAX(cap, o->cap * 2), UINT16_MAX);
         o->out = g_renew(IrInsn, o->out, o->cap);
         o->map = g_renew(IrRef, o->map, o->cap);
         o->uses = g_renew(uint16_t, o->uses, o->cap);
