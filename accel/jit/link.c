@@ -173,6 +173,9 @@ void *jit_resolve(void *opaque, TcgExit *exit)
         accel_vcpu(vcpu)->no_room = true;
         return leave(vcpu, VCPU_EXIT_KICK);
     }
+    if (unlikely(accel->config.tier2 == TIER2_ALWAYS) && exit->pc <= source->pc && !region->better) {
+        jit_optimize(vcpu, exit->pc);
+    }
     regions_lock(vcpu);
     accel->stats.resolves++;
     if (!region->dead && source->exec_id) {

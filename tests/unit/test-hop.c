@@ -11,11 +11,11 @@
 typedef struct Outcome {
     GByteArray *state; /* of the vCPU, as a snapshot has it */
     uint8_t *ram;
-    uint64_t ram_size;
     int status;
 } Outcome;
 
 #define RAM_SIZE (2 * MIB)
+#define PROGRAM_SIZE (64 * KIB) /* what is compared: the device tree further up has a random seed */
 
 static char *program(void)
 {
@@ -31,7 +31,7 @@ static Outcome run(const char *accel)
     MachineConfig config = {.cpus = 1, .ram_size = RAM_SIZE, .kernel = kernel, .bios = "none"};
     GError *error = NULL;
     Machine *machine = machine_alloc(&riscv_spike_machine, false);
-    Outcome out = {.ram_size = RAM_SIZE};
+    Outcome out;
 
     g_assert_true(accel_new(machine, list, &error));
     if (!machine_init(machine, &config, &error)) {
@@ -46,8 +46,7 @@ static Outcome run(const char *accel)
     machine_unlock(machine);
     out.state = g_byte_array_new();
     vmstate_save(out.state, machine->cpus[0]->arch->vmstate, vcpu_state(machine->cpus[0]));
-    out.ram = g_memdup2(machine->ram->host, machine->ram->size);
-    out.ram_size = machine->ram->size;
+    out.ram = g_memdup2(machine->ram->host, PROGRAM_SIZE);
     machine_free(machine);
     g_free(kernel);
     return out;
@@ -65,7 +64,7 @@ static void check_same(const char *accel)
 
     g_assert_cmpint(want.status, ==, 0);
     g_assert_cmpint(got.status, ==, 0);
-    g_assert_cmpmem(want.ram, want.ram_size, got.ram, got.ram_size);
+    g_assert_cmpmem(want.ram, PROGRAM_SIZE, got.ram, PROGRAM_SIZE);
     g_assert_cmpmem(want.state->data, want.state->len, got.state->data, got.state->len);
     outcome_free(&want);
     outcome_free(&got);
