@@ -120,9 +120,9 @@ bool loader_add(Loader *loader, const char *what, uint64_t addr, GBytes *data, u
     mem_size = MAX(mem_size, g_bytes_get_size(data));
     if (!range_is_memory(loader, addr, mem_size)) {
         return error_set(error,
-                         "%s: no memory for %" PRIu64 " KiB at 0x%" PRIx64
-                         " (RAM: %" PRIu64 " MiB); give more with -m, or check the address",
-                         what, mem_size / KIB + 1, addr, loader->machine->ram->size / MIB);
+                         "%s: no memory at 0x%" PRIx64 " for %" PRIu64 " bytes (RAM: %" PRIu64
+                         " MiB); give more with -m, or check the address",
+                         what, addr, mem_size, loader->machine->ram->size / MIB);
     }
     LoadItem *other = find_overlap(loader, addr, mem_size, what);
     if (other) {

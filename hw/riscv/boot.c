@@ -16,8 +16,10 @@
 #include "hw/intc/aclint.h"
 #include "softmmu/base/error.h"
 #include <elf.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <libfdt.h>
+#include <stdio.h>
 #include <string.h>
 
 #define ROM_SIZE 0xf000
@@ -285,6 +287,16 @@ static uint64_t place_fdt(RiscvBoot *boot, uint64_t size)
     return 0;
 }
 
+static bool dump_fdt(const char *path, const void *data, size_t len, GError **error)
+{
+    FILE *file = fopen(path, "we");
+    bool ok = file && fwrite(data, 1, len, file) == len;
+    if (file && fclose(file) != 0) {
+        ok = false;
+    }
+    return ok || error_set_errno(error, errno, "cannot write the device tree to '%s'", path);
+}
+
 static bool finish_fdt(RiscvBoot *boot, FdtTree *tree, GError **error)
 {
     const MachineConfig *config = &boot->machine->config;
@@ -304,7 +316,7 @@ static bool finish_fdt(RiscvBoot *boot, FdtTree *tree, GError **error)
     const char *data = g_bytes_get_data(blob, &len);
     bool ok = true;
     if (config->dumpdtb) {
-        ok = g_file_set_contents(config->dumpdtb, data, len, error);
+        ok = dump_fdt(config->dumpdtb, data, len, error);
         machine_request_quit(boot->machine, 0);
     }
     if (ok) {

@@ -63,6 +63,22 @@ static Device *make_plic(Machine *machine)
     return plic_new(machine, PLIC_BASE, PLIC_SIZE, PLIC_SOURCES, 2 * machine->ncpus, outputs);
 }
 
+/* Addresses on the PCI bus that no device claims: reads are all ones, no fault. */
+static uint64_t unclaimed_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return UINT64_MAX;
+}
+
+static void unclaimed_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+}
+
+static void add_pci_window(Machine *machine, const char *name, uint64_t base, uint64_t size)
+{
+    static const MmioOps unclaimed = {unclaimed_read, unclaimed_write, 1, 8, true};
+    memory_map_add_mmio(machine->memory, name, base, size, -1, &unclaimed, NULL, NULL);
+}
+
 static void make_pci(Machine *machine, Virt *virt)
 {
     virt->pci = (GpexConfig){
@@ -76,6 +92,9 @@ static void make_pci(Machine *machine, Virt *virt)
         virt->pci.intx[i] = plic_input(virt->plic, IRQ_PCI + i);
     }
     gpex_new(machine, &virt->pci);
+    add_pci_window(machine, "pci-ports", PIO_BASE, PIO_SIZE);
+    add_pci_window(machine, "pci-mmio", MMIO_BASE, MMIO_SIZE);
+    add_pci_window(machine, "pci-mmio-high", virt->pci.mmio64_base, HIGH_MMIO_SIZE);
 }
 
 static bool make_flash(Machine *machine, RiscvBoot *boot, GError **error)
