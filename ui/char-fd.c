@@ -1,10 +1,12 @@
 /*
- * Streams over file descriptors: input with flow control by the front end, output that never blocks.
+ * Streams over file descriptors: input with flow control by the front end, output that never
+ * blocks.
  *
- * Output goes out at once as far as the descriptor takes it; the rest waits in a buffer that the main
- * loop empties, up to CHAR_BUFFER_LIMIT; then output is dropped and, once, said so. Input is read only
- * as far as the front end has room; while it has none nothing watches the descriptor, so that a peer
- * that left after its last words does not spin the main loop, and is not cut short either.
+ * Output goes out at once as far as the descriptor takes it; the rest waits in a buffer that the
+ * main loop empties, up to CHAR_BUFFER_LIMIT; then output is dropped and, once, said so. Input is
+ * read only as far as the front end has room; while it has none nothing watches the descriptor, so
+ * that a peer that left after its last words does not spin the main loop, and is not cut short
+ * either.
  */
 #include "ui/char-internal.h"
 #include "softmmu/base/log.h"
@@ -241,7 +243,8 @@ static void append_pending(CharFd *s, const uint8_t *buf, size_t len)
         g_byte_array_append(s->pending, buf, keep);
     }
     if (!s->out_source) {
-        s->out_source = char_watch(s->context, s->out, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, s);
+        s->out_source =
+            char_watch(s->context, s->out, G_IO_OUT | G_IO_ERR | G_IO_HUP, on_writable, s);
     }
 }
 

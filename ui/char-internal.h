@@ -1,8 +1,8 @@
 /*
  * What the character back ends share: see chardev.h for what they are.
  *
- * Threads: sources run on the main thread with the machine lock held; chardev_write() may come from a
- * vCPU's thread, with the lock.
+ * Threads: sources run on the main thread with the machine lock held; chardev_write() may come from
+ * a vCPU's thread, with the lock.
  */
 #ifndef AMPHI_UI_CHAR_INTERNAL_H
 #define AMPHI_UI_CHAR_INTERNAL_H
@@ -21,16 +21,17 @@ typedef struct CharFd {
     GSource *in_source, *out_source;
     GByteArray *pending; /* output not yet taken; from pending_start on */
     size_t pending_start;
-    uint64_t dropped;    /* bytes, since the buffer was last empty */
-    bool out_failed;     /* writing is over until the stream is replaced */
-    uint8_t held[4096];  /* input that the front end has not taken */
+    uint64_t dropped;   /* bytes, since the buffer was last empty */
+    bool out_failed;    /* writing is over until the stream is replaced */
+    uint8_t held[4096]; /* input that the front end has not taken */
     size_t held_start, held_end;
-    /* The other end is gone; called from the main loop. May stop the stream; NULL: reading just ends. */
+    /* The other end is gone; called from the main loop. May stop the stream; NULL: reading just
+     * ends. */
     void (*hangup)(Chardev *chr);
 } CharFd;
 
-/* Starts the stream: reads @in while the front end takes input. Non-blocking mode of the descriptors is the
- * caller's business; they stay its own. */
+/* Starts the stream: reads @in while the front end takes input. Non-blocking mode of the
+ * descriptors is the caller's business; they stay its own. */
 void char_fd_start(CharFd *s, Chardev *chr, GMainContext *context, int in, int out);
 
 /* Ends it and drops what is pending. May be called again, or without a start. */
@@ -68,7 +69,7 @@ typedef struct CharSocketConfig {
     const char *host, *port; /* tcp, or */
     int fd;                  /* inherited: listening with @server, else connected; -1: none */
     bool server, wait, nodelay;
-    unsigned reconnect_ms;   /* of a client; 0: never */
+    unsigned reconnect_ms; /* of a client; 0: never */
 } CharSocketConfig;
 
 Chardev *char_socket_new(Machine *machine, const char *id, const CharSocketConfig *config,

@@ -1,9 +1,9 @@
 /*
  * The multiplexer: several front ends (serial ports, monitors) share one terminal.
  *
- * Each front end has a Chardev of its own, a channel. Everybody's output goes to the terminal; input goes
- * to the channel in focus, which Ctrl-A C moves to the next one. Ctrl-A is an escape: Ctrl-A H lists
- * what can follow. The channels and the multiplexer may be freed in any order.
+ * Each front end has a Chardev of its own, a channel. Everybody's output goes to the terminal;
+ * input goes to the channel in focus, which Ctrl-A C moves to the next one. Ctrl-A is an escape:
+ * Ctrl-A H lists what can follow. The channels and the multiplexer may be freed in any order.
  */
 #include "ui/char-internal.h"
 #include <string.h>
@@ -26,9 +26,9 @@ struct CharMux {
     MuxChannel *focus;   /* NULL while nobody is connected */
     uint8_t escape;
     GSource *focus_source; /* gives the input to somebody, once the main loop runs */
-    bool escaped;        /* the last byte of input was the escape */
+    bool escaped;          /* the last byte of input was the escape */
     bool timestamps, line_start;
-    int64_t start_time;  /* us */
+    int64_t start_time; /* us */
 };
 
 /*
@@ -118,6 +118,15 @@ static gboolean on_no_focus(void *data)
     return G_SOURCE_REMOVE;
 }
 
+/* Finds a new holder of the input, but not before the main loop runs: when a machine is made or
+ * ends, the one that has a right to it may be still to come, or all may be about to go. */
+static void find_focus_later(CharMux *mux)
+{
+    if (!mux->focus && !mux->focus_source) {
+        mux->focus_source = char_timer(mux->machine->context, 0, on_no_focus, mux);
+    }
+}
+
 static void mux_handlers_changed(Chardev *chr)
 {
     MuxChannel *channel = (MuxChannel *)chr;
@@ -127,15 +136,14 @@ static void mux_handlers_changed(Chardev *chr)
     channel->input_len = 0;
     if (!handlers) {
         if (mux->focus == channel) {
-            set_focus(mux, next_channel(mux, channel));
+            mux->focus = NULL;
         }
+        find_focus_later(mux);
     } else if (!handlers->background) {
         set_focus(mux, channel); /* the newest serial port has the input */
     } else {
         chardev_event(chr, CHAR_EVENT_UNFOCUS);
-        if (!mux->focus && !mux->focus_source) { /* a monitor has it if there is nothing else */
-            mux->focus_source = char_timer(mux->machine->context, 0, on_no_focus, mux);
-        }
+        find_focus_later(mux); /* a monitor has it if there is nothing else */
     }
 }
 
@@ -228,11 +236,13 @@ static void handle_command(CharMux *mux, uint8_t byte)
     }
 }
 
-/* Room for input is that of the channel in focus; without one, input is only looked at for commands. */
+/* Room for input is that of the channel in focus; without one, input is only looked at for
+ * commands. */
 static size_t base_can_receive(void *opaque)
 {
     CharMux *mux = opaque;
-    return mux->focus ? sizeof(mux->focus->input) - mux->focus->input_len : sizeof(mux->focus->input);
+    return mux->focus ? sizeof(mux->focus->input) - mux->focus->input_len
+                      : sizeof(mux->focus->input);
 }
 
 static void base_receive(void *opaque, const uint8_t *buf, size_t len)

@@ -1,8 +1,8 @@
 /*
  * A pseudo-terminal: the other end is a terminal device that any terminal program can open.
  *
- * While nobody has the slave side open, the master reports a hang-up; a timer looks for the end of that,
- * since there is no event for it. Output in the meantime is dropped.
+ * While nobody has the slave side open, the master reports a hang-up; a timer looks for the end of
+ * that, since there is no event for it. Output in the meantime is dropped.
  */
 #include "ui/char-internal.h"
 #include "softmmu/base/error.h"
@@ -105,7 +105,8 @@ Chardev *char_pty_new(Machine *machine, const char *id, GError **error)
     char name[64];
     int master = open_pty(name, sizeof(name));
     if (master < 0) {
-        error_set_errno(error, errno, "%s: cannot make a pseudo-terminal (is /dev/pts mounted?)", id);
+        error_set_errno(error, errno, "%s: cannot make a pseudo-terminal (is /dev/pts mounted?)",
+                        id);
         return NULL;
     }
     CharPty *s = g_new0(CharPty, 1);

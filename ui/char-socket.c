@@ -1,9 +1,9 @@
 /*
  * Unix and TCP sockets as character devices.
  *
- * A server has one client at a time; others wait in the listen queue until it is gone. A client that loses
- * its server tries again every reconnect milliseconds, or stays disconnected. Output while nobody is
- * connected is dropped.
+ * A server has one client at a time; others wait in the listen queue until it is gone. A client
+ * that loses its server tries again every reconnect milliseconds, or stays disconnected. Output
+ * while nobody is connected is dropped.
  */
 #include "ui/char-internal.h"
 #include "softmmu/base/error.h"
@@ -27,7 +27,7 @@ typedef struct CharSocket {
     GSource *listen_source, *retry_timer, *connect_source;
     bool nodelay;
     unsigned reconnect_ms;
-    char *path; /* of a unix socket */
+    char *path;      /* of a unix socket */
     dev_t bound_dev; /* the file that a server made, to remove only that */
     ino_t bound_ino;
     struct addrinfo *addresses; /* of a TCP client, to connect again */
@@ -42,14 +42,16 @@ static bool unix_address(const char *id, const char *path, struct sockaddr_un *a
     memset(addr, 0, sizeof(*addr));
     addr->sun_family = AF_UNIX;
     if (!*path || strlen(path) >= sizeof(addr->sun_path)) {
-        return error_set(error, "%s: the path of a unix socket has 1 to %zu characters, which '%s' has not",
-                         id, sizeof(addr->sun_path) - 1, path);
+        return error_set(
+            error, "%s: the path of a unix socket has 1 to %zu characters, which '%s' has not", id,
+            sizeof(addr->sun_path) - 1, path);
     }
     memcpy(addr->sun_path, path, strlen(path));
     return true;
 }
 
-static struct addrinfo *tcp_addresses(const char *id, const CharSocketConfig *config, GError **error)
+static struct addrinfo *tcp_addresses(const char *id, const CharSocketConfig *config,
+                                      GError **error)
 {
     struct addrinfo hints = {
         .ai_socktype = SOCK_STREAM,
@@ -130,7 +132,8 @@ static bool clear_stale_path(const char *id, const struct sockaddr_un *addr, GEr
         return true;
     }
     if (!S_ISSOCK(st.st_mode)) {
-        return error_set(error, "%s: '%s' exists and is not a socket; remove it or choose another path",
+        return error_set(error,
+                         "%s: '%s' exists and is not a socket; remove it or choose another path",
                          id, addr->sun_path);
     }
     int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -138,8 +141,8 @@ static bool clear_stale_path(const char *id, const struct sockaddr_un *addr, GEr
     bool alive = result == 0 || errno == EAGAIN;
     close(probe);
     if (alive) {
-        return error_set(error, "%s: another process serves '%s'; end it or choose another path", id,
-                         addr->sun_path);
+        return error_set(error, "%s: another process serves '%s'; end it or choose another path",
+                         id, addr->sun_path);
     }
     unlink(addr->sun_path);
     return true;
@@ -286,8 +289,9 @@ static bool connect_first(CharSocket *s, const char *id, const char *label, GErr
         s->retry_timer = char_timer(s->context, s->reconnect_ms, try_connect, s);
         return true;
     }
-    return error_set_errno(error, err, "%s: cannot connect to %s; add server=on to listen there instead",
-                           id, label);
+    return error_set_errno(error, err,
+                           "%s: cannot connect to %s; add server=on to listen there instead", id,
+                           label);
 }
 
 /*
@@ -345,10 +349,12 @@ static bool adopt_fd(CharSocket *s, const char *id, const CharSocketConfig *conf
     int listening = 0;
     socklen_t len = sizeof(listening);
     if (getsockopt(config->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0) {
-        return error_set_errno(error, errno, "%s: file descriptor %d is not a socket", id, config->fd);
+        return error_set_errno(error, errno, "%s: file descriptor %d is not a socket", id,
+                               config->fd);
     }
     if (listening != config->server) {
-        return error_set(error, "%s: the socket of file descriptor %d is %slistening; set server=%s", id,
+        return error_set(error,
+                         "%s: the socket of file descriptor %d is %slistening; set server=%s", id,
                          config->fd, listening ? "" : "not ", listening ? "on" : "off");
     }
     fcntl(config->fd, F_SETFD, FD_CLOEXEC);

@@ -1,6 +1,6 @@
 /*
- * Character devices by name: see chardev.h. The short forms are rewritten to -chardev's options, so that
- * there is one place that knows what a back end takes.
+ * Character devices by name: see chardev.h. The short forms are rewritten to -chardev's options, so
+ * that there is one place that knows what a back end takes.
  */
 #include "ui/chardev.h"
 #include "softmmu/base/error.h"
@@ -117,7 +117,8 @@ static Chardev *create_socket(Machine *machine, const char *id, Options *opts, G
         config.fd = fd;
     }
     if ((config.path != NULL) + (config.port != NULL) + (config.fd >= 0) != 1) {
-        error_set(error, "%s: a socket has either path=FILE (unix), host=HOST,port=PORT (TCP) or fd=N",
+        error_set(error,
+                  "%s: a socket has either path=FILE (unix), host=HOST,port=PORT (TCP) or fd=N",
                   id);
         return NULL;
     }
@@ -134,7 +135,8 @@ static const CharBackend backends[] = {
     {"file", "output into a file: path=FILE[,append=on][,input-path=FILE]", create_file},
     {"null", "discards", create_null},
     {"pty", "a new pseudo-terminal", create_pty},
-    {"socket", "path=FILE or host=HOST,port=PORT or fd=N[,server=on[,wait=off]][,reconnect=SECONDS]",
+    {"socket",
+     "path=FILE or host=HOST,port=PORT or fd=N[,server=on[,wait=off]][,reconnect=SECONDS]",
      create_socket},
     {"stdio", "the terminal[,signal=off: Ctrl-C is input]", create_stdio},
 };
@@ -190,7 +192,8 @@ static Chardev *create(Machine *machine, Options *opts, const CommonOptions *com
     }
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(), no reason to end */
     if (common->logfile && !(log = fopen(common->logfile, common->logappend ? "ae" : "we"))) {
-        error_set_errno(error, errno, "%s: cannot write to log file '%s'", common->id, common->logfile);
+        error_set_errno(error, errno, "%s: cannot write to log file '%s'", common->id,
+                        common->logfile);
         return NULL;
     }
     char *base_id = g_strdup_printf("%s%s", common->id, common->mux ? "-base" : "");
@@ -219,7 +222,8 @@ Chardev *chardev_new(Machine *machine, Options *opts, GError **error)
         return NULL;
     }
     if (!common.id || !*common.id) {
-        error_set(error, "-chardev %s: needs a name for others to refer to; add id=NAME", common.backend);
+        error_set(error, "-chardev %s: needs a name for others to refer to; add id=NAME",
+                  common.backend);
         return NULL;
     }
     if (machine_find_chardev(machine, common.id)) {
@@ -271,8 +275,9 @@ static bool add_host_port(Options *opts, const char *id, const char *address, GE
 /* The options for short form @spec, NULL with @error if it is none. */
 static Options *expand_spec(const char *id, const char *spec, GError **error)
 {
-    static const char *const words[] = {"null", "vc", "none", "stdio", "mon:stdio", "pty", "file:PATH",
-                                        "unix:PATH", "tcp:HOST:PORT", "chardev:ID", NULL};
+    static const char *const words[] = {"null",          "vc",         "none",      "stdio",
+                                        "mon:stdio",     "pty",        "file:PATH", "unix:PATH",
+                                        "tcp:HOST:PORT", "chardev:ID", NULL};
     const char *comma = strchr(spec, ',');
     const char *rest = comma ? comma + 1 : "";
     char *name = comma ? g_strndup(spec, comma - spec) : g_strdup(spec);
@@ -296,8 +301,10 @@ static Options *expand_spec(const char *id, const char *spec, GError **error)
     } else {
         const char *nearest = error_nearest(name, words);
         ok = error_set(error, "%s: unknown character device '%s'; %s%s", id, spec,
-                       nearest ? "did you mean " : "known are null, none, stdio, mon:stdio, pty, "
-                       "file:PATH, unix:PATH, tcp:HOST:PORT and chardev:ID", nearest ? nearest : "");
+                       nearest ? "did you mean "
+                               : "known are null, none, stdio, mon:stdio, pty, "
+                                 "file:PATH, unix:PATH, tcp:HOST:PORT and chardev:ID",
+                       nearest ? nearest : "");
     }
     ok = ok && (!*rest || add_rest(opts, id, rest, error));
     g_free(name);
@@ -317,8 +324,8 @@ Chardev *chardev_claim(Machine *machine, const char *id, GError **error)
         }
         const char *nearest = error_nearest(id, names);
         error_set(error, "there is no character device '%s'; %s%s%s", id,
-                  nearest ? "did you mean '" : "make it by -chardev TYPE,id=", nearest ? nearest : id,
-                  nearest ? "'?" : "");
+                  nearest ? "did you mean '" : "make it by -chardev TYPE,id=",
+                  nearest ? nearest : id, nearest ? "'?" : "");
         return NULL;
     }
     if (!char_is_mux(chr)) {
@@ -377,8 +384,11 @@ bool chardev_set_escape(Machine *machine, const char *text, GError **error)
     char *end;
     unsigned long value = strtoul(text, &end, 0);
     if (end == text || *end || value < 1 || value > 31) {
-        return error_set(error, "-echr: the escape is the number of a control character, 1 (Ctrl-A) to 31, "
-                         "not '%s'", text);
+        return error_set(
+            error,
+            "-echr: the escape is the number of a control character, 1 (Ctrl-A) to 31, "
+            "not '%s'",
+            text);
     }
     machine->mux_escape = value;
     return true;

@@ -1,8 +1,9 @@
 /*
  * Character devices by name: what -serial, -monitor and -chardev ask for.
  *
- * Everything made here is entered in machine->chardevs, which owns it (freed by chardev_free()). All
- * functions are called on the main thread, with the machine lock held or before the machine runs.
+ * Everything made here is entered in machine->chardevs, which owns it (freed by chardev_free()).
+ * All functions are called on the main thread, with the machine lock held or before the machine
+ * runs.
  */
 #ifndef AMPHI_UI_CHARDEV_H
 #define AMPHI_UI_CHARDEV_H
@@ -21,12 +22,13 @@
  * NULL without @error for "none": nothing is connected. @id ("serial0") is new. */
 Chardev *chardev_open(Machine *machine, const char *id, const char *spec, GError **error);
 
-/* Makes what -chardev BACKEND,id=ID,... describes; @opts was parsed with the implied key "backend" and
- * stays the caller's. For "help" it prints the back ends on standard output and returns NULL without
- * @error. */
+/* Makes what -chardev BACKEND,id=ID,... describes; @opts was parsed with the implied key "backend"
+ * and stays the caller's. For "help" it prints the back ends on standard output and returns NULL
+ * without @error. */
 Chardev *chardev_new(Machine *machine, Options *opts, GError **error);
 
-/* For -mon chardev=ID and the like: the device with @id, or a channel of its own if that is a multiplexer. */
+/* For -mon chardev=ID and the like: the device with @id, or a channel of its own if that is a
+ * multiplexer. */
 Chardev *chardev_claim(Machine *machine, const char *id, GError **error);
 
 /* The escape character of multiplexers made from now on, from -echr's argument: a number 1..31. */

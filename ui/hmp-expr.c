@@ -25,7 +25,8 @@ static void skip_blanks(Parser *s)
     s->p += strspn(s->p, " \t");
 }
 
-/* Finds @name in @text, a register dump: names (several with '/'), blanks or '=', a hexadecimal value. */
+/* Finds @name in @text, a register dump: names (several with '/'), blanks or '=', a hexadecimal
+ * value. */
 static bool find_register(const char *text, const char *name, uint64_t *value)
 {
     size_t len = strlen(name);
@@ -56,7 +57,8 @@ static bool read_register(Parser *s, const char *name, uint64_t *value)
     hmp_dump_registers(vcpu, dump);
     bool ok = *name && find_register(dump->str, name, value);
     g_string_free(dump, true);
-    return ok || error_set(s->error, "unknown register '$%s'; 'info registers' shows their names", name);
+    return ok ||
+           error_set(s->error, "unknown register '$%s'; 'info registers' shows their names", name);
 }
 
 static bool parse_number(Parser *s, uint64_t *value)

@@ -40,7 +40,8 @@ static bool parse_format(char **args, Format *format, GError **error)
         } else if (strchr("xduoci", *p)) {
             format->kind = *p;
         } else {
-            return error_set(error, "'%c' in the format is none of x d u o c i (how) or b h w g (size)",
+            return error_set(error,
+                             "'%c' in the format is none of x d u o c i (how) or b h w g (size)",
                              *p);
         }
     }
@@ -50,7 +51,7 @@ static bool parse_format(char **args, Format *format, GError **error)
     return true;
 }
 
-/* Appends @value as one item; with @column, padded so that a line's items stand below each other. */
+/* Appends @value as one item; with @column, padded so that items of a line stand in columns. */
 static void append_value(GString *out, const Format *format, uint64_t value, bool column)
 {
     static const int decimal_width[] = {[1] = 4, [2] = 6, [4] = 11, [8] = 20};
@@ -61,12 +62,13 @@ static void append_value(GString *out, const Format *format, uint64_t value, boo
     case 'd': g_string_append_printf(out, "%*" PRId64, width, bits_sext(value, size * 8)); break;
     case 'u': g_string_append_printf(out, "%*" PRIu64, width, value); break;
     case 'o':
-        g_string_append_printf(out, column ? "0%0*" PRIo64 : "%#*" PRIo64, column ? octal_width[size] : 0,
-                               value);
+        g_string_append_printf(out, column ? "0%0*" PRIo64 : "%#*" PRIo64,
+                               column ? octal_width[size] : 0, value);
         break;
     case 'c':
         if (value >= 0x20 && value < 0x7f) {
-            g_string_append_printf(out, value == '\'' || value == '\\' ? "'\\%c'" : "'%c'", (int)value);
+            g_string_append_printf(out, value == '\'' || value == '\\' ? "'\\%c'" : "'%c'",
+                                   (int)value);
         } else {
             g_string_append_printf(out, "'\\x%02" PRIx64 "'", value);
         }
@@ -104,7 +106,7 @@ void hmp_print(Monitor *mon, char *args)
 
 typedef struct Reader {
     Machine *machine;
-    Vcpu *vcpu; /* NULL: addresses are physical */
+    Vcpu *vcpu;         /* NULL: addresses are physical */
     uint64_t page, gpa; /* the last page translated */
     bool page_known, page_ok;
 } Reader;
@@ -112,8 +114,8 @@ typedef struct Reader {
 static void translate_page(void *data)
 {
     Reader *r = data;
-    r->page_ok = r->vcpu->arch->debug_translate &&
-                 r->vcpu->arch->debug_translate(r->vcpu, r->page, &r->gpa);
+    r->page_ok =
+        r->vcpu->arch->debug_translate && r->vcpu->arch->debug_translate(r->vcpu, r->page, &r->gpa);
 }
 
 /* The physical address of @addr. */
@@ -133,7 +135,8 @@ static bool reader_translate(Reader *r, uint64_t addr, uint64_t *gpa)
     return r->page_ok;
 }
 
-/* Reads @len bytes, at most those up to the end of the page or of what is contiguous. Returns how many. */
+/* Reads @len bytes, at most those up to the end of the page or of what is contiguous. Returns how
+ * many. */
 static size_t read_chunk(Reader *r, uint64_t addr, uint8_t *buf, size_t len)
 {
     MemoryHit hit;

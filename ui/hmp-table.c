@@ -12,27 +12,29 @@ static void complete_cpus(Monitor *mon, GPtrArray *out)
 }
 
 const HmpCommand hmp_commands[] = {
-    {"accel", NULL, "[NAME [CPU]]", "show the engines, or switch to one of them (all vCPUs, or one)",
-     hmp_accel, NULL, NULL},
+    {"accel", NULL, "[NAME [CPU]]",
+     "show the engines, or switch to one of them (all vCPUs, or one)", hmp_accel, NULL, NULL},
     {"cont", "c", "", "go on", hmp_cont, NULL, NULL},
     {"cpu", NULL, "N", "the vCPU that x, print and info registers are about", hmp_cpu, NULL,
      complete_cpus},
-    {"help", "?", "[COMMAND]", "show this, or what a command takes", hmp_help, NULL, hmp_complete_help},
+    {"help", "?", "[COMMAND]", "show this, or what a command takes", hmp_help, NULL,
+     hmp_complete_help},
     {"info", NULL, "TOPIC", "show something about the machine; 'help info' lists the topics", NULL,
      hmp_info_commands, NULL},
     {"log", NULL, "ITEM,...|none|help", "what to log, as -d", hmp_log, NULL, NULL},
     {"logfile", NULL, "FILE", "where the log goes, as -D", hmp_logfile, NULL, NULL},
-    {"print", "p", "[/FORMAT] EXPRESSION", "evaluate; registers are $pc, $a0 and so on", hmp_print, NULL,
-     NULL},
+    {"print", "p", "[/FORMAT] EXPRESSION", "evaluate; registers are $pc, $a0 and so on", hmp_print,
+     NULL, NULL},
     {"quit", "q", "", "end amphi", hmp_quit, NULL, NULL},
     {"stop", "s", "", "stop the guest", hmp_stop, NULL, NULL},
     {"system_powerdown", NULL, "", "press the power button", hmp_system_powerdown, NULL, NULL},
     {"system_reset", NULL, "", "reset the machine", hmp_system_reset, NULL, NULL},
     {"x", NULL, "[/FORMAT] ADDRESS",
-     "show memory at a virtual address; the format is a count, one of x d u o c i, and a size b h w g",
+     "show memory at a virtual address; the format is a count, one of x d u o c i, and a size b h "
+     "w g",
      hmp_examine, NULL, NULL},
-    {"xp", NULL, "[/FORMAT] ADDRESS", "show memory at a physical address", hmp_examine_physical, NULL,
-     NULL},
+    {"xp", NULL, "[/FORMAT] ADDRESS", "show memory at a physical address", hmp_examine_physical,
+     NULL, NULL},
     {0},
 };
 

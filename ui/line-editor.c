@@ -10,7 +10,7 @@
 
 #define HISTORY_MAX 64
 #define ESCAPE_MAX 16 /* bytes of an escape sequence */
-#define KEY_CTRL(c) ((c) & 0x1f)
+#define KEY_CTRL(c) ((c)&0x1f)
 
 struct LineEditor {
     const char *prompt;
@@ -340,7 +340,9 @@ static void escape_sequence(LineEditor *e, char final)
     case 'A': browse(e, -1); break;
     case 'B': browse(e, 1); break;
     case 'C': move_to(e, modified ? next_word(e, e->cursor) : next_char(e, e->cursor)); break;
-    case 'D': move_to(e, modified ? previous_word(e, e->cursor) : previous_char(e, e->cursor)); break;
+    case 'D':
+        move_to(e, modified ? previous_word(e, e->cursor) : previous_char(e, e->cursor));
+        break;
     case 'H': move_to(e, 0); break;
     case 'F': move_to(e, e->len); break;
     case '~':
@@ -356,7 +358,8 @@ static void escape_sequence(LineEditor *e, char final)
     }
 }
 
-/* Collects an escape sequence: ESC [ or ESC O, parameters, a final byte from '@' up; or ESC and a byte. */
+/* Collects an escape sequence: ESC [ or ESC O, parameters, a final byte from '@' up; or ESC and a
+ * byte. */
 static void escape_byte(LineEditor *e, uint8_t byte)
 {
     unsigned n = e->escape_len - 1; /* bytes behind the ESC so far */

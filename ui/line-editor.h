@@ -1,10 +1,10 @@
 /*
  * A line editor for byte streams: prompt, cursor keys, history, completion.
  *
- * Why not libedit: it edits one terminal at a time through stdio files and blocks in its read loop, while
- * monitors sit on any number of sockets, ptys and multiplexer channels, and get their bytes from the main
- * loop. Tools that talk to a monitor by text see plain echo: while the cursor is at the end of the
- * line nothing but the typed characters goes out.
+ * Why not libedit: it edits one terminal at a time through stdio files and blocks in its read loop,
+ * while monitors sit on any number of sockets, ptys and multiplexer channels, and get their bytes
+ * from the main loop. Tools that talk to a monitor by text see plain echo: while the cursor is at
+ * the end of the line nothing but the typed characters goes out.
  */
 #ifndef AMPHI_UI_LINE_EDITOR_H
 #define AMPHI_UI_LINE_EDITOR_H
@@ -22,8 +22,8 @@ typedef struct LineEditorOps {
     void (*write)(void *opaque, const char *text, size_t len);
     /* A line was entered; it is the callee's to change. No prompt is shown before it returns. */
     void (*enter)(void *opaque, char *line);
-    /* Adds to @out (of allocated strings) what the last word of @line, the text up to the cursor, may become.
-     * May be NULL. */
+    /* Adds to @out (of allocated strings) what the last word of @line, the text up to the cursor,
+     * may become. May be NULL. */
     void (*complete)(void *opaque, const char *line, GPtrArray *out);
 } LineEditorOps;
 

@@ -1,8 +1,9 @@
 /*
  * What the monitor's commands share.
  *
- * A command is a row of a const table (hmp-table.c) and a function with the monitor and the text behind the
- * command's name. It runs on the main thread with the machine lock held and answers by monitor_printf().
+ * A command is a row of a const table (hmp-table.c) and a function with the monitor and the text
+ * behind the command's name. It runs on the main thread with the machine lock held and answers by
+ * monitor_printf().
  */
 #ifndef AMPHI_UI_MONITOR_INTERNAL_H
 #define AMPHI_UI_MONITOR_INTERNAL_H

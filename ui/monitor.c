@@ -314,8 +314,10 @@ static const CharHandlers monitor_handlers = {
 bool monitor_new(Machine *machine, Chardev *chr, GError **error)
 {
     if (chr->handlers) {
-        return error_set(error, "the monitor cannot have character device '%s', which is in use; make it "
-                         "a shared one with mux=on", chr->id);
+        return error_set(error,
+                         "the monitor cannot have character device '%s', which is in use; make it "
+                         "a shared one with mux=on",
+                         chr->id);
     }
     Monitor *mon = g_new0(Monitor, 1);
     mon->machine = machine;

@@ -8,8 +8,8 @@
 
 #include "softmmu/machine.h"
 
-/* What the monitor needs of parts that ui/ may not include; main.c sets machine->monitor_hooks to a const
- * table. Members may be NULL: the command then says that it is not available. */
+/* What the monitor needs of parts that ui/ may not include; main.c sets machine->monitor_hooks to a
+ * const table. Members may be NULL: the command then says that it is not available. */
 typedef struct MonitorHooks {
     const char *version;                               /* "0.1" */
     void (*jit_stats)(Machine *machine, GString *out); /* info jit */

@@ -1,9 +1,10 @@
 /*
  * Raw mode of the terminal: see terminal.h.
  *
- * Settings are put back by atexit() and by the back end's close. A process stopped and continued finds the
- * terminal as the shell left it: the handler of SIGCONT sets raw mode again, but only in the foreground,
- * because from the background it would be stopped (or, worse, change the shell's own terminal).
+ * Settings are put back by the back end's close, by atexit(), and on abort(). A process stopped and
+ * continued finds the terminal as the shell left it: the handler of SIGCONT sets raw mode again,
+ * but only in the foreground, because from the background it would be stopped (or, worse, change
+ * the shell's own terminal).
  */
 #include "ui/terminal.h"
 #include <errno.h>
@@ -33,6 +34,12 @@ static void on_continue(int signal)
     errno = err;
 }
 
+/* Ahead of the end that abort() brings. */
+static void on_abort(int signal)
+{
+    terminal_restore();
+}
+
 static void at_exit(void)
 {
     terminal_restore();
@@ -46,6 +53,8 @@ static void install_handlers(void)
         struct sigaction action = {.sa_handler = on_continue, .sa_flags = SA_RESTART};
         sigemptyset(&action.sa_mask);
         sigaction(SIGCONT, &action, NULL);
+        action.sa_handler = on_abort;
+        sigaction(SIGABRT, &action, NULL);
         atexit(at_exit);
         installed = true;
     }
@@ -89,7 +98,8 @@ int terminal_open_output(int fd)
     if (fstat(fd, &st) < 0 || S_ISREG(st.st_mode) || S_ISSOCK(st.st_mode)) {
         return fd; /* never blocks, and the offset has to stay a shared one; or has MSG_DONTWAIT */
     }
-    /* O_NONBLOCK is a property of the open file, which the shell and standard error share: open it anew. */
+    /* O_NONBLOCK is a property of the open file, which the shell and standard error share: open it
+     * anew. */
     char path[32];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     int own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);

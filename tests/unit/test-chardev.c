@@ -1,6 +1,6 @@
 /*
- * Character devices: short forms and -chardev, the multiplexer, sockets on loopback, pseudo-terminals,
- * files, and readers that do not read.
+ * Character devices: short forms and -chardev, the multiplexer, sockets on loopback,
+ * pseudo-terminals, files, and readers that do not read.
  */
 #include "softmmu/base/error.h"
 #include "ui/char-internal.h"
@@ -103,7 +103,8 @@ static FakeBack *fake_new(Machine *machine, const char *id)
 
 static void type(FakeBack *back, const char *text)
 {
-    g_assert_cmpuint(chardev_receive(&back->chr, (const uint8_t *)text, strlen(text)), ==, strlen(text));
+    g_assert_cmpuint(chardev_receive(&back->chr, (const uint8_t *)text, strlen(text)), ==,
+                     strlen(text));
 }
 
 /* Runs the main loop until @f has @text, for up to 5 seconds. */
@@ -194,6 +195,7 @@ static void test_mux(void)
 
     /* A front end that leaves gives the input to the next. */
     chardev_set_handlers(serial, NULL, NULL);
+    wait_count(machine, &b.focused, 3);
     type(back, "four");
     g_assert_cmpstr(b.text->str, ==, "twofour");
     chardev_set_handlers(other, NULL, NULL);
@@ -212,8 +214,10 @@ static void test_mux_timestamps(void)
     chardev_write(serial, "c\nd\n", 4);
     char **lines = g_strsplit(back->text->str, "\n", -1);
     g_assert_cmpuint(g_strv_length(lines), ==, 3);
-    g_assert_true(g_regex_match_simple("^\\[\\d\\d:\\d\\d:\\d\\d\\.\\d\\d\\d\\] abc$", lines[0], 0, 0));
-    g_assert_true(g_regex_match_simple("^\\[\\d\\d:\\d\\d:\\d\\d\\.\\d\\d\\d\\] d$", lines[1], 0, 0));
+    g_assert_true(
+        g_regex_match_simple("^\\[\\d\\d:\\d\\d:\\d\\d\\.\\d\\d\\d\\] abc$", lines[0], 0, 0));
+    g_assert_true(
+        g_regex_match_simple("^\\[\\d\\d:\\d\\d:\\d\\d\\.\\d\\d\\d\\] d$", lines[1], 0, 0));
     g_strfreev(lines);
     machine_free(machine);
 }
@@ -310,8 +314,15 @@ static Chardev *new_from(Machine *machine, const char *text, GError **error)
 static void test_chardev_options(void)
 {
     static const char *const bad[] = {
-        "null", "nul,id=x", "null,id=x,path=/tmp", "file,id=x", "socket,id=x", "id=x",
-        "socket,id=x,path=/tmp/y,fd=0", "socket,id=x,fd=0,server=on", "stdio,id=x,signal=perhaps",
+        "null",
+        "nul,id=x",
+        "null,id=x,path=/tmp",
+        "file,id=x",
+        "socket,id=x",
+        "id=x",
+        "socket,id=x,path=/tmp/y,fd=0",
+        "socket,id=x,fd=0,server=on",
+        "stdio,id=x,signal=perhaps",
         "socket,id=x,path=/tmp/y,server=on,reconnect=99999999999",
     };
     Machine *machine = machine_alloc(&no_machine, true);
@@ -535,7 +546,8 @@ static void test_deaf_client(void)
     front_free(&f);
 }
 
-/* TCP by an inherited listening socket on a port of the system's choice, and a client that reconnects. */
+/* TCP by an inherited listening socket on a port of the system's choice, and a client that
+ * reconnects. */
 static void test_tcp(void)
 {
     Machine *machine = machine_alloc(&no_machine, true);
@@ -569,8 +581,8 @@ static void test_tcp(void)
         for (fd = 3; fd < 100; fd++) {
             struct sockaddr_in peer;
             len = sizeof(peer);
-            if (getsockname(fd, (struct sockaddr *)&peer, &len) == 0 && peer.sin_port == addr.sin_port &&
-                fd != listener) {
+            if (getsockname(fd, (struct sockaddr *)&peer, &len) == 0 &&
+                peer.sin_port == addr.sin_port && fd != listener) {
                 shutdown(fd, SHUT_RDWR);
             }
         }

@@ -1,6 +1,6 @@
 /*
- * The monitor on a fake character device, over a machine with two toy vCPUs: commands and their answers,
- * expressions, memory, line editing, and hostile input.
+ * The monitor on a fake character device, over a machine with two toy vCPUs: commands and their
+ * answers, expressions, memory, line editing, and hostile input.
  */
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
@@ -33,7 +33,8 @@ static bool toy_debug_translate(Vcpu *vcpu, uint64_t addr, uint64_t *gpa)
     return addr >= 0x1000 && addr < 0x100000;
 }
 
-static unsigned toy_disassemble(Vcpu *vcpu, uint64_t pc, const uint8_t *code, size_t len, GString *out)
+static unsigned toy_disassemble(Vcpu *vcpu, uint64_t pc, const uint8_t *code, size_t len,
+                                GString *out)
 {
     if (len < 4) {
         return 0;
@@ -45,7 +46,8 @@ static unsigned toy_disassemble(Vcpu *vcpu, uint64_t pc, const uint8_t *code, si
 static void toy_dump(Vcpu *vcpu, GString *out)
 {
     const ToyState *s = vcpu_state(vcpu);
-    g_string_append_printf(out, " pc       %016" PRIx64 "\n x2/sp    %016" PRIx64 "\n", s->pc, s->sp);
+    g_string_append_printf(out, " pc       %016" PRIx64 "\n x2/sp    %016" PRIx64 "\n", s->pc,
+                           s->sp);
 }
 
 static bool toy_has_work(const Vcpu *vcpu)
@@ -84,7 +86,8 @@ static void press_button(void *opaque, unsigned n, bool level)
 static bool toy_init(Machine *machine, GError **error)
 {
     machine->ram = ram_block_new(machine->memory, "ram", RAM_SIZE, error);
-    memory_map_add_ram(machine->memory, "ram", RAM_BASE, RAM_SIZE, 0, machine->ram, 0, false, NULL, NULL);
+    memory_map_add_ram(machine->memory, "ram", RAM_BASE, RAM_SIZE, 0, machine->ram, 0, false, NULL,
+                       NULL);
     memory_map_add_mmio(machine->memory, "device", DEVICE_BASE, 0x1000, 0, &device_ops, NULL, NULL);
     for (unsigned i = 0; i < RAM_SIZE; i++) {
         machine->ram->host[i] = i;
@@ -442,7 +445,9 @@ static void test_editing(void)
         const char *keys, *result; /* of "p/d" with what the keys leave */
     } cases[] = {
         {"p/d 12\b3\r", "13"},
-        {"p/d 12\x7f\x7f""45\n", "45"},
+        {"p/d 12\x7f\x7f"
+         "45\n",
+         "45"},
         {"/d 7\x01p\r", "7"},
         {"p/d 3\x1b[D\x1b[D\x1b[C4\r", "43"},
         {"p/d 12\x02\x04\r", "1"},
@@ -452,7 +457,10 @@ static void test_editing(void)
         {"p/d 5xx\x02\x02\x0b\r", "5"},
         {"p/d 5x\x1b[D\x1b[3~\r", "5"},
         {"d 5\x1b[Hp/\x1b[F6\r", "56"},
-        {"p/d 1 2\x1b""b\b\x1b""f\r", "12"},
+        {"p/d 1 2\x1b"
+         "b\b\x1b"
+         "f\r",
+         "12"},
         {"p/d 1 2\x1b[1;5D\b\r", "12"},
         {"rubbish\x03p/d 8\r", "8"},
         {"p/d 9\x1b[99;99;99;99;99;99Z\r", "9"}, /* an overlong escape sequence */
@@ -539,7 +547,10 @@ static void test_hostile(void)
         }
         type(f, bytes, sizeof(bytes));
         g_string_truncate(f->back->text, 0);
-        type(f, "\x1b" "Z\r\x03", 4);
+        type(f,
+             "\x1b"
+             "Z\r\x03",
+             4);
         g_assert_cmpstr(typed(f, "p 1\r"), ==, "p 1\r\n0x1\r\n(qemu) ");
     }
     type(f, "p \0 1\r", 6);
