@@ -159,21 +159,23 @@ static void place_label(Emit *e, BlockInfo *info)
     info->label = e->as.p;
 }
 
-static void begin_block(Emit *e, BlockInfo *info)
-{
-    static const BlockState empty = {.var = {[0 ... NHOSTREGS - 1] = NOVAR}};
-    const BlockState *state = &empty;
+static const BlockState empty_state = {.var = {[0 ... NHOSTREGS - 1] = NOVAR}};
 
+static void begin_block(Emit *e, const BlockInfo *info)
+{
     if (info->canonical) {
-        state = NULL;
         e->pc = info->pc;
         e->undone = info->undone;
+        regs_begin_join(e, info);
     } else if (info->state >= 0) {
-        state = &g_array_index(e->states, BlockState, info->state);
+        const BlockState *state = &g_array_index(e->states, BlockState, info->state);
+
         e->pc = state->pc;
         e->undone = state->undone;
+        regs_begin_block(e, state);
+    } else {
+        regs_begin_block(e, &empty_state);
     }
-    regs_begin_block(e, state, info->dirty_in);
     e->has_mark = false;
 }
 
@@ -184,11 +186,12 @@ static bool emit_block(Emit *e, unsigned b)
 
     e->block = block;
     regs_scan_block(e, block);
-    if (b == 0 && info->canonical && e->pin_mask) {
-        static const BlockState none = {.var = {[0 ... NHOSTREGS - 1] = NOVAR}};
-
-        regs_begin_block(e, &none, 0);
-        regs_make_canonical(e);
+    if (b == 0 && info->canonical) {
+        regs_begin_block(e, &empty_state);
+        regs_make_canonical(e, info->valid_in);
+    }
+    if (e->how->optimize && info->canonical && block->loop_depth) {
+        asm_align(&e->as, 16, 0);
     }
     place_label(e, info);
     begin_block(e, info);

@@ -45,11 +45,15 @@ static void enter_block(Emit *e, unsigned target, int32_t *state)
             *state = regs_save_state(e);
         }
         info->state = *state;
-    } else if (!info->entered) {
+        return;
+    }
+    if (!info->entered) {
         info->entered = true;
         info->pc = e->pc;
         info->undone = e->undone;
     }
+    /* Holds by pins.c; a region for which it did not would be wrong. */
+    e->failed |= (e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask);
 }
 
 void op_br(Emit *e, const IrInsn *in)
@@ -57,7 +61,7 @@ void op_br(Emit *e, const IrInsn *in)
     int32_t state = -1;
 
     if (e->blocks[in->target[0]].canonical) {
-        regs_make_canonical(e);
+        regs_make_canonical(e, e->blocks[in->target[0]].valid_in);
     }
     enter_block(e, in->target[0], &state);
     if (!is_next(e, in->target[0])) {
@@ -84,7 +88,8 @@ void op_brcond(Emit *e, const IrInsn *in)
         return;
     }
     if (e->blocks[yes].canonical || e->blocks[no].canonical) {
-        regs_make_canonical(e);
+        regs_make_canonical(e, (e->blocks[yes].canonical ? e->blocks[yes].valid_in : 0) |
+                                   (e->blocks[no].canonical ? e->blocks[no].valid_in : 0));
     } else if (is_exit_block(e, yes) && is_exit_block(e, no)) {
         regs_flush(e); /* once, instead of in both */
     }

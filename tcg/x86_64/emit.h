@@ -73,7 +73,8 @@ typedef struct BlockInfo {
     int32_t state;       /* BlockState it inherits, -1: canonical */
     uint32_t preds;
     uint32_t order;      /* position of emission */
-    uint32_t dirty_in;   /* canonical: home registers that may be dirty */
+    uint32_t dirty_in;   /* canonical: homes that may be dirty */
+    uint32_t valid_in;   /* canonical: homes that hold their variable */
     bool canonical, entered;
     uint64_t pc;         /* canonical: guest instruction at the first edge to it (entered) */
     uint32_t undone;
@@ -260,7 +261,8 @@ void stubs_emit(Tcg *tcg);
 
 /* regalloc.c */
 void regs_begin_region(Emit *e);
-void regs_begin_block(Emit *e, const BlockState *state, uint32_t canonical_dirty);
+void regs_begin_block(Emit *e, const BlockState *state);  /* inherited */
+void regs_begin_join(Emit *e, const BlockInfo *info);
 void regs_scan_block(Emit *e, const IrBlock *block);
 int32_t regs_save_state(Emit *e);
 unsigned reg_use(Emit *e, IrRef ref);                     /* in a register, locked */
@@ -275,7 +277,7 @@ void regs_release_args(Emit *e);
 void regs_flush(Emit *e);                   /* stores what is dirty */
 void regs_forget_vars(Emit *e);             /* after state changed below us; nothing may be dirty */
 void regs_save_for_call(Emit *e);           /* empties the caller-saved registers */
-void regs_make_canonical(Emit *e);          /* for an edge to a join */
+void regs_make_canonical(Emit *e, uint32_t valid); /* for an edge to a join, with its valid_in */
 uint32_t regs_snapshot(Emit *e);
 void emit_snapshot_stores(Emit *e, uint32_t snap);
 void emit_mov(Emit *e, unsigned dst, unsigned src);

@@ -379,7 +379,7 @@ void reg_get_var(Emit *e, unsigned var)
     link_value(e, e->cur, r);
 }
 
-/* Moves the values in @r, but for @except, to another register. */
+/* Moves the values in @r to another register. */
 static void relocate_values(Emit *e, unsigned r)
 {
     unsigned to;
@@ -490,18 +490,21 @@ void regs_save_for_call(Emit *e)
     }
 }
 
-void regs_make_canonical(Emit *e)
+void regs_make_canonical(Emit *e, uint32_t valid)
 {
     for (uint32_t mask = e->dirty_mask & ~e->pin_mask; mask; mask &= mask - 1) {
         store_var(e, __builtin_ctz(mask));
     }
-    if (e->pin_mask & ~e->var_mask) {
-        for (unsigned var = 0; var < e->ir->nvars; var++) {
-            if (e->home[var] != NOREG && e->var_reg[var] == NOREG) {
-                relocate_values(e, e->home[var]);
-                load_var(e, e->home[var], var);
-                attach_var(e, e->home[var], var, false);
-            }
+    if (!(valid & ~e->var_mask)) {
+        return;
+    }
+    for (unsigned var = 0; var < e->ir->nvars; var++) {
+        unsigned home = e->home[var];
+
+        if (home != NOREG && (valid & 1u << home) && e->var_reg[var] == NOREG) {
+            relocate_values(e, home);
+            load_var(e, home, var);
+            attach_var(e, home, var, false);
         }
     }
 }
@@ -518,31 +521,40 @@ void regs_begin_region(Emit *e)
     memset(e->var_reg, NOREG, e->ir->nvars);
 }
 
-void regs_begin_block(Emit *e, const BlockState *state, uint32_t canonical_dirty)
+/* Nothing in registers but @var. */
+static void begin_block(Emit *e, const int16_t *var, uint32_t dirty)
 {
     memset(e->var_reg, NOREG, e->ir->nvars);
-    e->free_mask = e->alloc_mask;
     e->var_mask = 0;
-    e->dirty_mask = state ? state->dirty : canonical_dirty;
+    e->dirty_mask = dirty;
     e->locked = 0;
     e->snap = NOSNAP;
     for (unsigned r = 0; r < NHOSTREGS; r++) {
-        e->reg[r] = (RegDesc){.var = state ? state->var[r] : NOVAR, .head = IR_NOREF};
-        if (e->reg[r].var != NOVAR) {
-            e->var_reg[e->reg[r].var] = r;
+        e->reg[r] = (RegDesc){.var = var[r], .head = IR_NOREF};
+        if (var[r] != NOVAR) {
+            e->var_reg[var[r]] = r;
             e->var_mask |= 1u << r;
         }
     }
-    e->free_mask &= ~e->var_mask;
-    if (!state && e->pin_mask) {
-        for (unsigned var = 0; var < e->ir->nvars; var++) {
-            if (e->home[var] != NOREG) {
-                e->reg[e->home[var]].var = var;
-                e->var_reg[var] = e->home[var];
-            }
+    e->free_mask = e->alloc_mask & ~e->var_mask;
+}
+
+void regs_begin_block(Emit *e, const BlockState *state)
+{
+    begin_block(e, state->var, state->dirty);
+}
+
+void regs_begin_join(Emit *e, const BlockInfo *info)
+{
+    int16_t var[NHOSTREGS];
+
+    memset(var, 0xff, sizeof(var));
+    for (unsigned v = 0; v < e->ir->nvars && info->valid_in; v++) {
+        if (e->home[v] != NOREG && (info->valid_in & 1u << e->home[v])) {
+            var[e->home[v]] = v;
         }
-        e->var_mask = e->pin_mask;
     }
+    begin_block(e, var, info->dirty_in);
 }
 
 int32_t regs_save_state(Emit *e)

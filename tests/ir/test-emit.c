@@ -167,7 +167,6 @@ static void normalize(RandomResult *interp, RandomResult *native, bool kick)
     }
 }
 
-static unsigned long start_f5;
 static void fail_case(const char *off, unsigned seed, const IrRegion *ir, const Host *host,
                       const GString *what)
 {
@@ -177,7 +176,7 @@ static void fail_case(const char *off, unsigned seed, const IrRegion *ir, const 
     if (host->code.entry) {
         tcg_disassemble(host->code.entry, host->code.size, text);
     }
-    g_printerr("%s\nf5: %lx\nseed %u, features off: '%s'; interpreter / host:\n%s", text->str, start_f5, seed, off,
+    g_printerr("%s\nseed %u, features off: '%s'; interpreter / host:\n%s", text->str, seed, off,
                what->str);
     g_string_free(text, TRUE);
     g_test_fail();
@@ -209,6 +208,7 @@ static void run_case(Host *host, const char *off, unsigned seed, unsigned featur
     }
     for (unsigned b = 1; b < ir.nblocks; b++) {
         ir.blocks[b].cold = g_rand_int_range(rng, 0, 4) == 0;
+        ir.blocks[b].loop_depth = (uint16_t)g_rand_int_range(rng, 0, 3);
     }
     if (!tcg_compile(host->tcg, &ir, &how, tcg_code_start(host->tcg), tcg_code_size(host->tcg),
                      &host->code)) {
@@ -222,7 +222,6 @@ static void run_case(Host *host, const char *off, unsigned seed, unsigned featur
 
         random_guest_fill(host->interp, rng);
         kick = host->interp->kick;
-        start_f5 = host->interp->state.f[5];
         copy_guest(host->native, host->interp);
         fill_tlb(host->native, run == 0 ? 0 : run == 1 ? 15 : (unsigned)g_rand_int_range(rng, 0, 16));
         random_run_interp(host->interp, &ir, mxcsr, &a);
