@@ -15,13 +15,13 @@
 #include <unistd.h>
 
 struct Clock {
-    GMutex mutex;   /* heap, fd, and writers of what follows */
-    uint32_t seq;   /* atomic; odd while base and running change */
-    bool running;   /* atomic */
-    int64_t base;   /* atomic; ns: running: virtual minus host time, else virtual time */
+    GMutex mutex; /* heap, fd, and writers of what follows */
+    uint32_t seq; /* atomic; odd while base and running change */
+    bool running; /* atomic */
+    int64_t base; /* atomic; ns: running: virtual minus host time, else virtual time */
     bool stepped;
     GPtrArray *heap; /* of Timer: element i is before 2i+1 and 2i+2 */
-    GMutex *lock;   /* the machine's */
+    GMutex *lock;    /* the machine's */
     GSource *source; /* NULL if stepped */
     int fd;
     int64_t programmed; /* host time that the fd is set to; TIMER_NEVER: not set */

@@ -44,13 +44,15 @@ static bool opt_enable_kvm(CmdLine *cmd, const char *value, GError **error)
 static bool machine_property(CmdLine *cmd, const char *key, const char *value)
 {
     static const char *const no_effect[] = {
-        "usb", "dump-guest-core", "mem-merge", "graphics", "vmport", "hpet", "smm", "kernel-irqchip",
+        "usb", "dump-guest-core", "mem-merge", "graphics", "vmport", "hpet",
+        "smm", "kernel-irqchip",
     };
     struct {
         const char *key, **slot;
     } same[] = {
-        {"type", &cmd->machine}, {"kernel", &cmd->config.kernel}, {"initrd", &cmd->config.initrd},
-        {"append", &cmd->config.append}, {"dtb", &cmd->config.dtb}, {"firmware", &cmd->config.bios},
+        {"type", &cmd->machine},           {"kernel", &cmd->config.kernel},
+        {"initrd", &cmd->config.initrd},   {"append", &cmd->config.append},
+        {"dtb", &cmd->config.dtb},         {"firmware", &cmd->config.bios},
         {"dumpdtb", &cmd->config.dumpdtb},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(same); i++) {
@@ -118,7 +120,8 @@ static bool opt_memory(CmdLine *cmd, const char *value, GError **error)
 }
 
 /* A factor of the number of CPUs: 1 unless given. */
-static bool smp_factor(Options *opts, const char *key, uint64_t *product, bool *given, GError **error)
+static bool smp_factor(Options *opts, const char *key, uint64_t *product, bool *given,
+                       GError **error)
 {
     uint64_t factor = 0;
     if (!options_get(opts, key, NULL)) {
@@ -142,11 +145,13 @@ static bool smp_count(Options *opts, uint64_t *cpus, GError **error)
     bool given = false;
     for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
         if (!smp_factor(opts, levels[i], &product, &given, error) || product > 4096) {
-            return error_set(error, "-smp: that many CPUs cannot be"); /* unless it has one already */
+            return error_set(error,
+                             "-smp: that many CPUs cannot be"); /* unless it has one already */
         }
     }
     bool has_cpus = options_get(opts, "cpus", NULL) != NULL;
-    if (!options_get_u64(opts, "cpus", cpus, error) || !options_get_u64(opts, "maxcpus", &max, error)) {
+    if (!options_get_u64(opts, "cpus", cpus, error) ||
+        !options_get_u64(opts, "maxcpus", &max, error)) {
         return false;
     }
     if (!has_cpus) {
@@ -202,7 +207,8 @@ static bool opt_rtc(CmdLine *cmd, const char *value, GError **error)
     bool ok = true;
     const char *base = options_get(opts, "base", "utc");
     if (strcmp(base, "utc") != 0) {
-        ok = error_set(error, "-rtc: base=%s is not available yet; the clock shows the host's UTC", base);
+        ok = error_set(error, "-rtc: base=%s is not available yet; the clock shows the host's UTC",
+                       base);
     }
     options_mark_used(opts, "clock");
     options_mark_used(opts, "driftfix");
@@ -310,7 +316,8 @@ static bool opt_net(CmdLine *cmd, const char *value, GError **error)
     }
     bool ok = true;
     if (strcmp(type, "nic") != 0) {
-        ok = error_set(error, "-net: '%s' is not available; use 'nic' and 'user', or -netdev", type);
+        ok =
+            error_set(error, "-net: '%s' is not available; use 'nic' and 'user', or -netdev", type);
     } else {
         append_nic(cmd, options_get(opts, "model", NULL), options_get(opts, "macaddr", NULL), id);
         options_mark_used(opts, "netdev");
@@ -329,8 +336,10 @@ static bool opt_pflash(CmdLine *cmd, const char *value, GError **error)
 static bool opt_display(CmdLine *cmd, const char *value, GError **error)
 {
     if (strcmp(value, "none") != 0) {
-        return error_set(error, "-display: '%s' is not available yet; use 'none', with the guest's serial "
-                         "port in the terminal", value);
+        return error_set(error,
+                         "-display: '%s' is not available yet; use 'none', with the guest's serial "
+                         "port in the terminal",
+                         value);
     }
     cmd->display = value;
     return true;

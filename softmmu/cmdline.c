@@ -95,24 +95,14 @@ static bool apply(CmdLine *cmd, const CmdOption *option, const char *value, GErr
         return true;
     }
     switch (option->kind) {
-    case CMD_FLAG:
-        *(bool *)slot = true;
-        break;
-    case CMD_STRING:
-        *(const char **)slot = value;
-        break;
-    case CMD_STRINGS:
-        g_ptr_array_add(array_at(slot), (char *)value);
-        break;
-    case CMD_OPTIONS:
-        return apply_options(cmd, option, value, error);
-    case CMD_CALL:
-        return option->fn(cmd, value, error);
-    case CMD_LATER:
-        return error_set(error, "-%s is not available yet", option->name);
+    case CMD_FLAG: *(bool *)slot = true; break;
+    case CMD_STRING: *(const char **)slot = value; break;
+    case CMD_STRINGS: g_ptr_array_add(array_at(slot), (char *)value); break;
+    case CMD_OPTIONS: return apply_options(cmd, option, value, error);
+    case CMD_CALL: return option->fn(cmd, value, error);
+    case CMD_LATER: return error_set(error, "-%s is not available yet", option->name);
     case CMD_IGNORE:
-    case CMD_IGNORE_VALUE:
-        break;
+    case CMD_IGNORE_VALUE: break;
     }
     return true;
 }
@@ -132,7 +122,8 @@ bool cmdline_parse(CmdLine *cmd, int argc, char **argv, GError **error)
     for (int i = 1; i < argc; i++) {
         const char *name = argv[i];
         if (name[0] != '-' || !name[1]) {
-            return error_set(error, "'%s' is not an option; a disk image is given with -drive file=%s",
+            return error_set(error,
+                             "'%s' is not an option; a disk image is given with -drive file=%s",
                              name, name);
         }
         name += name[1] == '-' ? 2 : 1;

@@ -30,15 +30,15 @@ typedef struct CmdLine {
     CmdAction action;
     const char *help_topic; /* NULL: the overview */
     Options *device_help;
-    const char *machine;    /* NULL: the default */
-    MachineConfig config;   /* without character devices */
-    GPtrArray *accels;      /* of char *, as accel_new() takes them, in order */
+    const char *machine;           /* NULL: the default */
+    MachineConfig config;          /* without character devices */
+    GPtrArray *accels;             /* of char *, as accel_new() takes them, in order */
     GPtrArray *serials, *monitors; /* of char *, as given */
     GPtrArray *chardevs, *mons;    /* of Options */
     const char *display, *escape, *name, *pidfile;
     const char *log_items, *log_file, *log_filter;
     bool nographic, paused, daemonize, snapshot;
-    GPtrArray *strings;     /* owned */
+    GPtrArray *strings; /* owned */
 } CmdLine;
 
 /* Parses. On failure @error is one line. Either way cmdline_clear() releases what @cmd holds. Option
@@ -69,19 +69,19 @@ typedef enum CmdKind {
     CMD_CALL,    /* calls fn */
     CMD_IGNORE,  /* no effect, no value */
     CMD_IGNORE_VALUE,
-    CMD_LATER,   /* known, not available yet */
+    CMD_LATER, /* known, not available yet */
 } CmdKind;
 
 typedef struct CmdOption {
     const char *name;
     const char *value; /* for help; NULL: the option takes none */
     CmdTopic topic;
-    bool common;       /* in the overview */
+    bool common; /* in the overview */
     const char *help;
     CmdKind kind;
-    size_t offset;     /* in CmdLine */
+    size_t offset; /* in CmdLine */
     const char *implied;
-    CmdAction list;    /* of CMD_OPTIONS and CMD_STRINGS: what the value "help" asks for, or CMD_RUN */
+    CmdAction list; /* of CMD_OPTIONS and CMD_STRINGS: what the value "help" asks for, or CMD_RUN */
     bool (*fn)(CmdLine *cmd, const char *value, GError **error);
 } CmdOption;
 

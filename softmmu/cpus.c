@@ -33,10 +33,10 @@ typedef struct VcpuThread {
 struct Cpus {
     Machine *machine;
     GMutex mutex;
-    GCond changed;       /* a thread stopped being busy or parked; an exclusive section ended */
+    GCond changed; /* a thread stopped being busy or parked; an exclusive section ended */
     bool paused, quit;
-    GThread *exclusive;  /* who runs, or waits to run, alone; NULL: nobody */
-    unsigned busy;       /* threads that are */
+    GThread *exclusive; /* who runs, or waits to run, alone; NULL: nobody */
+    unsigned busy;      /* threads that are */
     unsigned n;
     VcpuThread threads[MACHINE_MAX_CPUS];
 };
@@ -141,17 +141,13 @@ static void run_guest(Vcpu *vcpu)
     switch (reason) {
     case VCPU_EXIT_KICK:
     case VCPU_EXIT_BUDGET:
-    case VCPU_EXIT_EXCEPTION:
-        break;
-    case VCPU_EXIT_HALT:
-        vcpu->halted = true;
-        break;
-    case VCPU_EXIT_DEBUG:
-        stop_machine(vcpu, RUN_STATE_PAUSED);
-        break;
+    case VCPU_EXIT_EXCEPTION: break;
+    case VCPU_EXIT_HALT: vcpu->halted = true; break;
+    case VCPU_EXIT_DEBUG: stop_machine(vcpu, RUN_STATE_PAUSED); break;
     case VCPU_EXIT_CANNOT_RUN:
         g_printerr("amphi: no engine can run CPU %u's code at 0x%" G_GINT64_MODIFIER
-                   "x; the machine is stopped\n", vcpu->index, vcpu->arch->get_pc(vcpu));
+                   "x; the machine is stopped\n",
+                   vcpu->index, vcpu->arch->get_pc(vcpu));
         stop_machine(vcpu, RUN_STATE_INTERNAL_ERROR);
         break;
     }

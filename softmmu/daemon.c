@@ -54,7 +54,8 @@ static bool write_pid(Daemon *daemon, const char *path, GError **error)
     }
     daemon->pid_fd = fd;
     if (lockf(fd, F_TLOCK, 0) != 0) {
-        return error_set(error, "-pidfile: '%s' belongs to another running process; name another file",
+        return error_set(error,
+                         "-pidfile: '%s' belongs to another running process; name another file",
                          path);
     }
     int len = g_snprintf(text, sizeof(text), "%d\n", (int)getpid());

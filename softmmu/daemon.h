@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 typedef struct Daemon {
-    int parent;    /* pipe to the waiting process, or -1 */
-    int pid_fd;    /* the locked pid file, or -1 */
+    int parent; /* pipe to the waiting process, or -1 */
+    int pid_fd; /* the locked pid file, or -1 */
     char *pid_path;
 } Daemon;
 

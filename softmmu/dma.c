@@ -10,8 +10,8 @@
 #include <string.h>
 
 /* A contiguous piece: at most *@len bytes (reduced) from @addr. */
-static MemResult dma_piece(AddressSpace *as, uint64_t addr, uint64_t *len, bool write, MemoryHit *hit,
-                           uint64_t *bus_addr)
+static MemResult dma_piece(AddressSpace *as, uint64_t addr, uint64_t *len, bool write,
+                           MemoryHit *hit, uint64_t *bus_addr)
 {
     *bus_addr = addr;
     if (as->translate && !as->translate(as, addr, write, bus_addr, len)) {
@@ -127,5 +127,6 @@ MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
     if (as->translate && !as->translate(as, addr, true, &addr, &len)) {
         return MEM_DECODE_ERROR;
     }
-    return len < sizeof(data) ? MEM_DECODE_ERROR : memory_map_write(as->map, addr, data, sizeof(data));
+    return len < sizeof(data) ? MEM_DECODE_ERROR
+                              : memory_map_write(as->map, addr, data, sizeof(data));
 }

@@ -37,7 +37,8 @@ static void print_option(const CmdOption *option)
 static void print_common(const CmdOption *option)
 {
     size_t len = option->value ? strcspn(option->value, "[|,") : 0;
-    char *usage = g_strdup_printf("-%s %.*s", option->name, (int)len, option->value ? option->value : "");
+    char *usage =
+        g_strdup_printf("-%s %.*s", option->name, (int)len, option->value ? option->value : "");
     printf("  %-18s %s\n", usage, option->help);
     g_free(usage);
 }
@@ -81,7 +82,8 @@ static bool unknown_topic(const char *topic, GError **error)
     const char *nearest = error_nearest(topic, (const char *const *)names->pdata);
     g_ptr_array_free(names, true);
     if (nearest) {
-        return error_set(error, "--help: no topic or option '%s'; did you mean '%s'?", topic, nearest);
+        return error_set(error, "--help: no topic or option '%s'; did you mean '%s'?", topic,
+                         nearest);
     }
     return error_set(error, "--help: no topic or option '%s'; plain --help lists them", topic);
 }

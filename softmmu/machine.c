@@ -56,8 +56,10 @@ static bool check_config(const MachineClass *cls, const MachineConfig *config, G
 {
     unsigned max = MIN(cls->max_cpus, MACHINE_MAX_CPUS);
     if (config->cpus > max) {
-        return error_set(error, "machine '%s' has at most %u CPUs, not %u; give a smaller number with "
-                         "-smp", cls->name, max, config->cpus);
+        return error_set(error,
+                         "machine '%s' has at most %u CPUs, not %u; give a smaller number with "
+                         "-smp",
+                         cls->name, max, config->cpus);
     }
     return true;
 }
@@ -96,7 +98,8 @@ bool machine_init(Machine *machine, const MachineConfig *config, GError **error)
     return ok;
 }
 
-Machine *machine_new(const MachineClass *cls, const MachineConfig *config, bool stepped, GError **error)
+Machine *machine_new(const MachineClass *cls, const MachineConfig *config, bool stepped,
+                     GError **error)
 {
     Machine *machine = machine_alloc(cls, stepped);
     if (!machine_init(machine, config, error)) {

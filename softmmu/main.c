@@ -80,41 +80,21 @@ static bool device_help(CmdLine *cmd, GError **error)
 static bool answer(CmdLine *cmd, GError **error)
 {
     switch (cmd->action) {
-    case CMD_HELP:
-        return cmdline_help(cmd->help_topic, error);
-    case CMD_VERSION:
-        printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n");
-        break;
-    case CMD_LIST_MACHINES:
-        list_machines();
-        break;
-    case CMD_LIST_CPUS:
-        print_text(riscv_cpu_help);
-        break;
-    case CMD_LIST_ACCELS:
-        print_text(accel_help);
-        break;
-    case CMD_LIST_DEVICES:
-        print_text(hw_device_help);
-        break;
-    case CMD_DEVICE_HELP:
-        return device_help(cmd, error);
-    case CMD_LIST_NETDEVS:
-        printf("Available netdev backend types:\nuser\n");
-        break;
-    case CMD_LIST_CHARDEVS:
-        list_chardevs();
-        break;
-    case CMD_LIST_DISPLAYS:
-        printf("Available display backend types:\nnone\n");
-        break;
+    case CMD_HELP: return cmdline_help(cmd->help_topic, error);
+    case CMD_VERSION: printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n"); break;
+    case CMD_LIST_MACHINES: list_machines(); break;
+    case CMD_LIST_CPUS: print_text(riscv_cpu_help); break;
+    case CMD_LIST_ACCELS: print_text(accel_help); break;
+    case CMD_LIST_DEVICES: print_text(hw_device_help); break;
+    case CMD_DEVICE_HELP: return device_help(cmd, error);
+    case CMD_LIST_NETDEVS: printf("Available netdev backend types:\nuser\n"); break;
+    case CMD_LIST_CHARDEVS: list_chardevs(); break;
+    case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
     case CMD_LIST_OBJECTS:
         printf("List of user creatable objects:\n  rng-builtin\n  rng-random\n");
         break;
-    case CMD_LIST_LOG:
-        return log_set_items("help", error) || !*error;
-    case CMD_RUN:
-        break;
+    case CMD_LIST_LOG: return log_set_items("help", error) || !*error;
+    case CMD_RUN: break;
     }
     return true;
 }
@@ -189,7 +169,8 @@ static bool open_serials(Machine *machine, CmdLine *cmd, GError **error)
 {
     unsigned n = cmd->serials ? cmd->serials->len : 0;
     if (n > MACHINE_MAX_SERIAL) {
-        return error_set(error, "-serial: a machine has at most %u serial ports", MACHINE_MAX_SERIAL);
+        return error_set(error, "-serial: a machine has at most %u serial ports",
+                         MACHINE_MAX_SERIAL);
     }
     for (unsigned i = 0; i < n; i++) {
         GError *why = NULL;
@@ -271,7 +252,8 @@ static bool check_object(Options *opts, GError **error)
     static const char *const types[] = {"rng-random", "rng-builtin", NULL};
     const char *type = options_get(opts, "qom-type", "");
     if (!g_strv_contains(types, type)) {
-        return error_set(error, "-object: unknown type '%s'; there are rng-random and rng-builtin", type);
+        return error_set(error, "-object: unknown type '%s'; there are rng-random and rng-builtin",
+                         type);
     }
     if (!options_get(opts, "id", NULL)) {
         return error_set(error, "-object: %s needs an id=", type);

@@ -53,10 +53,10 @@ typedef struct MapListener {
 } MapListener;
 
 struct MemoryMap {
-    GMutex *lock;  /* the machine's; may be NULL in tests */
-    GMutex change; /* the map's own: serializes writers, guards blocks */
-    uint32_t seq;  /* atomic; odd while the flat array changes */
-    FlatArray *flat; /* atomic */
+    GMutex *lock;       /* the machine's; may be NULL in tests */
+    GMutex change;      /* the map's own: serializes writers, guards blocks */
+    uint32_t seq;       /* atomic; odd while the flat array changes */
+    FlatArray *flat;    /* atomic */
     GPtrArray *retired; /* outgrown FlatArrays */
     GPtrArray *regions; /* of MemoryRegion */
     GPtrArray *removed; /* of MemoryRegion */

@@ -97,7 +97,8 @@ static void flatten_region(GArray *entries, MemoryRegion *region)
     if (!region->enabled || region->size == 0) {
         return;
     }
-    if (last < first) { /* a base that the guest chose too high: what is past the end is not there */
+    if (last <
+        first) { /* a base that the guest chose too high: what is past the end is not there */
         last = UINT64_MAX;
     }
     for (unsigned i = 0; i < covered; i++) {
@@ -251,8 +252,8 @@ bool memory_map_find(MemoryMap *map, uint64_t addr, MemoryHit *hit)
         hit->avail = UINT64_MAX;
     }
     hit->host = entry.host ? entry.host + distance : NULL;
-    hit->ram_page = entry.ram_page +
-                    (((entry.first & (RAM_PAGE_SIZE - 1)) + distance) >> RAM_PAGE_BITS);
+    hit->ram_page =
+        entry.ram_page + (((entry.first & (RAM_PAGE_SIZE - 1)) + distance) >> RAM_PAGE_BITS);
     return true;
 }
 
@@ -350,8 +351,9 @@ void memory_map_add_listener(MemoryMap *map, void (*fn)(void *opaque), void *opa
     g_array_append_val(map->listeners, listener);
 }
 
-void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t ram_page,
-                                                         unsigned first, unsigned len),
+void memory_map_set_code_hook(MemoryMap *map,
+                              void (*fn)(void *opaque, uint64_t ram_page, unsigned first,
+                                         unsigned len),
                               void *opaque)
 {
     map->code_opaque = opaque;
@@ -364,10 +366,12 @@ void memory_map_print(MemoryMap *map, GString *out)
     for (unsigned i = 0; i < map->flat->n; i++) {
         const FlatEntry *entry = &map->flat->entries[i];
         const MemoryRegion *region = entry->region;
-        const char *kind = !region->ram ? "i/o" : !region->readonly ? "ram"
-                           : region->has_ops ? "romd" : "rom";
-        g_string_append_printf(out, "  %016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s", entry->first,
-                               entry->last, region->priority, kind, region->name);
+        const char *kind = !region->ram        ? "i/o"
+                           : !region->readonly ? "ram"
+                           : region->has_ops   ? "romd"
+                                               : "rom";
+        g_string_append_printf(out, "  %016" PRIx64 "-%016" PRIx64 " (prio %d, %s): %s",
+                               entry->first, entry->last, region->priority, kind, region->name);
         if (entry->offset) {
             g_string_append_printf(out, " @%016" PRIx64, entry->offset);
         }
@@ -381,7 +385,8 @@ void memory_map_print(MemoryMap *map, GString *out)
  */
 
 /* An access that does not lie within one entry: byte by byte. */
-static MemResult access_bytes(MemoryMap *map, uint64_t addr, uint64_t *value, unsigned size, bool write)
+static MemResult access_bytes(MemoryMap *map, uint64_t addr, uint64_t *value, unsigned size,
+                              bool write)
 {
     uint64_t result = 0;
     for (unsigned i = 0; i < size; i++) {

@@ -17,7 +17,8 @@ static uint64_t byte_mask(unsigned bytes)
 }
 
 /* One access that the device takes as it is. */
-static bool access_one(MemoryRegion *region, uint64_t offset, uint64_t *value, unsigned size, bool write)
+static bool access_one(MemoryRegion *region, uint64_t offset, uint64_t *value, unsigned size,
+                       bool write)
 {
     if (write) {
         if (region->ops.write) {
@@ -33,8 +34,8 @@ static bool access_one(MemoryRegion *region, uint64_t offset, uint64_t *value, u
 
 /* One access of fewer bytes than the device takes: by the aligned word around it. Returns the bytes done,
  * which may end at that word's end; 0 if the device refuses. */
-static unsigned access_widened(MemoryRegion *region, uint64_t offset, uint64_t *value, unsigned left,
-                               unsigned min, bool write)
+static unsigned access_widened(MemoryRegion *region, uint64_t offset, uint64_t *value,
+                               unsigned left, unsigned min, bool write)
 {
     uint64_t start = align_down(offset, min);
     unsigned skip = offset - start, n = MIN(left, min - skip);
@@ -59,8 +60,8 @@ static unsigned piece_size(uint64_t offset, unsigned limit, bool unaligned)
     return size;
 }
 
-static MemResult access_pieces(MemoryRegion *region, uint64_t offset, uint64_t *value, unsigned size,
-                               bool write)
+static MemResult access_pieces(MemoryRegion *region, uint64_t offset, uint64_t *value,
+                               unsigned size, bool write)
 {
     unsigned min = region->ops.min_access ? region->ops.min_access : 1;
     unsigned max = region->ops.max_access ? region->ops.max_access : 8;
@@ -87,7 +88,8 @@ static MemResult access_pieces(MemoryRegion *region, uint64_t offset, uint64_t *
     return MEM_OK;
 }
 
-MemResult mmio_access(MemoryRegion *region, uint64_t offset, uint64_t *value, unsigned size, bool write)
+MemResult mmio_access(MemoryRegion *region, uint64_t offset, uint64_t *value, unsigned size,
+                      bool write)
 {
     Device *dev = region->dev;
     if (!dev) {

@@ -236,8 +236,7 @@ bool options_check_unused(Options *opts, GError **error)
             continue;
         }
         g_ptr_array_add(opts->queried, NULL);
-        const char *nearest =
-            error_nearest(item->key, (const char *const *)opts->queried->pdata);
+        const char *nearest = error_nearest(item->key, (const char *const *)opts->queried->pdata);
         g_ptr_array_set_size(opts->queried, opts->queried->len - 1);
         if (nearest) {
             return error_set(error, "%s: unknown property '%s'; did you mean '%s'?", opts->what,

@@ -32,9 +32,10 @@ static bool check_host_memory(MemoryMap *map, const char *name, uint64_t size, G
         used += ((RamBlock *)map->blocks->pdata[i])->size;
     }
     if (used > limit || size > limit - used) {
-        return error_set(error, "%" PRIu64 " MiB of guest memory (%s) are more than this host's memory "
-                         "and swap, %" PRIu64 " MiB; give the guest less with -m", size / MIB, name,
-                         limit / MIB);
+        return error_set(error,
+                         "%" PRIu64 " MiB of guest memory (%s) are more than this host's memory "
+                         "and swap, %" PRIu64 " MiB; give the guest less with -m",
+                         size / MIB, name, limit / MIB);
     }
     return true;
 }
@@ -53,8 +54,8 @@ RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError 
     int fd = memfd_create(label, MFD_CLOEXEC);
     g_free(label);
     if (fd < 0 || ftruncate(fd, size) != 0) {
-        error_set_errno(error, errno, "cannot make %" PRIu64 " MiB of guest memory (%s)", size / MIB,
-                        name);
+        error_set_errno(error, errno, "cannot make %" PRIu64 " MiB of guest memory (%s)",
+                        size / MIB, name);
         if (fd >= 0) {
             close(fd);
         }
@@ -62,8 +63,10 @@ RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError 
     }
     uint8_t *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (host == MAP_FAILED) {
-        error_set_errno(error, errno, "cannot map %" PRIu64 " MiB of guest memory (%s); give the guest "
-                        "less with -m", size / MIB, name);
+        error_set_errno(error, errno,
+                        "cannot map %" PRIu64 " MiB of guest memory (%s); give the guest "
+                        "less with -m",
+                        size / MIB, name);
         close(fd);
         return NULL;
     }
@@ -93,14 +96,10 @@ uint64_t ram_load(const uint8_t *host, unsigned size)
         return value;
     }
     switch (size) {
-    case 1:
-        return __atomic_load_n(host, __ATOMIC_RELAXED);
-    case 2:
-        return __atomic_load_n((const uint16_t *)host, __ATOMIC_RELAXED);
-    case 4:
-        return __atomic_load_n((const uint32_t *)host, __ATOMIC_RELAXED);
-    default:
-        return __atomic_load_n((const uint64_t *)host, __ATOMIC_RELAXED);
+    case 1: return __atomic_load_n(host, __ATOMIC_RELAXED);
+    case 2: return __atomic_load_n((const uint16_t *)host, __ATOMIC_RELAXED);
+    case 4: return __atomic_load_n((const uint32_t *)host, __ATOMIC_RELAXED);
+    default: return __atomic_load_n((const uint64_t *)host, __ATOMIC_RELAXED);
     }
 }
 
@@ -111,18 +110,10 @@ void ram_store(uint8_t *host, uint64_t value, unsigned size)
         return;
     }
     switch (size) {
-    case 1:
-        __atomic_store_n(host, value, __ATOMIC_RELAXED);
-        break;
-    case 2:
-        __atomic_store_n((uint16_t *)host, value, __ATOMIC_RELAXED);
-        break;
-    case 4:
-        __atomic_store_n((uint32_t *)host, value, __ATOMIC_RELAXED);
-        break;
-    default:
-        __atomic_store_n((uint64_t *)host, value, __ATOMIC_RELAXED);
-        break;
+    case 1: __atomic_store_n(host, value, __ATOMIC_RELAXED); break;
+    case 2: __atomic_store_n((uint16_t *)host, value, __ATOMIC_RELAXED); break;
+    case 4: __atomic_store_n((uint32_t *)host, value, __ATOMIC_RELAXED); break;
+    default: __atomic_store_n((uint64_t *)host, value, __ATOMIC_RELAXED); break;
     }
 }
 

@@ -4,7 +4,7 @@
 #include "softmmu/base/error.h"
 #include <string.h>
 
-G_DEFINE_QUARK(amphi-error-quark, amphi_error)
+G_DEFINE_QUARK(amphi - error - quark, amphi_error)
 
 bool error_set(GError **error, const char *fmt, ...)
 {

@@ -26,7 +26,7 @@ typedef struct LogFilter {
 } LogFilter;
 
 static GMutex log_lock;
-static FILE *log_file; /* NULL: standard error */
+static FILE *log_file;        /* NULL: standard error */
 static LogFilter *log_ranges; /* NULL: everything passes */
 
 static const struct {
@@ -60,8 +60,9 @@ void log_help(GString *out)
 
 static void log_list_items(void)
 {
-    GString *text = g_string_new("Log items (-d ITEM,...; with -D FILE into a file, with -dfilter for some "
-                                 "addresses only):\n");
+    GString *text =
+        g_string_new("Log items (-d ITEM,...; with -D FILE into a file, with -dfilter for some "
+                     "addresses only):\n");
     log_help(text);
     fputs(text->str, stdout);
     g_string_free(text, true);
@@ -167,8 +168,10 @@ bool log_set_filter(const char *spec, GError **error)
     for (unsigned i = 0; ok && i < n; i++) {
         ok = parse_range(parts[i], &filter->ranges[i]);
         if (!ok) {
-            error_set(error, "-dfilter: '%s' is not an address range; use START..END, START+LENGTH or "
-                      "END-LENGTH", parts[i]);
+            error_set(error,
+                      "-dfilter: '%s' is not an address range; use START..END, START+LENGTH or "
+                      "END-LENGTH",
+                      parts[i]);
         }
     }
     filter->n = n;
@@ -263,7 +266,8 @@ void log_guest_error(const char *fmt, ...)
         return;
     }
     if (dropped) {
-        log_printf(LOG_GUEST_ERROR, "(%u more lines about the guest's errors held back)\n", dropped);
+        log_printf(LOG_GUEST_ERROR, "(%u more lines about the guest's errors held back)\n",
+                   dropped);
     }
     va_list args;
     va_start(args, fmt);

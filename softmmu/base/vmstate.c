@@ -18,17 +18,12 @@ static unsigned scalar_size(VmType type)
 {
     switch (type) {
     case VM_U8:
-    case VM_BOOL:
-        return 1;
-    case VM_U16:
-        return 2;
-    case VM_U32:
-        return 4;
-    case VM_U64:
-        return 8;
+    case VM_BOOL: return 1;
+    case VM_U16: return 2;
+    case VM_U32: return 4;
+    case VM_U64: return 8;
     case VM_STRUCT:
-    case VM_END:
-        break;
+    case VM_END: break;
     }
     return 0;
 }
@@ -76,8 +71,10 @@ static bool take(const uint8_t **data, size_t *len, void *to, size_t size, const
                  const char *field, GError **error)
 {
     if (*len < size) {
-        return error_set(error, "saved state of '%s' ends in the middle of '%s': it is truncated or of "
-                         "another version", desc, field);
+        return error_set(error,
+                         "saved state of '%s' ends in the middle of '%s': it is truncated or of "
+                         "another version",
+                         desc, field);
     }
     memcpy(to, *data, size);
     *data += size;
@@ -85,8 +82,8 @@ static bool take(const uint8_t **data, size_t *len, void *to, size_t size, const
     return true;
 }
 
-static bool load_element(const uint8_t **data, size_t *len, const VmDesc *desc, const VmField *field,
-                         char *element, GError **error)
+static bool load_element(const uint8_t **data, size_t *len, const VmDesc *desc,
+                         const VmField *field, char *element, GError **error)
 {
     if (field->type == VM_STRUCT) {
         return vmstate_load(data, len, field->sub, element, error);
@@ -97,7 +94,8 @@ static bool load_element(const uint8_t **data, size_t *len, const VmDesc *desc, 
             return false;
         }
         if (byte > 1) {
-            return error_set(error, "saved state of '%s' is damaged: '%s' is neither true nor false",
+            return error_set(error,
+                             "saved state of '%s' is damaged: '%s' is neither true nor false",
                              desc->name, field->name);
         }
         *(bool *)element = byte;
@@ -115,7 +113,8 @@ static bool load_field(const uint8_t **data, size_t *len, const VmDesc *desc, co
             return false;
         }
         if (count != field->count) {
-            return error_set(error, "saved state of '%s' does not fit: '%s' has %u elements, not %zu",
+            return error_set(error,
+                             "saved state of '%s' does not fit: '%s' has %u elements, not %zu",
                              desc->name, field->name, count, field->count);
         }
     }
@@ -131,7 +130,8 @@ static bool load_field(const uint8_t **data, size_t *len, const VmDesc *desc, co
     return true;
 }
 
-bool vmstate_load(const uint8_t **data, size_t *len, const VmDesc *desc, void *opaque, GError **error)
+bool vmstate_load(const uint8_t **data, size_t *len, const VmDesc *desc, void *opaque,
+                  GError **error)
 {
     for (const VmField *field = desc->fields; field->type != VM_END; field++) {
         if (!load_field(data, len, desc, field, (char *)opaque + field->offset, error)) {

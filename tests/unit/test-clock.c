@@ -82,7 +82,8 @@ static void test_heap(void)
         }
         for (unsigned n = 0; n < 500; n++) {
             unsigned i = g_rand_int_range(rand, 0, TIMERS);
-            deadline[i] = g_rand_int_range(rand, 0, 4) ? g_rand_int_range(rand, 1, 1000) : TIMER_NEVER;
+            deadline[i] =
+                g_rand_int_range(rand, 0, 4) ? g_rand_int_range(rand, 1, 1000) : TIMER_NEVER;
             timer_arm(&notes[i].timer, deadline[i]);
         }
         clock_step(clock, 2000);

@@ -35,7 +35,8 @@ static void test_items(void)
 
 static void test_filter(void)
 {
-    static const char *const bad[] = {"", "x", "1..", "5..4", "1+", "1+0", "1..2x", "1..2,", "-1..2"};
+    static const char *const bad[] = {"",    "x",     "1..",   "5..4", "1+",
+                                      "1+0", "1..2x", "1..2,", "-1..2"};
     GError *error = NULL;
     g_assert_true(log_filter(0));
     for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
@@ -45,7 +46,8 @@ static void test_filter(void)
         g_clear_error(&error);
     }
     g_assert_true(log_set_filter("0x1000..0x1fff,0x8000+0x10,0x9000-0x10", &error));
-    g_assert_true(log_filter(0x1000) && log_filter(0x1fff) && !log_filter(0x2000) && !log_filter(0xfff));
+    g_assert_true(log_filter(0x1000) && log_filter(0x1fff) && !log_filter(0x2000) &&
+                  !log_filter(0xfff));
     g_assert_true(log_filter(0x800f) && !log_filter(0x8010));
     g_assert_true(log_filter(0x9000) && log_filter(0x8ff1) && !log_filter(0x8ff0));
     g_assert_true(log_set_filter("0..0xffffffffffffffff", &error));

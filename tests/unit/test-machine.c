@@ -14,20 +14,20 @@
  */
 
 typedef struct ToyState {
-    uint64_t steps;    /* atomic; how often run() went around its loop */
-    uint64_t wakes;    /* atomic; how often run() was entered */
-    bool pending;      /* atomic: an interrupt */
-    bool wait;         /* atomic: halt at the next step */
-    bool debug;        /* atomic: a breakpoint at the next step */
-    bool mmio;         /* atomic: access the device at each step */
-    bool exclusive;    /* atomic: run an exclusive section at each step */
+    uint64_t steps; /* atomic; how often run() went around its loop */
+    uint64_t wakes; /* atomic; how often run() was entered */
+    bool pending;   /* atomic: an interrupt */
+    bool wait;      /* atomic: halt at the next step */
+    bool debug;     /* atomic: a breakpoint at the next step */
+    bool mmio;      /* atomic: access the device at each step */
+    bool exclusive; /* atomic: run an exclusive section at each step */
     unsigned resets;
 } ToyState;
 
 typedef struct Toy {
-    unsigned inside;    /* atomic: vCPUs between entry and exit of run() */
+    unsigned inside;     /* atomic: vCPUs between entry and exit of run() */
     unsigned violations; /* atomic */
-    unsigned sections;  /* atomic: exclusive sections run */
+    unsigned sections;   /* atomic: exclusive sections run */
     unsigned inits, finis, boards;
 } Toy;
 
@@ -135,7 +135,10 @@ static void toy_vcpu_fini(Vcpu *vcpu)
 }
 
 static const MachineRunner toy_runner = {
-    .name = "TOY", .init = toy_runner_init, .vcpu_init = toy_vcpu_init, .run = toy_run,
+    .name = "TOY",
+    .init = toy_runner_init,
+    .vcpu_init = toy_vcpu_init,
+    .run = toy_run,
     .vcpu_fini = toy_vcpu_fini,
 };
 
@@ -167,8 +170,12 @@ static uint64_t toy_device_read(Device *dev, uint64_t offset, unsigned size)
 }
 
 static const DeviceOps toy_device = {
-    .name = "toy", .reset = toy_device_reset, .read = toy_device_read, .finalize = toy_device_finalize,
-    .min_access = 4, .max_access = 4,
+    .name = "toy",
+    .reset = toy_device_reset,
+    .read = toy_device_read,
+    .finalize = toy_device_finalize,
+    .min_access = 4,
+    .max_access = 4,
 };
 
 static bool toy_init(Machine *machine, GError **error)
@@ -196,8 +203,15 @@ static void toy_finalize(Machine *machine)
 }
 
 static const MachineClass toy_class = {
-    .name = "toy", .desc = "made up", .arch = &toy_arch, .max_cpus = 4, .default_ram = MIB,
-    .default_cpu = "toy", .init = toy_init, .reset = toy_board_reset, .finalize = toy_finalize,
+    .name = "toy",
+    .desc = "made up",
+    .arch = &toy_arch,
+    .max_cpus = 4,
+    .default_ram = MIB,
+    .default_cpu = "toy",
+    .init = toy_init,
+    .reset = toy_board_reset,
+    .finalize = toy_finalize,
 };
 
 /* A machine with vCPU threads; started. */
@@ -269,7 +283,8 @@ static void test_new(void)
     g_assert_cmpuint(machine->ncpus, ==, 1);
     g_assert_cmpuint(machine->config.ram_size, ==, MIB);
     g_assert_cmpstr(machine->config.cpu_model, ==, "toy");
-    g_assert_true((uintptr_t)machine->cpus[0] % 64 == 0 && machine->cpus[0]->reserve_addr == RESERVE_NONE);
+    g_assert_true((uintptr_t)machine->cpus[0] % 64 == 0 &&
+                  machine->cpus[0]->reserve_addr == RESERVE_NONE);
     g_assert_cmpuint(machine_mmio_read(machine, 0x1000, 4), ==, 1);
     /* Without runner, starting only moves the state. */
     machine_lock(machine);
@@ -363,7 +378,8 @@ static void test_halt(void)
     for (unsigned i = 1; i <= 1000; i++) {
         set_flag(&state->pending, true);
         vcpu_kick(machine->cpus[0]);
-        for (unsigned n = 0; n < 500000 && __atomic_load_n(&state->wakes, __ATOMIC_SEQ_CST) == wakes; n++) {
+        for (unsigned n = 0;
+             n < 500000 && __atomic_load_n(&state->wakes, __ATOMIC_SEQ_CST) == wakes; n++) {
             g_usleep(10);
         }
         g_assert_cmpuint(state->wakes, ==, wakes + 1);

@@ -17,7 +17,7 @@ typedef struct Probe {
         uint64_t offset, value;
         unsigned size;
     } log[16];
-    uint64_t answer; /* each byte read is its low byte plus the offset */
+    uint64_t answer;  /* each byte read is its low byte plus the offset */
     MemoryMap *again; /* accessed from within an access, at address 0x1000 */
     MemResult again_result;
     bool locked;
@@ -132,7 +132,8 @@ static void test_random_flatten(void)
             prio[r] = g_rand_int_range(rand, -2, 3);
             base[r] = g_rand_int_range(rand, 0, SPAN);
             size[r] = g_rand_int_range(rand, 0, SPAN - base[r] + 1);
-            regions[r] = memory_map_add_mmio(map, "r", base[r] / 2, size[r], prio[r], &any_ops, &p, NULL);
+            regions[r] =
+                memory_map_add_mmio(map, "r", base[r] / 2, size[r], prio[r], &any_ops, &p, NULL);
             memory_region_set_base(regions[r], base[r]);
         }
         for (unsigned r = 0; r < REGIONS; r++) {
@@ -209,7 +210,8 @@ static void test_flash(void)
     Probe p = {.answer = 0x40};
     uint64_t value;
     MemoryHit hit;
-    MemoryRegion *flash = memory_map_add_ram(map, "flash", 0, 0x2000, 0, ram, 0, false, &word_ops, &p);
+    MemoryRegion *flash =
+        memory_map_add_ram(map, "flash", 0, 0x2000, 0, ram, 0, false, &word_ops, &p);
     ram->host[4] = 7;
     g_assert_true(memory_map_read(map, 4, &value, 4) == MEM_OK && value == 7 && p.n == 0);
     g_assert_true(memory_map_find(map, 4, &hit) && hit.host && hit.readonly);
@@ -225,8 +227,8 @@ static void test_flash(void)
 }
 
 /* One access of @size at @offset of a region with @ops: what the device sees and what comes back. */
-static void check_split(const MmioOps *ops, bool write, uint64_t offset, unsigned size, uint64_t value,
-                        const char *expect)
+static void check_split(const MmioOps *ops, bool write, uint64_t offset, unsigned size,
+                        uint64_t value, const char *expect)
 {
     MemoryMap *map = memory_map_new(NULL);
     Probe p = {.answer = 0x10};
@@ -235,7 +237,8 @@ static void check_split(const MmioOps *ops, bool write, uint64_t offset, unsigne
     MemResult result = write ? memory_map_write(map, 0x1000 + offset, value, size)
                              : memory_map_read(map, 0x1000 + offset, &value, size);
     for (unsigned i = 0; i < p.n; i++) {
-        g_string_append_printf(seen, "%s%x/%u", i ? " " : "", (unsigned)p.log[i].offset, p.log[i].size);
+        g_string_append_printf(seen, "%s%x/%u", i ? " " : "", (unsigned)p.log[i].offset,
+                               p.log[i].size);
         if (write) {
             g_string_append_printf(seen, "=%" G_GINT64_MODIFIER "x", p.log[i].value);
         }
@@ -423,7 +426,8 @@ static gpointer stress_reader(gpointer data)
             g_assert_true(hit.offset == addr - 0x100000 && hit.host == s->ram->host + hit.offset);
             g_assert_true(hit.avail <= 0x200000 - addr);
         } else { /* a moving one of 0x1000 bytes, at multiples of that */
-            g_assert_true(!hit.host && hit.offset == (addr & 0xfff) && hit.avail == 0x1000 - hit.offset);
+            g_assert_true(!hit.host && hit.offset == (addr & 0xfff) &&
+                          hit.avail == 0x1000 - hit.offset);
         }
         g_assert_false(memory_map_find(s->map, 0x50, &hit));
         lookups++;
@@ -445,7 +449,8 @@ static void test_concurrent(void)
         readers[i] = g_thread_new("reader", stress_reader, &s);
     }
     for (unsigned i = 0; i < MOVING; i++) {
-        moving[i] = memory_map_add_mmio(map, "m", 0x100000 + 0x2000 * i, 0x1000, 1, &any_ops, &p, NULL);
+        moving[i] =
+            memory_map_add_mmio(map, "m", 0x100000 + 0x2000 * i, 0x1000, 1, &any_ops, &p, NULL);
     }
     int64_t end = g_get_monotonic_time() + G_USEC_PER_SEC;
     while (g_get_monotonic_time() < end) {

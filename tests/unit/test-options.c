@@ -105,8 +105,8 @@ static void test_unused(void)
 
 static void test_nearest(void)
 {
-    static const char *const names[] = {"virtio-blk-device", "virtio-net-device", "kernel", "m", "smp",
-                                        NULL};
+    static const char *const names[] = {
+        "virtio-blk-device", "virtio-net-device", "kernel", "m", "smp", NULL};
     g_assert_cmpstr(error_nearest("kernal", names), ==, "kernel");
     g_assert_cmpstr(error_nearest("kenrel", names), ==, "kernel");
     g_assert_cmpstr(error_nearest("virtio-blk-devic", names), ==, "virtio-blk-device");
@@ -154,12 +154,14 @@ static void test_command(void)
 {
     CmdLine cmd;
     GError *error = NULL;
-    g_assert_true(command(&cmd, "amphi -machine virt,accel=kvm:tcg,aia=none -M usb=off --cpu rv64,sv57=off "
-                          "-smp 4,sockets=1,cores=4,threads=1 -m 2G -kernel Image -initrd rd.gz "
-                          "-append console=ttyS0 -drive file=a.img,if=none,id=d0 -drive b.img -snapshot "
-                          "-device virtio-blk-device,drive=d0 -netdev user,id=n0 -nographic -no-reboot "
-                          "-accel jit,tb-size=64 -global virtio-mmio.force-legacy=false -S -d int",
-                          &error));
+    g_assert_true(
+        command(&cmd,
+                "amphi -machine virt,accel=kvm:tcg,aia=none -M usb=off --cpu rv64,sv57=off "
+                "-smp 4,sockets=1,cores=4,threads=1 -m 2G -kernel Image -initrd rd.gz "
+                "-append console=ttyS0 -drive file=a.img,if=none,id=d0 -drive b.img -snapshot "
+                "-device virtio-blk-device,drive=d0 -netdev user,id=n0 -nographic -no-reboot "
+                "-accel jit,tb-size=64 -global virtio-mmio.force-legacy=false -S -d int",
+                &error));
     g_assert_no_error(error);
     g_assert_true(cmd.action == CMD_RUN);
     g_assert_cmpstr(cmd.machine, ==, "virt");
@@ -176,9 +178,11 @@ static void test_command(void)
     g_assert_cmpuint(cmd.config.drives->len, ==, 2);
     g_assert_cmpstr(options_get(cmd.config.drives->pdata[1], "file", NULL), ==, "b.img");
     g_assert_cmpstr(options_get(cmd.config.drives->pdata[1], "snapshot", NULL), ==, "on");
-    g_assert_cmpstr(options_get(cmd.config.devices->pdata[0], "driver", NULL), ==, "virtio-blk-device");
+    g_assert_cmpstr(options_get(cmd.config.devices->pdata[0], "driver", NULL), ==,
+                    "virtio-blk-device");
     g_assert_cmpstr(options_get(cmd.config.netdevs->pdata[0], "type", NULL), ==, "user");
-    g_assert_cmpstr(options_get(cmd.config.globals->pdata[0], "property", NULL), ==, "force-legacy");
+    g_assert_cmpstr(options_get(cmd.config.globals->pdata[0], "property", NULL), ==,
+                    "force-legacy");
     g_assert_true(cmd.nographic && cmd.paused && cmd.config.no_reboot);
     cmdline_clear(&cmd);
 }
@@ -187,8 +191,10 @@ static void test_command_nic(void)
 {
     CmdLine cmd;
     GError *error = NULL;
-    g_assert_true(command(&cmd, "amphi -nic user,model=virtio-net-device,hostfwd=tcp::1-:2,mac=1 "
-                          "-net nic,model=virtio -net user", &error));
+    g_assert_true(command(&cmd,
+                          "amphi -nic user,model=virtio-net-device,hostfwd=tcp::1-:2,mac=1 "
+                          "-net nic,model=virtio -net user",
+                          &error));
     g_assert_cmpuint(cmd.config.netdevs->len, ==, 2);
     g_assert_cmpuint(cmd.config.devices->len, ==, 2);
     Options *net = cmd.config.netdevs->pdata[0], *dev = cmd.config.devices->pdata[0];
@@ -209,10 +215,18 @@ static void test_command_smp(void)
         const char *line;
         unsigned cpus; /* 0: refused */
     } cases[] = {
-        {"amphi -smp 8", 8}, {"amphi -smp cpus=3", 3}, {"amphi -smp sockets=2,cores=2", 4},
-        {"amphi -smp 2,maxcpus=4", 2}, {"amphi -smp 4,cores=2", 4}, {"amphi -smp 0", 0},
-        {"amphi -smp 3,sockets=2,cores=2", 0}, {"amphi -smp 4,maxcpus=2", 0}, {"amphi -smp x", 0},
-        {"amphi -smp 4,cors=2", 0}, {"amphi -smp cores=4096,threads=4096", 0}, {"amphi -smp cores=0", 0},
+        {"amphi -smp 8", 8},
+        {"amphi -smp cpus=3", 3},
+        {"amphi -smp sockets=2,cores=2", 4},
+        {"amphi -smp 2,maxcpus=4", 2},
+        {"amphi -smp 4,cores=2", 4},
+        {"amphi -smp 0", 0},
+        {"amphi -smp 3,sockets=2,cores=2", 0},
+        {"amphi -smp 4,maxcpus=2", 0},
+        {"amphi -smp x", 0},
+        {"amphi -smp 4,cors=2", 0},
+        {"amphi -smp cores=4096,threads=4096", 0},
+        {"amphi -smp cores=0", 0},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         CmdLine cmd;
@@ -232,13 +246,22 @@ static void test_command_help(void)
         const char *line;
         CmdAction action;
     } cases[] = {
-        {"amphi", CMD_HELP}, {"amphi --help", CMD_HELP}, {"amphi -h", CMD_HELP}, {"amphi --help boot", CMD_HELP},
-        {"amphi --version", CMD_VERSION}, {"amphi -version", CMD_VERSION},
-        {"amphi -machine help", CMD_LIST_MACHINES}, {"amphi -M ?", CMD_LIST_MACHINES},
-        {"amphi -M none -accel help", CMD_LIST_ACCELS}, {"amphi -cpu help -machine virt", CMD_LIST_CPUS},
-        {"amphi -device ?", CMD_LIST_DEVICES}, {"amphi -device virtio-blk-pci,help", CMD_DEVICE_HELP},
-        {"amphi -netdev help", CMD_LIST_NETDEVS}, {"amphi -chardev ?", CMD_LIST_CHARDEVS},
-        {"amphi -d help", CMD_LIST_LOG}, {"amphi -display help", CMD_LIST_DISPLAYS},
+        {"amphi", CMD_HELP},
+        {"amphi --help", CMD_HELP},
+        {"amphi -h", CMD_HELP},
+        {"amphi --help boot", CMD_HELP},
+        {"amphi --version", CMD_VERSION},
+        {"amphi -version", CMD_VERSION},
+        {"amphi -machine help", CMD_LIST_MACHINES},
+        {"amphi -M ?", CMD_LIST_MACHINES},
+        {"amphi -M none -accel help", CMD_LIST_ACCELS},
+        {"amphi -cpu help -machine virt", CMD_LIST_CPUS},
+        {"amphi -device ?", CMD_LIST_DEVICES},
+        {"amphi -device virtio-blk-pci,help", CMD_DEVICE_HELP},
+        {"amphi -netdev help", CMD_LIST_NETDEVS},
+        {"amphi -chardev ?", CMD_LIST_CHARDEVS},
+        {"amphi -d help", CMD_LIST_LOG},
+        {"amphi -display help", CMD_LIST_DISPLAYS},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         CmdLine cmd;
@@ -258,7 +281,8 @@ static void test_command_bad(void)
         {"amphi -kernal x", "unknown option '-kernal'; did you mean '-kernel'?"},
         {"amphi --xyzzy", "unknown option '--xyzzy'; --help shows what there is"},
         {"amphi -kernel", "-kernel needs a value: -kernel FILE"},
-        {"amphi disk.img", "'disk.img' is not an option; a disk image is given with -drive file=disk.img"},
+        {"amphi disk.img",
+         "'disk.img' is not an option; a disk image is given with -drive file=disk.img"},
         {"amphi -m 12Q", "-m: size is a size such as 512M or 2G, not '12Q'"},
         {"amphi -m 0", "-m: a machine without memory cannot run; give a size such as 512M"},
         {"amphi -m 1G,maxmen=2G", "-m: unknown property 'maxmen'; did you mean 'maxmem'?"},

@@ -40,7 +40,8 @@ static void whole_pre_save(void *opaque)
 static bool whole_post_load(void *opaque, GError **error)
 {
     const Whole *w = opaque;
-    return w->index < 3 || error_set(error, "saved state of 'whole' is damaged: index %u", w->index);
+    return w->index < 3 ||
+           error_set(error, "saved state of 'whole' is damaged: index %u", w->index);
 }
 
 static const VmField whole_fields[] = {
@@ -51,7 +52,7 @@ static const VmField whole_fields[] = {
     VM_FIELD_BOOL(Whole, yes),
     VM_FIELD_BOOL(Whole, no),
     VM_ARRAY_U32(Whole, array),
-    { "flags", VM_BOOL, offsetof(Whole, flags), 2, sizeof(bool), NULL },
+    {"flags", VM_BOOL, offsetof(Whole, flags), 2, sizeof(bool), NULL},
     VM_FIELD_STRUCT(Whole, part, &part_desc),
     VM_ARRAY_STRUCT(Whole, parts, &part_desc),
     VM_FIELD_U32(Whole, index),
@@ -60,9 +61,16 @@ static const VmField whole_fields[] = {
 static const VmDesc whole_desc = {"whole", whole_fields, whole_pre_save, whole_post_load};
 
 static const Whole example = {
-    .u8 = 1, .u16 = 0x203, .u32 = 0x4050607, .u64 = 0x8090a0b0c0d0e0f, .yes = true,
-    .array = {1, 2, 0xffffffff}, .flags = {false, true}, .part = {7, true, 9},
-    .parts = {{8, false, 9}, {0xffff, true, 9}}, .index = 2,
+    .u8 = 1,
+    .u16 = 0x203,
+    .u32 = 0x4050607,
+    .u64 = 0x8090a0b0c0d0e0f,
+    .yes = true,
+    .array = {1, 2, 0xffffffff},
+    .flags = {false, true},
+    .part = {7, true, 9},
+    .parts = {{8, false, 9}, {0xffff, true, 9}},
+    .index = 2,
 };
 
 static GByteArray *save(const Whole *state)
@@ -107,12 +115,9 @@ static void test_round_trip(void)
 static void test_format(void)
 {
     static const uint8_t expect[] = {
-        1, 3, 2, 7, 6, 5, 4, 0xf, 0xe, 0xd, 0xc, 0xb, 0xa, 9, 8, 1, 0,
-        3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,
-        2, 0, 0, 0, 0, 1,
-        7, 0, 1,
-        2, 0, 0, 0, 8, 0, 0, 0xff, 0xff, 1,
-        2, 0, 0, 0,
+        1, 3, 2, 7, 6, 5, 4, 0xf, 0xe, 0xd, 0xc,  0xb,  0xa,  9,    8, 1, 0, 3, 0,
+        0, 0, 1, 0, 0, 0, 2, 0,   0,   0,   0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0,
+        1, 7, 0, 1, 2, 0, 0, 0,   8,   0,   0,    0xff, 0xff, 1,    2, 0, 0, 0,
     };
     GByteArray *data = save(&example);
     g_assert_cmpmem(data->data, data->len, expect, sizeof(expect));
