@@ -62,7 +62,7 @@ static NetRegistry *get_registry(Machine *machine)
     return registry;
 }
 
-static Netdev *find_netdev(Machine *machine, const char *id)
+Netdev *netdev_find(Machine *machine, const char *id)
 {
     NetRegistry *registry = find_registry(machine);
 
@@ -152,7 +152,7 @@ static void unknown_id(Machine *machine, const char *id, GError **error)
 
 Netdev *netdev_take(Machine *machine, const char *id, GError **error)
 {
-    Netdev *net = find_netdev(machine, id);
+    Netdev *net = netdev_find(machine, id);
 
     if (net) {
         if (net->opaque) {
@@ -184,7 +184,7 @@ bool hw_create_netdevs(Machine *machine, GError **error)
                 return error_set(error, "there are two netdevs '%s'; give each its own id=", id);
             }
         }
-        if (!find_netdev(machine, id)) {
+        if (!netdev_find(machine, id)) {
             if (!netdev_take(machine, id, error)) {
                 return false;
             }

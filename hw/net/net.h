@@ -12,6 +12,9 @@
  * closes it after its devices are gone. */
 Netdev *netdev_take(Machine *machine, const char *id, GError **error);
 
+/* The back end @id, if it was made; or NULL. */
+Netdev *netdev_find(Machine *machine, const char *id);
+
 /* Makes the back ends that no card took (with a warning), and checks the ids of all. After the -device
  * ones. */
 bool hw_create_netdevs(Machine *machine, GError **error);

@@ -323,7 +323,7 @@ static bool parse_addr(Options *opts, const char *key, struct in_addr *addr, GEr
 {
     const char *text = options_get(opts, key, NULL);
 
-    if (text && !inet_aton(text, addr)) {
+    if (text && inet_pton(AF_INET, text, addr) != 1) {
         return error_set(error, "-netdev user: %s='%s' is no IPv4 address", key, text);
     }
     return true;
@@ -336,10 +336,10 @@ static bool parse_net(Options *opts, SlirpConfig *config, GError **error)
     char **parts = g_strsplit(text, "/", 2);
     uint32_t mask = 0xffffff00;
     char *end = NULL;
-    bool ok = inet_aton(parts[0], &config->vnetwork);
+    bool ok = inet_pton(AF_INET, parts[0], &config->vnetwork) == 1;
 
     if (ok && parts[1] && strchr(parts[1], '.')) {
-        ok = inet_aton(parts[1], &config->vnetmask);
+        ok = inet_pton(AF_INET, parts[1], &config->vnetmask) == 1;
         mask = ntohl(config->vnetmask.s_addr);
     } else if (ok && parts[1]) {
         guint64 bits = g_ascii_strtoull(parts[1], &end, 10);
@@ -400,7 +400,7 @@ static bool parse_endpoint(const char **text, char stop, struct in_addr *addr, i
         return false;
     }
     host = g_strndup(*text, colon - *text);
-    ok = !*host || inet_aton(host, addr);
+    ok = !*host || inet_pton(AF_INET, host, addr) == 1;
     g_free(host);
     value = g_ascii_strtoull(colon + 1, &end, 10);
     if (!ok || end == colon + 1 || *end != stop || value > 65535) {

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define MAX_PORTS 31
+#define ANY_PORT UINT64_MAX
 #define QUEUE_SIZE 128
 #define INPUT_SIZE 1024
 #define MAX_MESSAGES 256
@@ -479,18 +480,18 @@ static VirtioSerial *find_serial(Machine *machine, const char *bus, GError **err
     return NULL;
 }
 
-/* The port number that nr= (@nr; MAX_PORTS: none given) asks for, or the first free one. */
+/* The port number that nr= (@nr; ANY_PORT: none given) asks for, or the first free one. */
 static SerialPort *find_port(VirtioSerial *serial, uint64_t nr, bool console, GError **error)
 {
     /* Port 0 is kept for a console: drivers take it for one. */
     unsigned first = console || serial->max_ports == 1 ? 0 : 1;
 
-    if (nr == MAX_PORTS) {
+    if (nr == ANY_PORT) {
         for (nr = first; nr < serial->max_ports && serial->ports[nr].present; nr++) {
         }
     }
     if (nr >= serial->max_ports) {
-        error_set(error, "virtio-serial device '%s' has no free port; there are %u (max_ports=)",
+        error_set(error, "virtio-serial device '%s' has no such port or none free; there are %u (max_ports=)",
                   serial->virtio.dev.id, serial->max_ports);
         return NULL;
     }
@@ -507,7 +508,7 @@ static bool create_port(Machine *machine, Options *opts, bool console, GError **
     const char *chardev_id = options_get(opts, "chardev", NULL);
     VirtioSerial *serial = find_serial(machine, options_get(opts, "bus", NULL), error);
     Chardev *chr = chardev_id ? machine_find_chardev(machine, chardev_id) : NULL;
-    uint64_t nr = MAX_PORTS;
+    uint64_t nr = ANY_PORT;
     SerialPort *port;
 
     options_mark_used(opts, "id");

@@ -54,7 +54,8 @@ uint64_t driver_host_features(Driver *d);
  * took them. */
 bool driver_negotiate(Driver *d, uint64_t features);
 
-/* Makes and enables queue @n with @num entries, or as many as the device allows; tells the device that the driver is ready. */
+/* Makes and enables queue @n with @num entries, or as many as the device allows; tells the device that the
+ * driver is ready. */
 void driver_setup_queue(Driver *d, unsigned n, unsigned num);
 void driver_start(Driver *d);
 
