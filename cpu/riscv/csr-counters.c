@@ -52,7 +52,15 @@ uint64_t riscv_csr_read_counter(Vcpu *vcpu, unsigned csr)
         return riscv_time_now(s);
     }
     uint64_t offset = *counter_offset(s, counter);
-    return inhibited(s, counter) ? offset : counter_source(vcpu, counter) + offset;
+    if (inhibited(s, counter)) {
+        return offset;
+    }
+    bool counted = vcpu->counting;
+    uint64_t value = counter_source(vcpu, counter) + offset;
+    if (counter == COUNTER_IR && !counted) {
+        s->minstret_offset++; /* counting begins after this instruction: it would be missing */
+    }
+    return value;
 }
 
 void riscv_csr_write_counter(Vcpu *vcpu, unsigned csr, uint64_t value)
@@ -61,9 +69,10 @@ void riscv_csr_write_counter(Vcpu *vcpu, unsigned csr, uint64_t value)
     unsigned counter = counter_of(csr);
 
     if (!inhibited(s, counter)) {
+        bool counted = vcpu->counting;
         value -= counter_source(vcpu, counter);
-        /* The next instruction reads what was written: this one does not count. */
-        value -= counter == COUNTER_IR;
+        /* The next instruction reads what was written, though this one counts. */
+        value -= counter == COUNTER_IR && counted;
     }
     *counter_offset(s, counter) = value;
 }

@@ -210,3 +210,10 @@ bool riscv_csr_ends_block(unsigned csr)
      * part of tb_flags(), the rounding mode is. */
     return row && row->write && csr != 0x001;
 }
+
+bool riscv_csr_counts_insns(unsigned csr)
+{
+    enum { MINSTRET = 0xb02, INSTRET = 0xc02 };
+
+    return csr == MINSTRET || csr == INSTRET;
+}

@@ -160,6 +160,10 @@ bool riscv_csr_debug_read(Vcpu *vcpu, unsigned csr, uint64_t *value);
  * the translation has to end after it. */
 bool riscv_csr_ends_block(unsigned csr);
 
+/* Whether @csr reads the number of instructions. The first read makes the engine count: in new
+ * translations, so the one it is in has to end. */
+bool riscv_csr_counts_insns(unsigned csr);
+
 /* csr-machine.c, csr-supervisor.c, csr-counters.c: accessors for the table. */
 uint64_t riscv_csr_read_zero(Vcpu *vcpu, unsigned csr);
 void riscv_csr_write_ignore(Vcpu *vcpu, unsigned csr, uint64_t value);

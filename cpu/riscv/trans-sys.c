@@ -34,6 +34,9 @@ static void gen_csr_read(RiscvDis *ctx, int rd, unsigned csr)
         set_x(ctx, rd, ir_ld_env(ctx->ir, IR_I64, IR_64, row->offset));
     } else {
         set_x(ctx, rd, call2(ctx, RISCV_HELPER_csr_read, c64(ctx, csr), c_insn(ctx)));
+        if (riscv_csr_counts_insns(csr)) {
+            gen_exit_next(ctx); /* to a translation that counts */
+        }
     }
 }
 
