@@ -16,6 +16,7 @@
  * helper that the region calls: no cache to be shared, nothing to be locked.
  */
 #include "tcg/interp.h"
+#include <emmintrin.h>
 #include "tcg/tcg.h"
 #include <ffi.h>
 #include <string.h>
@@ -612,7 +613,7 @@ L_cas:
         rt->cas(vcpu, A + (uint64_t)op->imm, B, slots[op->c], op->type == IR_I32 ? IR_U32 : IR_64);
     NEXT();
 L_fence:
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    _mm_mfence();
     NEXT();
 L_call:
     call_helper(&code->calls[op->imm], op, slots, vcpu);
