@@ -99,6 +99,21 @@ static bool emit_cold(Emit *e)
 
 /* ---- Blocks. ---- */
 
+/* The block that a branch to @target ends up in: blocks that only branch on are passed by. */
+static unsigned thread_target(const Emit *e, unsigned target)
+{
+    for (unsigned hops = 0; hops < 8; hops++) {
+        const IrBlock *block = &e->ir->blocks[target];
+        const IrInsn *in = &e->insns[block->first];
+
+        if (block->count != 1 || in->op != IR_br) {
+            break;
+        }
+        target = in->target[0];
+    }
+    return target;
+}
+
 static void count_edge(Emit *e, unsigned from, unsigned to)
 {
     BlockInfo *info = &e->blocks[to];
@@ -130,13 +145,20 @@ static void plan_blocks(Emit *e)
     e->blocks[0].preds = 1;
     for (unsigned b = 0; b < nblocks; b++) {
         const IrBlock *block = &e->ir->blocks[b];
-        const IrInsn *end = &e->insns[block->first + block->count - 1];
+        IrInsn *end = &e->insns[block->first + block->count - 1];
 
-        if (end->op == IR_br || end->op == IR_brcond) {
+        if (end->op != IR_br && end->op != IR_brcond) {
+            continue;
+        }
+        end->target[0] = thread_target(e, end->target[0]);
+        if (block->count > 1 || b == 0 || end->op == IR_brcond) {
             count_edge(e, b, end->target[0]);
         }
-        if (end->op == IR_brcond && end->target[1] != end->target[0]) {
-            count_edge(e, b, end->target[1]);
+        if (end->op == IR_brcond) {
+            end->target[1] = thread_target(e, end->target[1]);
+            if (end->target[1] != end->target[0]) {
+                count_edge(e, b, end->target[1]);
+            }
         }
     }
     for (unsigned b = 0; b < nblocks; b++) {
@@ -177,6 +199,8 @@ static void begin_block(Emit *e, const BlockInfo *info)
         regs_begin_block(e, &empty_state);
     }
     e->has_mark = false;
+    e->poll_pending = false;
+    e->flags_ref = IR_NOREF;
 }
 
 static bool emit_block(Emit *e, unsigned b)
@@ -242,7 +266,9 @@ static unsigned count_exits(const IrRegion *ir)
     unsigned n = 0;
 
     for (unsigned i = 0; i < ir->ninsns; i++) {
-        n += ir->insns[i].op == IR_exit_direct || ir->insns[i].op == IR_call_mark;
+        unsigned op = ir->insns[i].op;
+
+        n += op == IR_exit_direct || op == IR_call_mark || op == IR_exit_indirect;
     }
     return n;
 }
@@ -293,7 +319,7 @@ bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, siz
         if (!main_size && b != 0 && ir->blocks[b].cold) {
             main_size = e->as.p - e->base;
         }
-        if (b == 0 || e->blocks[b].preds) {
+        if (b == 0 || (e->blocks[b].preds && !e->blocks[b].inlined)) {
             ok = emit_block(e, b);
         }
     }

@@ -30,9 +30,20 @@ static void jump_to_block(Emit *e, int cc, unsigned target)
     info->fixups = field;
 }
 
+/* Whether control falls from here to the block. */
 static bool is_next(const Emit *e, unsigned target)
 {
-    return e->blocks[target].order == e->order_index + 1;
+    unsigned i = e->order_index + 1;
+
+    while (i < e->ir->nblocks && i < e->blocks[target].order) {
+        const BlockInfo *info = &e->blocks[e->order[i]];
+
+        if (info->preds && !info->inlined) {
+            return false;
+        }
+        i++;
+    }
+    return e->blocks[target].order == i;
 }
 
 /* Tells a successor in which state it begins. */
@@ -56,25 +67,97 @@ static void enter_block(Emit *e, unsigned target, int32_t *state)
     e->failed |= (e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask);
 }
 
+static void cold_poll(Emit *e, const Cold *c);
+
+/* poll and br: the jump is the one of the kick's comparison. */
+static void branch_polled(Emit *e, unsigned target)
+{
+    Cold *c;
+
+    if (is_next(e, target)) {
+        c = cold_new(e, cold_poll, x_jcc32(&e->as, CC_NE));
+    } else {
+        jump_to_block(e, CC_E, target);
+        c = cold_new(e, cold_poll, x_jmp32(&e->as));
+    }
+    c->pc = e->poll_pc;
+    e->poll_pending = false;
+}
+
 void op_br(Emit *e, const IrInsn *in)
 {
+    unsigned target = in->target[0];
     int32_t state = -1;
 
-    if (e->blocks[in->target[0]].canonical) {
-        regs_make_canonical(e, e->blocks[in->target[0]].valid_in);
+    if (e->blocks[target].canonical) {
+        regs_make_canonical(e, e->blocks[target].valid_in);
     }
-    enter_block(e, in->target[0], &state);
-    if (!is_next(e, in->target[0])) {
-        jump_to_block(e, -1, in->target[0]);
+    enter_block(e, target, &state);
+    if (e->poll_pending) {
+        branch_polled(e, target);
+    } else if (!is_next(e, target)) {
+        jump_to_block(e, -1, target);
     }
+}
+
+static const IrInsn *block_end(const Emit *e, unsigned block)
+{
+    const IrBlock *b = &e->ir->blocks[block];
+
+    return &e->insns[b->first + b->count - 1];
 }
 
 static bool is_exit_block(const Emit *e, unsigned block)
 {
-    const IrBlock *b = &e->ir->blocks[block];
-    unsigned op = e->insns[b->first + b->count - 1].op;
+    const IrInsn *end = block_end(e, block);
 
-    return op != IR_br && op != IR_brcond;
+    return end->op != IR_br && end->op != IR_brcond;
+}
+
+/* Whether a block is nothing but a jump that can be patched into the branch to it. */
+static bool is_plain_exit(const Emit *e, unsigned block)
+{
+    const IrBlock *b = &e->ir->blocks[block];
+
+    return b->count == 1 && e->blocks[block].preds == 1 && !e->blocks[block].label &&
+           !e->dirty_mask && e->insns[b->first].op == IR_exit_direct &&
+           (e->insns[b->first].imm ^ b->pc) >> 12 == 0;
+}
+
+static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcode);
+
+/* The branch to a plain exit, in its place; @cc < 0: always. */
+static void inline_exit(Emit *e, int cc, unsigned block)
+{
+    const IrBlock *b = &e->ir->blocks[block];
+
+    e->blocks[block].inlined = true;
+    emit_chained(e, b->pc, e->insns[b->first].imm, cc < 0 ? 0xe9 : 0x0f80 | cc);
+}
+
+/* The jumps of a conditional branch. */
+static void branch_on(Emit *e, X86Cond cc, unsigned yes, unsigned no)
+{
+    if (is_plain_exit(e, yes)) {
+        inline_exit(e, cc, yes);
+    } else if (is_plain_exit(e, no)) {
+        unsigned t = yes;
+
+        cc ^= 1;
+        inline_exit(e, cc, no);
+        yes = no;
+        no = t;
+    } else if (is_next(e, yes)) {
+        jump_to_block(e, cc ^ 1, no);
+        return;
+    } else {
+        jump_to_block(e, cc, yes);
+    }
+    if (is_plain_exit(e, no)) {
+        inline_exit(e, -1, no);
+    } else if (!is_next(e, no)) {
+        jump_to_block(e, -1, no);
+    }
 }
 
 void op_brcond(Emit *e, const IrInsn *in)
@@ -97,14 +180,7 @@ void op_brcond(Emit *e, const IrInsn *in)
     enter_block(e, yes, &state);
     enter_block(e, no, &state);
     compare_emit(e, &c);
-    if (is_next(e, yes)) {
-        jump_to_block(e, c.cc ^ 1, no);
-    } else {
-        jump_to_block(e, c.cc, yes);
-        if (!is_next(e, no)) {
-            jump_to_block(e, -1, no);
-        }
-    }
+    branch_on(e, c.cc, yes, no);
 }
 
 /* ---- Guest instructions and checks. ---- */
@@ -151,16 +227,17 @@ static void cold_poll(Emit *e, const Cold *c)
     leave_with(e, e->rt->reason_kick);
 }
 
-static uint8_t *emit_kick_test(Emit *e)
-{
-    x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
-    return x_jcc32(&e->as, CC_NE);
-}
-
 void op_poll(Emit *e, const IrInsn *in)
 {
-    Cold *c = cold_new(e, cold_poll, emit_kick_test(e));
+    Cold *c;
 
+    x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
+    if (in[1].op == IR_br) {
+        e->poll_pending = true;
+        e->poll_pc = in->imm;
+        return;
+    }
+    c = cold_new(e, cold_poll, x_jcc32(&e->as, CC_NE));
     c->pc = in->imm;
 }
 
@@ -221,14 +298,11 @@ static void cold_exit(Emit *e, const Cold *c)
     exit->stub = asm_exec(&e->as, stub);
     rel = (uint8_t *)exit->stub - (exit->jump + 4);
     memcpy(exit->jump - e->as.to_exec, &rel, 4);
-    if (c->from[0] && !c->back) {
-        rel = stub - (c->from[0] + 4);
-        memcpy(c->from[0], &rel, 4);
-    }
 }
 
-/* The chainable jump or call to guest address @pc. */
-static void emit_chained(Emit *e, uint64_t pc, bool call)
+/* The chainable jump to guest address @pc from a block at @block_pc. @opcode: a jump, a call, or (0x0f80 and
+ * up) a conditional jump. */
+static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcode)
 {
     unsigned index = e->nexits++;
     TcgExit *exit = &e->exits[index];
@@ -236,17 +310,20 @@ static void emit_chained(Emit *e, uint64_t pc, bool call)
     Cold *c;
 
     exit->pc = pc;
-    if ((pc ^ e->block->pc) >> 12) {
+    if ((pc ^ block_pc) >> 12) {
         jump = emit_exec_check(e, pc, UINT32_MAX, &imm);
         exit->page_check = asm_exec(&e->as, imm);
     }
-    asm_align(&e->as, 4, 1);
-    asm_u8(&e->as, call ? 0xe8 : 0xe9);
+    asm_align(&e->as, 4, opcode > 0xff ? 2 : 1);
+    if (opcode > 0xff) {
+        asm_u8(&e->as, opcode >> 8);
+    }
+    asm_u8(&e->as, opcode);
     exit->jump = asm_here(&e->as);
     asm_u32(&e->as, 0);
     c = cold_new(e, cold_exit, jump);
     c->insn = index;
-    c->back = call ? e->as.p : NULL;
+    c->back = opcode == 0xe8 ? e->as.p : NULL;
 }
 
 /* ---- Return prediction. ---- */
@@ -280,7 +357,7 @@ static void emit_push_mark(Emit *e)
 static void emit_landing(Emit *e)
 {
     asm_u8(&e->as, 0x58 | RDX); /* the guest's return address */
-    emit_chained(e, e->mark, false);
+    emit_chained(e, e->block->pc, e->mark, 0xe9);
 }
 
 void op_call_mark(Emit *e, const IrInsn *in)
@@ -291,16 +368,21 @@ void op_call_mark(Emit *e, const IrInsn *in)
 
 /* ---- Exits. ---- */
 
+static void exit_to(Emit *e, uint64_t pc)
+{
+    if (e->has_mark) {
+        emit_push_mark(e);
+        emit_chained(e, e->block->pc, pc, 0xe8);
+        emit_landing(e);
+    } else {
+        emit_chained(e, e->block->pc, pc, 0xe9);
+    }
+}
+
 void op_exit_direct(Emit *e, const IrInsn *in)
 {
     regs_flush(e);
-    if (e->has_mark) {
-        emit_push_mark(e);
-        emit_chained(e, in->imm, true);
-        emit_landing(e);
-    } else {
-        emit_chained(e, in->imm, false);
-    }
+    exit_to(e, in->imm);
 }
 
 /* reg[0]: the guest pc. */
@@ -365,11 +447,17 @@ void op_exit_indirect(Emit *e, const IrInsn *in)
 {
     unsigned r = reg_use(e, in->arg[0]);
     uint8_t *miss[2];
+    uint64_t pc;
     Cold *c;
 
     regs_flush(e);
-    c = cold_new(e, cold_indirect_kick, emit_kick_test(e));
+    x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
+    c = cold_new(e, cold_indirect_kick, x_jcc32(&e->as, CC_NE));
     c->reg[0] = r;
+    if (value_const(e, in->arg[0], &pc)) {
+        exit_to(e, pc);
+        return;
+    }
     if (in->aux == IR_JUMP_RETURN && !e->has_mark) {
         x_rm(&e->as, X_ALU(ALU_CMP) | X_W, r, RSP, 8);
         c = cold_new(e, cold_return_probe, x_jcc32(&e->as, CC_NE));

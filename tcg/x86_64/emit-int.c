@@ -30,6 +30,14 @@ void op_const(Emit *e, const IrInsn *in)
     /* reg_use() makes it where it is wanted. */
 }
 
+/* The instruction just emitted set the flags for the current value. */
+static void note_flags(Emit *e, AluOp op)
+{
+    e->flags_ref = e->cur;
+    e->flags_logic = op == ALU_AND || op == ALU_OR || op == ALU_XOR;
+    e->flags_end = e->as.p;
+}
+
 /* ---- Two operands, the first also the result. ---- */
 
 static void alu_imm(Emit *e, const IrInsn *in, AluOp op, IrRef a, int32_t imm)
@@ -46,6 +54,7 @@ static void alu_imm(Emit *e, const IrInsn *in, AluOp op, IrRef a, int32_t imm)
     } else {
         mov_int(e, w, d, ra);
         x_alu_imm(&e->as, op, w, d, imm);
+        note_flags(e, op);
     }
     reg_bind(e, d, zx_flag(in));
 }
@@ -71,12 +80,14 @@ static void alu_op(Emit *e, const IrInsn *in, AluOp op)
     d = reg_def(e, ra, commutes ? rb : NOREG);
     if (d == ra) {
         x_alu(&e->as, op, w, d, rb);
+        note_flags(e, op);
     } else if (d == rb) {
         if (!commutes) {
             x_rr(&e->as, X_GROUP3 | w, 3, d);
             op = ALU_ADD;
         }
         x_alu(&e->as, op, w, d, ra);
+        note_flags(e, op);
     } else if (op == ALU_ADD) {
         /* A base of rbp or r13 costs a displacement byte. */
         bool swap = (ra & 7) == RBP;
@@ -85,6 +96,7 @@ static void alu_op(Emit *e, const IrInsn *in, AluOp op)
     } else {
         mov_int(e, w, d, ra);
         x_alu(&e->as, op, w, d, rb);
+        note_flags(e, op);
     }
     reg_bind(e, d, zx_flag(in));
 }
@@ -413,7 +425,13 @@ bool compare_fuses(const Emit *e, const IrInsn *user)
 /* TEST of the operands of a fused AND. */
 static Compare prepare_test(Emit *e, const IrInsn *and, IrCond cond)
 {
-    Compare c = {.test = true, .w = width_flag(and), .cc = cond_codes[cond], .b = NOREG};
+    Compare c = {
+        .test = true,
+        .w = width_flag(and),
+        .cc = cond_codes[cond],
+        .b = NOREG,
+        .zero_ref = IR_NOREF,
+    };
     IrRef a = and->arg[0], b = and->arg[1];
     uint64_t v;
 
@@ -437,7 +455,7 @@ static Compare prepare_test(Emit *e, const IrInsn *and, IrCond cond)
 
 Compare compare_prepare(Emit *e, unsigned type, IrCond cond, IrRef a, IrRef b)
 {
-    Compare c = {.w = type == IR_I64 ? X_W : 0, .b = NOREG};
+    Compare c = {.w = type == IR_I64 ? X_W : 0, .b = NOREG, .zero_ref = IR_NOREF};
     uint64_t v;
 
     if (e->vals[a].flags & VALUE_FUSED) {
@@ -457,15 +475,36 @@ Compare compare_prepare(Emit *e, unsigned type, IrCond cond, IrRef a, IrRef b)
     } else if (c.imm == 0) {
         c.test = true;
         c.b = c.a;
+        c.zero_ref = a;
     }
     return c;
 }
 
-void compare_emit(Emit *e, const Compare *c)
+/* Whether the flags of the instruction that computed the value serve; changes the condition to one that
+ * does not look at overflow. */
+static bool flags_serve(const Emit *e, Compare *c)
 {
+    if (c->zero_ref == IR_NOREF || c->zero_ref != e->flags_ref || e->flags_end != e->as.p) {
+        return false;
+    }
+    if (!e->flags_logic && c->cc != CC_E && c->cc != CC_NE) {
+        if (c->cc != CC_L && c->cc != CC_GE) {
+            return false;
+        }
+        c->cc = c->cc == CC_L ? CC_S : CC_NS;
+    }
+    return true;
+}
+
+void compare_emit(Emit *e, Compare *c)
+{
+    if (flags_serve(e, c)) {
+        return;
+    }
     if (c->b != NOREG) {
-        x_rr(&e->as, (c->test ? X_TEST : (unsigned)X_ALU(ALU_CMP)) | c->w, c->test ? c->b : c->a,
-             c->test ? c->a : c->b);
+        unsigned op = c->test ? X_TEST : X_ALU(ALU_CMP);
+
+        x_rr(&e->as, op | c->w, c->test ? c->b : c->a, c->test ? c->a : c->b);
     } else if (!c->test) {
         x_alu_imm(&e->as, ALU_CMP, c->w, c->a, c->imm);
     } else if (c->imm >= 0 && c->imm <= 0x7f) {

@@ -76,6 +76,7 @@ typedef struct BlockInfo {
     uint32_t dirty_in;   /* canonical: homes that may be dirty */
     uint32_t valid_in;   /* canonical: homes that hold their variable */
     bool canonical, entered;
+    bool inlined;        /* emitted with its predecessor's branch */
     uint64_t pc;         /* canonical: guest instruction at the first edge to it (entered) */
     uint32_t undone;
 } BlockInfo;
@@ -181,6 +182,13 @@ struct Emit {
     uint32_t order_index;
     bool has_mark;        /* call_mark before the exit */
     uint64_t mark;
+    bool poll_pending;    /* the kick has been compared for the branch that follows */
+    uint64_t poll_pc;
+
+    /* The value whose ALU instruction was emitted last: flags tell its relation to 0. */
+    IrRef flags_ref;
+    bool flags_logic;     /* by a logic instruction: overflow and carry are clear */
+    uint8_t *flags_end;   /* where the code after that instruction begins */
 
     /* Growing tables; GArrays keep their storage between compilations. */
     GArray *states;       /* BlockState */
@@ -303,12 +311,13 @@ typedef void EmitFn(Emit *e, const IrInsn *in);
 typedef struct Compare {
     uint8_t a, b;      /* registers; b NOREG: immediate */
     bool test;         /* a & b (or imm) against 0 */
+    IrRef zero_ref;    /* the value that is compared with 0, or IR_NOREF */
     unsigned w;
     int32_t imm;
     X86Cond cc;
 } Compare;
 Compare compare_prepare(Emit *e, unsigned type, IrCond cond, IrRef a, IrRef b);
-void compare_emit(Emit *e, const Compare *c);
+void compare_emit(Emit *e, Compare *c); /* may change c->cc */
 /* Whether a cond user may take over the AND that defines @ref; used by the prepass. */
 bool compare_fuses(const Emit *e, const IrInsn *user);
 

@@ -460,8 +460,13 @@ void reg_set_var(Emit *e, unsigned var, IrRef ref)
 
 void regs_flush(Emit *e)
 {
+    bool flags = e->flags_end == e->as.p;
+
     for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
         store_var(e, __builtin_ctz(mask));
+    }
+    if (flags) {
+        e->flags_end = e->as.p; /* stores leave flags alone */
     }
 }
 

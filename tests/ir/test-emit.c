@@ -150,7 +150,8 @@ static void run_native(Host *host, uint32_t mxcsr, RandomResult *result)
     result->fault_addr = guest->fault_addr;
 }
 
-/* The ways to leave that translated code does not tell apart; and an indirect exit polls there. */
+/* The ways to leave that translated code does not tell apart (an indirect exit to a constant is a direct
+ * one, and an indirect exit polls). */
 static void normalize(RandomResult *interp, RandomResult *native, bool kick)
 {
     interp->mxcsr &= ~DENORMAL_FLAG;
@@ -161,6 +162,12 @@ static void normalize(RandomResult *interp, RandomResult *native, bool kick)
             native->op = IR_exit_lookup;
             native->reason = 0;
         }
+    }
+    if (interp->op == IR_exit_direct) {
+        interp->op = IR_exit_lookup;
+    }
+    if (native->op == IR_exit_direct) {
+        native->op = IR_exit_lookup;
     }
     if (interp->op == IR_poll || interp->op == IR_count) {
         interp->op = IR_exit_reason;
