@@ -117,15 +117,33 @@ static uint64_t eval_arith_d(IrOp op, uint64_t a, uint64_t b)
     }
 }
 
+static bool is_inf(IrType type, uint64_t v)
+{
+    return type == IR_F32 ? ((uint32_t)v & ~SIGN32) == 0x7f800000
+                          : (v & ~SIGN64) == UINT64_C(0x7ff0000000000000);
+}
+
+static bool is_zero(IrType type, uint64_t v)
+{
+    return type == IR_F32 ? !((uint32_t)v & ~SIGN32) : !(v & ~SIGN64);
+}
+
 static uint64_t eval_fma(IrType type, unsigned aux, uint64_t a, uint64_t b, uint64_t c)
 {
-    uint64_t sign = type == IR_F32 ? SIGN32 : SIGN64;
+    uint64_t sign = type == IR_F32 ? SIGN32 : SIGN64, result;
 
     /* Changing signs of operands is exact, and the sign of a NaN does not matter. */
     a ^= aux & IR_FMA_NEG_MUL ? sign : 0;
     c ^= aux & IR_FMA_NEG_ADD ? sign : 0;
-    return type == IR_F32 ? bits_s(_mm_set_ss(fmaf(float_of(a), float_of(b), float_of(c))))
-                          : bits_d(_mm_set_sd(fma(double_of(a), double_of(b), double_of(c))));
+    result = type == IR_F32 ? bits_s(_mm_set_ss(fmaf(float_of(a), float_of(b), float_of(c))))
+                            : bits_d(_mm_set_sd(fma(double_of(a), double_of(b), double_of(c))));
+    if ((aux & IR_FMA_INF_ZERO) && is_nan(type, result)) {
+        if ((is_inf(type, a) && is_zero(type, b)) || (is_zero(type, a) && is_inf(type, b))) {
+            raise_invalid();
+        }
+        result = type == IR_F32 ? NAN32 : NAN64;
+    }
+    return result;
 }
 
 /* IEEE 754-2019 9.6: a number wins over a NaN, signaling NaNs are invalid, -0 is less than +0. */

@@ -58,7 +58,12 @@ static inline unsigned ir_memop_bytes(unsigned memop)
 
 typedef enum IrDivZero { IR_DIV0_ONES, IR_DIV0_ZERO } IrDivZero;
 
-typedef enum IrFma { IR_FMA_NEG_MUL = 1, IR_FMA_NEG_ADD = 2 } IrFma;
+typedef enum IrFma {
+    IR_FMA_NEG_MUL = 1,
+    IR_FMA_NEG_ADD = 2,
+    IR_FMA_INF_ZERO = 4, /* infinity times zero is invalid also when a quiet NaN is added; NaN results are
+                            canonical as by fcanon (RISC-V) */
+} IrFma;
 
 /* Quiet: no invalid flag for a quiet NaN. */
 typedef enum IrFcmp { IR_FEQ_QUIET, IR_FLT_SIGNAL, IR_FLE_SIGNAL, IR_FLT_QUIET, IR_FLE_QUIET } IrFcmp;

@@ -218,7 +218,7 @@ static void gen_fma(RiscvDis *ctx, const ArgsFp3 *a, int mode, IrType type, unsi
         gen_help3(ctx, a);
         return;
     }
-    IrRef v = ir_emit(ctx->ir, IR_fma, type, signs, get_f(ctx, type, a->rs1),
+    IrRef v = ir_emit(ctx->ir, IR_fma, type, signs | IR_FMA_INF_ZERO, get_f(ctx, type, a->rs1),
                       get_f(ctx, type, a->rs2), get_f(ctx, type, a->rs3), IR_NOREF, 0);
     set_f(ctx, type, a->rd, canon(ctx, type, v));
 }

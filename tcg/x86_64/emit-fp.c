@@ -159,7 +159,51 @@ static void fma_call(Emit *e, const IrInsn *in, unsigned d, const unsigned r[3])
     emit_mov(e, d, XMM0);
 }
 
-void op_fma(Emit *e, const IrInsn *in)
+/* ---- NaN rules. ---- */
+
+static void load_pool(Emit *e, const IrInsn *in, unsigned d, unsigned pool64, unsigned pool32)
+{
+    const uint8_t *p = e->stubs->pool + (is_double(in) ? pool64 : pool32);
+    unsigned op = is_double(in) ? X_MOVSD : X_MOVSS;
+
+    if (e->avx) {
+        v_rip(&e->as, op, d, 0, p);
+    } else {
+        x_rip(&e->as, op, d, p);
+    }
+}
+
+/* The NaN that fcanon gives. */
+static void load_nan(Emit *e, const IrInsn *in, unsigned d)
+{
+    load_pool(e, in, d, POOL_NAN64, POOL_NAN32);
+}
+
+/* A NaN from IR_FMA_INF_ZERO: the host does not call infinity times zero invalid if a quiet NaN is added. If
+ * a factor is zero, multiplying sets just that flag. reg: result, factors. */
+static void cold_fma_nan(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+    uint8_t *done[3], *multiply;
+
+    fp_rrr(e, X_XORPS, XMM1, XMM1, XMM1);
+    fp_compare(e, in, X_UCOMISS, c->reg[1], XMM1);
+    done[0] = x_jcc8(&e->as, CC_P);
+    multiply = x_jcc8(&e->as, CC_E);
+    fp_compare(e, in, X_UCOMISS, c->reg[2], XMM1);
+    done[1] = x_jcc8(&e->as, CC_P);
+    done[2] = x_jcc8(&e->as, CC_NE);
+    asm_patch8(&e->as, multiply);
+    fp_rrr(e, fp_op(in, X_MULSS), XMM1, c->reg[1], c->reg[2]);
+    for (unsigned k = 0; k < 3; k++) {
+        asm_patch8(&e->as, done[k]);
+    }
+    load_nan(e, in, c->reg[0]);
+    x_jmp_back(&e->as, c->back);
+}
+
+/* d = a fused operation of the factors r[0], r[1] and the addend r[2]. */
+static void fma_hardware(Emit *e, const IrInsn *in, unsigned d, const unsigned r[3])
 {
     static const unsigned forms[4] = {
         [0] = X_FMADD231SS,
@@ -167,43 +211,51 @@ void op_fma(Emit *e, const IrInsn *in)
         [IR_FMA_NEG_MUL] = X_FNMADD231SS,
         [IR_FMA_NEG_MUL | IR_FMA_NEG_ADD] = X_FNMSUB231SS,
     };
-    unsigned r[3], d;
+    unsigned op = forms[in->aux & 3] | (is_double(in) ? X_W : 0);
+
+    /* 231: d = a * b + d; 213 (opcode - 16): d = b * d + c. */
+    if (d == r[0] && d != r[2]) {
+        v_rrr(&e->as, op - 0x10, d, r[1], r[2]);
+    } else if (d == r[1] && d != r[2]) {
+        v_rrr(&e->as, op - 0x10, d, r[0], r[2]);
+    } else {
+        emit_mov(e, d, r[2]);
+        v_rrr(&e->as, op, d, r[0], r[1]);
+    }
+}
+
+void op_fma(Emit *e, const IrInsn *in)
+{
+    unsigned r[3], d, to;
 
     for (unsigned k = 0; k < 3; k++) {
         r[k] = reg_use(e, in->arg[k]);
     }
     d = reg_def(e, r[2], NOREG);
-    if (!e->f->fma) {
-        fma_call(e, in, d, r);
+    /* The factors are looked at again if the result is a NaN. */
+    to = (in->aux & IR_FMA_INF_ZERO) && (d == r[0] || d == r[1]) ? XMM0 : d;
+    if (e->f->fma) {
+        fma_hardware(e, in, to, r);
     } else {
-        unsigned op = forms[in->aux & 3] | (is_double(in) ? X_W : 0);
+        fma_call(e, in, to, r);
+    }
+    if (in->aux & IR_FMA_INF_ZERO) {
+        Cold *c;
 
-        /* 231: d = a * b + d; 213 (opcode - 16): d = b * d + c; 132 (- 32): d = d * b + a. */
-        if (d == r[0] && d != r[2]) {
-            v_rrr(&e->as, op - 0x10, d, r[1], r[2]);
-        } else if (d == r[1] && d != r[2]) {
-            v_rrr(&e->as, op - 0x10, d, r[0], r[2]);
-        } else {
-            emit_mov(e, d, r[2]);
-            v_rrr(&e->as, op, d, r[0], r[1]);
-        }
+        fp_compare(e, in, X_UCOMISS, to, to);
+        c = cold_new(e, cold_fma_nan, x_jcc32(&e->as, CC_P));
+        c->reg[0] = to;
+        c->reg[1] = r[0];
+        c->reg[2] = r[1];
+        c->back = e->as.p;
+        emit_mov(e, d, to);
     }
     reg_bind(e, d, 0);
 }
 
-/* ---- NaN rules. ---- */
-
 static void cold_canon(Emit *e, const Cold *c)
 {
-    const IrInsn *in = &e->insns[c->insn];
-
-    if (e->avx) {
-        v_rip(&e->as, is_double(in) ? X_MOVSD : X_MOVSS, c->reg[0], 0,
-              e->stubs->pool + (is_double(in) ? POOL_NAN64 : POOL_NAN32));
-    } else {
-        x_rip(&e->as, is_double(in) ? X_MOVSD : X_MOVSS, c->reg[0],
-              e->stubs->pool + (is_double(in) ? POOL_NAN64 : POOL_NAN32));
-    }
+    load_nan(e, &e->insns[c->insn], c->reg[0]);
     x_jmp_back(&e->as, c->back);
 }
 
@@ -228,11 +280,17 @@ static bool never_signals(const IrInsn *def)
 
 void op_fcanon(Emit *e, const IrInsn *in)
 {
+    const IrInsn *def = &e->insns[in->arg[0]];
+
+    if (def->op == IR_fcanon || (def->op == IR_fma && (def->aux & IR_FMA_INF_ZERO))) {
+        reg_alias(e, in->arg[0], 0);
+        return;
+    }
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
     Cold *c;
 
     emit_mov(e, d, ra);
-    if (never_signals(&e->insns[in->arg[0]])) {
+    if (never_signals(def)) {
         fp_compare(e, in, X_UCOMISS, d, d);
         c = cold_new(e, cold_canon, x_jcc32(&e->as, CC_P));
     } else {
@@ -258,7 +316,7 @@ void op_fcanon(Emit *e, const IrInsn *in)
 static void cold_minmax(Emit *e, const Cold *c)
 {
     const IrInsn *in = &e->insns[c->insn];
-    unsigned d = c->reg[0], a = c->reg[1], b = c->reg[2], mov = is_double(in) ? X_MOVSD : X_MOVSS;
+    unsigned d = c->reg[0], a = c->reg[1], b = c->reg[2];
     uint8_t *nan = x_jcc8(&e->as, CC_P), *a_nan, *both;
 
     /* Of two zeros, or picks the negative one and and the positive one. */
@@ -281,11 +339,7 @@ static void cold_minmax(Emit *e, const Cold *c)
     emit_mov(e, d, XMM1);
     x_jmp_back(&e->as, c->back);
     asm_patch8(&e->as, both);
-    if (e->avx) {
-        v_rip(&e->as, mov, d, 0, e->stubs->pool + (is_double(in) ? POOL_NAN64 : POOL_NAN32));
-    } else {
-        x_rip(&e->as, mov, d, e->stubs->pool + (is_double(in) ? POOL_NAN64 : POOL_NAN32));
-    }
+    load_nan(e, in, d);
     x_jmp_back(&e->as, c->back);
 }
 
@@ -415,11 +469,7 @@ void op_fbox(Emit *e, const IrInsn *in)
 /* reg: result, operand. */
 static void cold_unboxed(Emit *e, const Cold *c)
 {
-    if (e->avx) {
-        v_rip(&e->as, X_MOVSS, c->reg[0], 0, e->stubs->pool + POOL_NAN32);
-    } else {
-        x_rip(&e->as, X_MOVSS, c->reg[0], e->stubs->pool + POOL_NAN32);
-    }
+    load_pool(e, &e->insns[c->insn], c->reg[0], POOL_NAN32, POOL_NAN32);
     x_jmp_back(&e->as, c->back);
 }
 

@@ -322,7 +322,7 @@ static void gen_fp_arith(Gen *g)
     case 0: give_canonical(g, type, ir_op1(g->ir, IR_fsqrt, type, 0, a)); break;
     case 1:
         c = value(g, type);
-        give_canonical(g, type, ir_emit(g->ir, IR_fma, type, pick(g, 4), a, b, c, IR_NOREF, 0));
+        give_canonical(g, type, ir_emit(g->ir, IR_fma, type, pick(g, 8), a, b, c, IR_NOREF, 0));
         break;
     case 2: give_canonical(g, type, ir_op1(g->ir, IR_fround, type, pick(g, 2), a)); break;
     default: give_canonical(g, type, ir_op2(g->ir, (IrOp)ops[pick(g, 6)], type, 0, a, b)); break;
