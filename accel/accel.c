@@ -76,7 +76,9 @@ static bool read_config(AccelConfig *config, Options *opts, GError **error)
     if (strcmp(thread, "multi") && strcmp(thread, "single")) {
         return error_set(error, "-accel: thread must be 'multi' or 'single', not '%s'", thread);
     }
-    config->tier2 = !strcmp(tier2, "hot") ? TIER2_HOT : !strcmp(tier2, "off") ? TIER2_OFF : TIER2_ALWAYS;
+    config->tier2 = !strcmp(tier2, "hot")   ? TIER2_HOT
+                    : !strcmp(tier2, "off") ? TIER2_OFF
+                                            : TIER2_ALWAYS;
     if (config->tier2 == TIER2_ALWAYS && strcmp(tier2, "always")) {
         return error_set(error, "-accel: tier2 must be 'hot', 'off' or 'always', not '%s'", tier2);
     }
@@ -116,7 +118,8 @@ static const AccelOps *try_engine(Accel *accel, const char *name, GError **error
         if (engine_init(accel, &jit_engine, &jit_error)) {
             return &jit_engine;
         }
-        fprintf(stderr, "amphi: %s; going on with -accel interp, which is slow\n", jit_error->message);
+        fprintf(stderr, "amphi: %s; going on with -accel interp, which is slow\n",
+                jit_error->message);
         g_clear_error(&jit_error);
         name = "interp";
     }

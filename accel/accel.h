@@ -40,11 +40,11 @@ extern const AccelOps jit_engine, interp_engine;
 
 /* What the user may set: -accel jit,tb-size=64,thread=multi,hop=interp,hop-insns=7,features-off=avx2:fma */
 typedef struct AccelConfig {
-    uint64_t tb_size;          /* bytes of code memory; 0: the default */
-    char *features_off;        /* host features not to use, comma-separated; NULL: none */
-    const AccelOps *hop;       /* engine to alternate with, NULL: none */
-    uint64_t hop_insns;        /* instructions on each before hopping */
-    unsigned tier2;            /* AccelTier2 */
+    uint64_t tb_size;    /* bytes of code memory; 0: the default */
+    char *features_off;  /* host features not to use, comma-separated; NULL: none */
+    const AccelOps *hop; /* engine to alternate with, NULL: none */
+    uint64_t hop_insns;  /* instructions on each before hopping */
+    unsigned tier2;      /* AccelTier2 */
 } AccelConfig;
 
 typedef enum AccelTier2 { TIER2_HOT, TIER2_OFF, TIER2_ALWAYS } AccelTier2;

@@ -66,7 +66,8 @@ static void translate_into(Vcpu *vcpu, HotRegion *hot, HotBlock *b, const Region
 
     b->ir_block = ir_block_begin(ir, b->pc);
     if (b->page.exec_id != head->exec_id) {
-        IrRef n = ir_emit(ir, IR_check_page, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, b->pc);
+        IrRef n =
+            ir_emit(ir, IR_check_page, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, b->pc);
         ir->insns[n].len = b->page.exec_id;
     }
     vcpu->arch->translate(vcpu, ir, &req);

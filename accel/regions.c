@@ -66,7 +66,8 @@ Region *regions_by_code(Accel *accel, uintptr_t host_pc)
             !segment->regions) {
             continue;
         }
-        unsigned low = 0, high = segment->regions->len; /* the last region that starts at or before it */
+        unsigned low = 0,
+                 high = segment->regions->len; /* the last region that starts at or before it */
         while (low < high) {
             unsigned mid = (low + high) / 2;
             Region *r = segment->regions->pdata[mid];
@@ -114,7 +115,8 @@ void regions_unlock(Vcpu *vcpu)
 
 Region *regions_find(Accel *accel, uint64_t pc, uint64_t ram_page, uint32_t flags, uint32_t mode)
 {
-    Region *r = __atomic_load_n(&accel->hash[region_hash(pc, ram_page, flags, mode)], __ATOMIC_ACQUIRE);
+    Region *r =
+        __atomic_load_n(&accel->hash[region_hash(pc, ram_page, flags, mode)], __ATOMIC_ACQUIRE);
 
     while (r && !(r->pc == pc && r->ram_page == ram_page && r->flags == flags && r->mode == mode)) {
         r = __atomic_load_n(&r->hash_next, __ATOMIC_ACQUIRE);
@@ -131,7 +133,8 @@ void regions_add_span(Region *region, uint64_t ram_page, unsigned first, unsigne
 
 void regions_add(Accel *accel, Region *region)
 {
-    Region **head = &accel->hash[region_hash(region->pc, region->ram_page, region->flags, region->mode)];
+    Region **head =
+        &accel->hash[region_hash(region->pc, region->ram_page, region->flags, region->mode)];
 
     for (unsigned i = 0; i < region->nspans; i++) {
         RegionSpan *span = &region->spans[i];
@@ -200,7 +203,8 @@ void regions_drop(Accel *accel, Region *region)
     if (region->dead) {
         return;
     }
-    Region **at = &accel->hash[region_hash(region->pc, region->ram_page, region->flags, region->mode)];
+    Region **at =
+        &accel->hash[region_hash(region->pc, region->ram_page, region->flags, region->mode)];
     Region *better = region->better;
 
     region->dead = true;
@@ -359,7 +363,8 @@ void regions_enter(Vcpu *vcpu)
     AccelVcpu *av = accel_vcpu(vcpu);
     Accel *accel = av->accel;
 
-    __atomic_store_n(&vcpu->epoch, __atomic_load_n(&accel->epoch, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vcpu->epoch, __atomic_load_n(&accel->epoch, __ATOMIC_SEQ_CST),
+                     __ATOMIC_SEQ_CST);
     uint64_t retired = __atomic_load_n(&accel->retire_count, __ATOMIC_SEQ_CST);
     if (retired != av->seen_retired) {
         av->seen_retired = retired;

@@ -20,8 +20,8 @@
 
 /* Modes: part of a region's key. */
 #define MODE_INTERP (1u << 0)
-#define MODE_COUNT (1u << 1)        /* counts instructions exactly */
-#define MODE_LIMIT_SHIFT 8          /* at most so many instructions; 0: no limit */
+#define MODE_COUNT (1u << 1) /* counts instructions exactly */
+#define MODE_LIMIT_SHIFT 8   /* at most so many instructions; 0: no limit */
 
 #define REGION_HASH_BITS 15
 #define REGION_NO_PAGE (~UINT64_C(0))
@@ -41,55 +41,55 @@ struct RegionSpan {
 };
 
 struct Region {
-    Region *hash_next;  /* atomic */
+    Region *hash_next; /* atomic */
     uint64_t pc;
     uint64_t ram_page;
     uint64_t second_page; /* ram page that the first instruction reaches into, or REGION_NO_PAGE */
     uint32_t flags, mode;
-    uint32_t exec_id;   /* of the first page, for links to it */
+    uint32_t exec_id; /* of the first page, for links to it */
     uint8_t tier;
     bool dead;
-    Region *better;     /* atomic: the optimized region with the same key */
-    void *entry;        /* host code; of interpreter regions IrCode * */
+    Region *better; /* atomic: the optimized region with the same key */
+    void *entry;    /* host code; of interpreter regions IrCode * */
     TcgCode code;
-    TcgExit *incoming;  /* linked exits of other regions */
+    TcgExit *incoming; /* linked exits of other regions */
     RegionSpan *spans;
     unsigned nspans;
-    Region *next;       /* of the limbo list */
-    uint64_t epoch;     /* in limbo: when it was dropped */
+    Region *next;   /* of the limbo list */
+    uint64_t epoch; /* in limbo: when it was dropped */
 };
 
 /* A part of code memory; regions in it go together. */
 typedef struct Segment {
     uint8_t *start, *at, *end;
     GPtrArray *regions; /* in order of their addresses */
-    uint64_t retired; /* epoch at which it was emptied; reusable when all vCPUs have passed it */
+    uint64_t retired;   /* epoch at which it was emptied; reusable when all vCPUs have passed it */
 } Segment;
 
 typedef struct AccelStats {
     uint64_t regions, regions_opt, guest_insns, ir_insns, host_bytes, translate_ns, optimize_ns;
-    uint64_t resolves, lookups, kills, evictions, exits, exceptions, samples;
+    uint64_t resolves, kills, evictions;
 } AccelStats;
 
 struct Accel {
     Machine *machine;
-    const AccelOps *engine;   /* atomic: that new runs go to */
+    const AccelOps *engine; /* atomic: that new runs go to */
     AccelConfig config;
     bool ready_jit, ready_interp; /* initialised engines */
-    GMutex lock;              /* translation lock */
+    GMutex lock;                  /* translation lock */
     Region *hash[1u << REGION_HASH_BITS];
-    GHashTable *pages;        /* ram page -> first RegionSpan */
-    uint64_t epoch;           /* atomic */
-    uint64_t retire_count;    /* atomic: evictions so far: vCPUs drop jump caches when it changes */
+    GHashTable *pages;     /* ram page -> first RegionSpan */
+    uint64_t epoch;        /* atomic */
+    uint64_t retire_count; /* atomic: evictions so far: vCPUs drop jump caches when it changes */
     uint64_t killed[KILL_LOG];
-    uint64_t nkilled;         /* atomic */
-    Region *limbo;            /* dropped interpreter regions */
+    uint64_t nkilled; /* atomic */
+    Region *limbo;    /* dropped interpreter regions */
     Tcg *tcg;
-    struct JitSampler *sampler;
+    struct JitSampler *sampler; /* atomic; made with the lock */
     TcgRuntime runtime;
     Segment segments[SEGMENTS];
-    unsigned segment;         /* being filled */
-    IrRegion ir;              /* scratch for translation */
+    unsigned segment; /* being filled */
+    IrRegion ir;      /* scratch for translation */
     AccelStats stats;
 };
 
@@ -97,17 +97,18 @@ struct Accel {
 typedef struct AccelVcpu {
     Accel *accel;
     uint64_t seen_killed, seen_retired;
-    const AccelOps *want;    /* atomic: engine to go to */
-    bool has_lock;           /* translation lock, for unwinding */
-    bool no_room;            /* it left because code memory is full */
-    bool limit_next;         /* the next region must not have more instructions than the budget */
-    bool run_for;            /* accel_run_for(): return when the budget is used up */
-    bool guest_counts;       /* the guest reads its instruction counter */
-    int64_t counter_used;    /* virtual time of its last access, or since when it is estimated */
-    bool in_guest;           /* MXCSR is the guest's */
+    const AccelOps *want; /* atomic: engine to go to */
+    bool has_lock;        /* translation lock, for unwinding */
+    bool no_room;         /* it left because code memory is full */
+    bool limit_next;      /* the next region must not have more instructions than the budget */
+    bool run_for;         /* accel_run_for(): return when the budget is used up */
+    bool guest_counts;    /* the guest reads its instruction counter */
+    int64_t counter_used; /* virtual time of its last access, or since when it is estimated */
+    bool in_guest;        /* MXCSR is the guest's */
     uint64_t sample_pc[64];
     uint8_t sample_hits[64];
-    bool sample;             /* atomic: the sampling timer ran */
+    bool sample; /* atomic: the sampler kicked */
+    uint64_t lookups, samples;
 } AccelVcpu;
 
 static inline AccelVcpu *accel_vcpu(const Vcpu *vcpu)

@@ -157,17 +157,14 @@ static void between(Vcpu *vcpu)
 static bool goes_on(Vcpu *vcpu, VcpuExit exit)
 {
     switch (exit) {
-    case VCPU_EXIT_EXCEPTION:
-        return true;
+    case VCPU_EXIT_EXCEPTION: return true;
     case VCPU_EXIT_KICK:
         if (__atomic_exchange_n(&accel_vcpu(vcpu)->sample, false, __ATOMIC_RELAXED)) {
             jit_sample(vcpu);
         }
         return accel_vcpu(vcpu)->no_room;
-    case VCPU_EXIT_BUDGET:
-        return budget_exit(vcpu);
-    default:
-        return false;
+    case VCPU_EXIT_BUDGET: return budget_exit(vcpu);
+    default: return false;
     }
 }
 

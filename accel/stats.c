@@ -27,9 +27,11 @@ static void print_tlbs(const Machine *machine, GString *out)
     }
     g_string_append_printf(out,
                            "TLB: fills %" G_GUINT64_FORMAT ", page walks %" G_GUINT64_FORMAT
-                           ", victim hits %" G_GUINT64_FORMAT ", large-page hits %" G_GUINT64_FORMAT "\n"
-                           "TLB: context flushes %" G_GUINT64_FORMAT ", page flushes %" G_GUINT64_FORMAT
-                           ", new contexts %" G_GUINT64_FORMAT "\n",
+                           ", victim hits %" G_GUINT64_FORMAT ", large-page hits %" G_GUINT64_FORMAT
+                           "\n"
+                           "TLB: context flushes %" G_GUINT64_FORMAT
+                           ", page flushes %" G_GUINT64_FORMAT ", new contexts %" G_GUINT64_FORMAT
+                           "\n",
                            sum.fills, sum.walks, sum.victim_hits, sum.large_hits, sum.flushes,
                            sum.page_flushes, sum.context_misses);
 }
@@ -49,19 +51,23 @@ void accel_print_stats(Machine *machine, GString *out)
                            "regions: %" G_GUINT64_FORMAT " translated (%" G_GUINT64_FORMAT
                            " optimized), %" G_GUINT64_FORMAT " dropped\n"
                            "guest instructions translated: %" G_GUINT64_FORMAT
-                           ", IR instructions: %" G_GUINT64_FORMAT ", host bytes: %" G_GUINT64_FORMAT "\n"
+                           ", IR instructions: %" G_GUINT64_FORMAT
+                           ", host bytes: %" G_GUINT64_FORMAT "\n"
                            "code memory: %zu of %zu KiB in use, %" G_GUINT64_FORMAT " evictions\n",
-                           s->regions, s->regions_opt, s->kills, s->guest_insns, s->ir_insns, s->host_bytes,
-                           used >> 10, size >> 10, s->evictions);
+                           s->regions, s->regions_opt, s->kills, s->guest_insns, s->ir_insns,
+                           s->host_bytes, used >> 10, size >> 10, s->evictions);
     g_string_append_printf(out,
                            "time: first translation %.1f ms, optimization %.1f ms\n"
-                           "links made: %" G_GUINT64_FORMAT ", lookups: %" G_GUINT64_FORMAT
-                           ", samples: %" G_GUINT64_FORMAT "\n",
-                           ms(s->translate_ns), ms(s->optimize_ns), s->resolves, s->lookups, s->samples);
+                           "links made: %" G_GUINT64_FORMAT "\n",
+                           ms(s->translate_ns), ms(s->optimize_ns), s->resolves);
     g_mutex_unlock(&accel->lock);
     print_tlbs(machine, out);
     for (unsigned i = 0; i < machine->ncpus; i++) {
-        g_string_append_printf(out, "CPU %u: engine %s%s\n", i, accel_name(machine->cpus[i]),
-                               machine->cpus[i]->counting ? ", counting instructions" : "");
+        const Vcpu *vcpu = machine->cpus[i];
+        g_string_append_printf(out,
+                               "CPU %u: engine %s%s, lookups %" G_GUINT64_FORMAT
+                               ", samples %" G_GUINT64_FORMAT "\n",
+                               i, accel_name(vcpu), vcpu->counting ? ", counting instructions" : "",
+                               accel_vcpu(vcpu)->lookups, accel_vcpu(vcpu)->samples);
     }
 }

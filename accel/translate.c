@@ -32,7 +32,8 @@ void translate_log(Vcpu *vcpu, LogItem item, uint64_t pc, unsigned bytes)
             at += len;
         }
     } else {
-        g_string_append_printf(text, "%s: pc 0x%" PRIx64 "\n", item == LOG_IR ? "IR" : "IR optimized", pc);
+        g_string_append_printf(text, "%s: pc 0x%" PRIx64 "\n",
+                               item == LOG_IR ? "IR" : "IR optimized", pc);
         ir_print(&accel->ir, text);
     }
     log_write(text->str);
@@ -58,7 +59,8 @@ static int begin_guest_block(Accel *accel, uint64_t pc, uint32_t second_id, bool
 
     ir_block_begin(ir, pc);
     if (second_id) {
-        IrRef n = ir_emit(ir, IR_check_page, IR_NONE, 2, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, pc);
+        IrRef n =
+            ir_emit(ir, IR_check_page, IR_NONE, 2, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, pc);
         ir->insns[n].len = second_id;
     }
     if (!count) {
@@ -73,13 +75,16 @@ static bool may_straddle(const Vcpu *vcpu, uint64_t pc)
     return PAGE_OFFSET(pc) + vcpu->arch->max_insn_bytes > TLB_PAGE_SIZE;
 }
 
-Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags, uint32_t mode)
+Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
+                        uint32_t mode)
 {
     Accel *accel = accel_vcpu(vcpu)->accel;
     IrRegion *ir = &accel->ir;
     unsigned limit = mode >> MODE_LIMIT_SHIFT;
     CodePage second = {.ram_page = REGION_NO_PAGE};
-    TranslateReq req = {.pc = pc, .flags = flags, .count = mode & MODE_COUNT,
+    TranslateReq req = {.pc = pc,
+                        .flags = flags,
+                        .count = mode & MODE_COUNT,
                         .max_insns = limit ? limit : REGION_MAX_INSNS};
 
     if (!page->exec_id) {

@@ -10,7 +10,8 @@
 /* Makes the IR of the first-tier region at @pc (on @page, which holds for the current context) in
  * accel->ir, optimized at level 1, and a Region with its key and spans filled in. With the lock; a fetch
  * fault unwinds. */
-Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags, uint32_t mode);
+Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
+                        uint32_t mode);
 
 /* As above for the second tier: joins what the first has seen executed around @head. NULL if there is
  * nothing to join or a page is not mapped as it was. */

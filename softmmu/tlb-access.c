@@ -17,32 +17,20 @@ static uint64_t host_load(const void *p, unsigned size)
 static uint64_t host_load_atomic(const void *p, unsigned size)
 {
     switch (size) {
-    case 1:
-        return *(const volatile uint8_t *)p;
-    case 2:
-        return *(const volatile uint16_t *)p;
-    case 4:
-        return *(const volatile uint32_t *)p;
-    default:
-        return *(const volatile uint64_t *)p;
+    case 1: return __atomic_load_n((const uint8_t *)p, __ATOMIC_RELAXED);
+    case 2: return __atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED);
+    case 4: return __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED);
+    default: return __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
     }
 }
 
 static void host_store_atomic(void *p, uint64_t v, unsigned size)
 {
     switch (size) {
-    case 1:
-        *(volatile uint8_t *)p = v;
-        break;
-    case 2:
-        *(volatile uint16_t *)p = v;
-        break;
-    case 4:
-        *(volatile uint32_t *)p = v;
-        break;
-    default:
-        *(volatile uint64_t *)p = v;
-        break;
+    case 1: __atomic_store_n((uint8_t *)p, v, __ATOMIC_RELAXED); break;
+    case 2: __atomic_store_n((uint16_t *)p, v, __ATOMIC_RELAXED); break;
+    case 4: __atomic_store_n((uint32_t *)p, v, __ATOMIC_RELAXED); break;
+    default: __atomic_store_n((uint64_t *)p, v, __ATOMIC_RELAXED); break;
     }
 }
 
@@ -60,7 +48,8 @@ static uint64_t to_memory_order(uint64_t v, unsigned memop)
     return memop & IR_BIG_ENDIAN ? __builtin_bswap64(v) >> (64 - 8 * ir_memop_bytes(memop)) : v;
 }
 
-static void check_alignment(Vcpu *vcpu, uint64_t addr, unsigned size, unsigned memop, MmuAccess access)
+static void check_alignment(Vcpu *vcpu, uint64_t addr, unsigned size, unsigned memop,
+                            MmuAccess access)
 {
     if ((memop & IR_ALIGNED) && (addr & (size - 1))) {
         tlb_fault(vcpu, addr, access, MMU_MISALIGNED);
@@ -97,7 +86,8 @@ static void target_store(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, uin
     if (target->host && !target->to_ops) {
         host_store_atomic(target->host, value, size);
         if (target->tracked) {
-            tlb_code_written(vcpu->machine->tlb_system, target->ram_page, addr & ~TLB_PAGE_MASK, size);
+            tlb_code_written(vcpu->machine->tlb_system, target->ram_page, addr & ~TLB_PAGE_MASK,
+                             size);
         }
         return;
     }
@@ -153,7 +143,8 @@ void tlb_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned memop)
 {
     unsigned size = ir_memop_bytes(memop);
     const TlbEntry *e = &vcpu->tlb->entries[tlb_index(addr)];
-    uint64_t in_page = addr ^ e->write_tag;
+    uint64_t in_page =
+        addr ^ __atomic_load_n(&e->write_tag, __ATOMIC_RELAXED); /* see revoke_writes() */
     TlbTarget target;
 
     check_alignment(vcpu, addr, size, memop, MMU_WRITE);
@@ -253,24 +244,15 @@ static uint64_t combine(uint64_t old, uint64_t value, unsigned rmw, unsigned siz
     uint64_t uo = old & mask, uv = value & mask;
 
     switch ((IrRmw)rmw) {
-    case IR_RMW_SWAP:
-        return value;
-    case IR_RMW_ADD:
-        return old + value;
-    case IR_RMW_AND:
-        return old & value;
-    case IR_RMW_OR:
-        return old | value;
-    case IR_RMW_XOR:
-        return old ^ value;
-    case IR_RMW_MIN:
-        return so < sv ? old : value;
-    case IR_RMW_MAX:
-        return so > sv ? old : value;
-    case IR_RMW_MINU:
-        return uo < uv ? old : value;
-    case IR_RMW_MAXU:
-        return uo > uv ? old : value;
+    case IR_RMW_SWAP: return value;
+    case IR_RMW_ADD: return old + value;
+    case IR_RMW_AND: return old & value;
+    case IR_RMW_OR: return old | value;
+    case IR_RMW_XOR: return old ^ value;
+    case IR_RMW_MIN: return so < sv ? old : value;
+    case IR_RMW_MAX: return so > sv ? old : value;
+    case IR_RMW_MINU: return uo < uv ? old : value;
+    case IR_RMW_MAXU: return uo > uv ? old : value;
     }
     return old;
 }
@@ -338,7 +320,8 @@ bool vcpu_phys_load64(Vcpu *vcpu, uint64_t gpa, uint64_t *value)
 {
     MemoryHit hit;
 
-    if (!memory_map_find(vcpu->machine->memory, gpa, &hit) || !hit.host || hit.avail < 8 || (gpa & 7)) {
+    if (!memory_map_find(vcpu->machine->memory, gpa, &hit) || !hit.host || hit.avail < 8 ||
+        (gpa & 7)) {
         return false;
     }
     *value = host_load_atomic(hit.host, 8);

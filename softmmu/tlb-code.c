@@ -5,8 +5,9 @@
 #include "softmmu/tlb-internal.h"
 #include <string.h>
 
-void tlb_set_code_hook(TlbSystem *system, bool (*fn)(void *opaque, uint64_t ram_page, unsigned first,
-                                                      unsigned len), void *opaque)
+void tlb_set_code_hook(TlbSystem *system,
+                       bool (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
+                       void *opaque)
 {
     system->code_hook = fn;
     system->code_opaque = opaque;
@@ -67,9 +68,11 @@ void tlb_mark_code(TlbSystem *system, uint64_t ram_page)
 
 /* The id of a pair of pages; ids are never reused while the machine lives. When they run out, 0: such
  * pages are looked up each time. */
-static uint32_t exec_id_of(TlbSystem *system, uint64_t vpage, uint64_t ram_page, const uint8_t *host)
+static uint32_t exec_id_of(TlbSystem *system, uint64_t vpage, uint64_t ram_page,
+                           const uint8_t *host)
 {
-    uint64_t mixed = (vpage >> TLB_PAGE_BITS) * 0x9e3779b97f4a7c15u + ram_page * 0xd6e8feb86659fd93u;
+    uint64_t mixed =
+        (vpage >> TLB_PAGE_BITS) * 0x9e3779b97f4a7c15u + ram_page * 0xd6e8feb86659fd93u;
     uint32_t *head = &system->exec_hash[(mixed >> 40) % EXEC_HASH];
     uint32_t id;
 
@@ -115,7 +118,8 @@ void tlb_code_page(Vcpu *vcpu, uint64_t pc, CodePage *page)
     }
     *page = (CodePage){hit.ram_page, hit.host, 0};
     if (m.cacheable) {
-        page->exec_id = exec_id_of(vcpu->machine->tlb_system, pc & TLB_PAGE_MASK, hit.ram_page, hit.host);
+        page->exec_id =
+            exec_id_of(vcpu->machine->tlb_system, pc & TLB_PAGE_MASK, hit.ram_page, hit.host);
         vcpu->tlb->entries[tlb_index(pc)].exec_id = page->exec_id;
     }
 }

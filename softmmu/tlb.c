@@ -11,8 +11,8 @@
 
 static void *reserve(size_t bytes)
 {
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-                   0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -212,9 +212,13 @@ static bool large_find(TlbContext *c, uint64_t addr, MmuAccess access, MmuMappin
             if (!ok) {
                 return false;
             }
-            *m = (MmuMapping){.gpa = l->gpa + (addr - l->base), .page_size = l->size,
-                              .readable = l->readable, .writable = l->writable,
-                              .executable = l->executable, .global = l->global, .cacheable = true};
+            *m = (MmuMapping){.gpa = l->gpa + (addr - l->base),
+                              .page_size = l->size,
+                              .readable = l->readable,
+                              .writable = l->writable,
+                              .executable = l->executable,
+                              .global = l->global,
+                              .cacheable = true};
             return true;
         }
     }
@@ -238,9 +242,13 @@ static void large_remember(TlbContext *c, uint64_t addr, const MmuMapping *m)
             c->lost_to = MAX(c->lost_to, slot->base + slot->size);
         }
     }
-    *slot = (TlbLarge){.base = base, .size = m->page_size, .gpa = m->gpa - (addr - base),
-                       .readable = m->readable, .writable = m->writable,
-                       .executable = m->executable, .global = m->global};
+    *slot = (TlbLarge){.base = base,
+                       .size = m->page_size,
+                       .gpa = m->gpa - (addr - base),
+                       .readable = m->readable,
+                       .writable = m->writable,
+                       .executable = m->executable,
+                       .global = m->global};
 }
 
 void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *m)
@@ -254,8 +262,12 @@ void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMap
     vcpu->tlbs->stats.walks++;
     MmuFault fault = vcpu->arch->walk(vcpu, addr, size, access, m);
     if (log_enabled(LOG_MMU)) {
-        log_printf(LOG_MMU, "mmu: cpu %u %s %#" G_GINT64_MODIFIER "x -> %s %#" G_GINT64_MODIFIER "x\n",
-                   vcpu->index, access == MMU_READ ? "read" : access == MMU_WRITE ? "write" : "fetch",
+        log_printf(LOG_MMU,
+                   "mmu: cpu %u %s %#" G_GINT64_MODIFIER "x -> %s %#" G_GINT64_MODIFIER "x\n",
+                   vcpu->index,
+                   access == MMU_READ    ? "read"
+                   : access == MMU_WRITE ? "write"
+                                         : "fetch",
                    addr, fault == MMU_OK ? "ok" : "fault", fault == MMU_OK ? m->gpa : 0);
     }
     if (fault != MMU_OK) {
@@ -348,7 +360,8 @@ void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, Tlb
 
     if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
         victim_restore(vcpu, c, e, index, page, access)) {
-        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page, .ram_page = e->ram_page};
+        *target =
+            (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page, .ram_page = e->ram_page};
         return;
     }
     tlb_walk(vcpu, addr, size, access, &m);
@@ -365,7 +378,8 @@ void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, Tlb
         target->tracked = tlb_fill(vcpu, page, &m, &hit);
     } else {
         target->tracked = __atomic_load_n(&vcpu->machine->tlb_system->page_flags[hit.ram_page],
-                                          __ATOMIC_SEQ_CST) & PAGE_HAS_CODE;
+                                          __ATOMIC_SEQ_CST) &
+                          PAGE_HAS_CODE;
     }
 }
 

@@ -36,7 +36,8 @@ typedef struct TlbSystem TlbSystem;
 /* An access of s bytes at a hits when (a ^ tag) <= 4096 - s; its host address is (a ^ tag) + host. */
 typedef struct TlbEntry {
     uint64_t read_tag, write_tag, host;
-    uint32_t exec_id;  /* of the page that fetches with these index bits see; independent of the tags */
+    uint32_t
+        exec_id; /* of the page that fetches with these index bits see; independent of the tags */
     uint32_t ram_page; /* of host */
 } TlbEntry;
 
@@ -61,7 +62,8 @@ struct TlbContext {
     TlbEntry victims[TLB_VICTIMS];
     uint64_t victim_page[TLB_VICTIMS];
     TlbLarge large[TLB_LARGE];
-    uint64_t lost_from, lost_to; /* where large pages lie that are forgotten while entries cut from them
+    uint64_t lost_from,
+        lost_to; /* where large pages lie that are forgotten while entries cut from them
                                     may remain: a flush in there empties the context */
     uint64_t jump_pages[TLB_ENTRIES / 64]; /* index bits of pages that may have jump entries */
     uint64_t key[2];
@@ -88,8 +90,9 @@ void tlb_system_free(TlbSystem *system);
 
 /* Called when a page with code is written: bytes [first, first + len) of the page. Returns whether code
  * remains on the page. Any thread; may be called with the machine lock held. */
-void tlb_set_code_hook(TlbSystem *system, bool (*fn)(void *opaque, uint64_t ram_page, unsigned first,
-                                                      unsigned len), void *opaque);
+void tlb_set_code_hook(TlbSystem *system,
+                       bool (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
+                       void *opaque);
 
 /* Reports a store to a page that may hold code. Any thread. */
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len);
@@ -106,8 +109,8 @@ void tlb_flush_if_stale(Vcpu *vcpu);
 /* The page that holds code at @pc, for the current context. */
 typedef struct CodePage {
     uint64_t ram_page;
-    const uint8_t *host;   /* of the page's first byte */
-    uint32_t exec_id;      /* 0: the mapping may not be cached (protection splits the page) */
+    const uint8_t *host; /* of the page's first byte */
+    uint32_t exec_id;    /* 0: the mapping may not be cached (protection splits the page) */
 } CodePage;
 
 /* Finds it, walking if need be. A fault is delivered and unwinds. */

@@ -55,7 +55,8 @@ static VcpuExit interp_run(Vcpu *vcpu)
             mode |= (uint32_t)MIN(vcpu->budget, REGION_MAX_INSNS) << MODE_LIMIT_SHIFT;
             av->limit_next = false;
         }
-        Region *region = find_region(vcpu, vcpu->arch->get_pc(vcpu), vcpu->arch->tb_flags(vcpu), mode);
+        Region *region =
+            find_region(vcpu, vcpu->arch->get_pc(vcpu), vcpu->arch->tb_flags(vcpu), mode);
         ir_interp(region->entry, &accel->runtime, vcpu_state(vcpu), &exit);
         if (exit.op == IR_exit_reason || exit.op == IR_poll) {
             return exit.reason;

@@ -60,7 +60,7 @@ void jit_sample(Vcpu *vcpu)
     uint64_t pc = vcpu->arch->get_pc(vcpu);
     unsigned slot = (pc >> 1 ^ pc >> 7) % ARRAY_SIZE(av->sample_pc);
 
-    av->accel->stats.samples++;
+    av->samples++;
     if (av->sample_pc[slot] != pc) {
         av->sample_pc[slot] = pc;
         av->sample_hits[slot] = 1;
@@ -103,16 +103,7 @@ static void *sampler_run(void *opaque)
     return NULL;
 }
 
-void jit_sampler_wake(JitSampler *sampler)
-{
-    if (unlikely(__atomic_load_n(&sampler->sleeping, __ATOMIC_RELAXED))) {
-        g_mutex_lock(&sampler->lock);
-        g_cond_signal(&sampler->wake);
-        g_mutex_unlock(&sampler->lock);
-    }
-}
-
-JitSampler *jit_sampler_new(Accel *accel)
+static JitSampler *sampler_new(Accel *accel)
 {
     JitSampler *sampler = g_new0(JitSampler, 1);
 
@@ -121,6 +112,23 @@ JitSampler *jit_sampler_new(Accel *accel)
     g_cond_init(&sampler->wake);
     sampler->thread = g_thread_new("sampler", sampler_run, sampler);
     return sampler;
+}
+
+void jit_sampler_wake(Accel *accel)
+{
+    JitSampler *sampler = __atomic_load_n(&accel->sampler, __ATOMIC_ACQUIRE);
+
+    if (unlikely(!sampler)) {
+        g_mutex_lock(&accel->lock);
+        if (!accel->sampler) {
+            __atomic_store_n(&accel->sampler, sampler_new(accel), __ATOMIC_RELEASE);
+        }
+        g_mutex_unlock(&accel->lock);
+    } else if (unlikely(__atomic_load_n(&sampler->sleeping, __ATOMIC_RELAXED))) {
+        g_mutex_lock(&sampler->lock);
+        g_cond_signal(&sampler->wake);
+        g_mutex_unlock(&sampler->lock);
+    }
 }
 
 void jit_sampler_free(JitSampler *sampler)

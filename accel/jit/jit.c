@@ -46,14 +46,16 @@ static VcpuExit jit_run(Vcpu *vcpu)
     void *code;
 
     vcpu->sync = jit_sync;
-    if (av->accel->sampler) {
-        jit_sampler_wake(av->accel->sampler);
+    if (av->accel->config.tier2 == TIER2_HOT) {
+        jit_sampler_wake(av->accel);
     }
     if (vcpu->counting && av->limit_next) {
         /* Fewer instructions are left than the next region has. */
-        uint32_t mode = MODE_COUNT | (uint32_t)MIN(vcpu->budget, REGION_MAX_INSNS) << MODE_LIMIT_SHIFT;
+        uint32_t mode = MODE_COUNT | (uint32_t)MIN(vcpu->budget, REGION_MAX_INSNS)
+                                         << MODE_LIMIT_SHIFT;
         av->limit_next = false;
-        Region *region = jit_region(vcpu, vcpu->arch->get_pc(vcpu), vcpu->arch->tb_flags(vcpu), mode);
+        Region *region =
+            jit_region(vcpu, vcpu->arch->get_pc(vcpu), vcpu->arch->tb_flags(vcpu), mode);
         if (!region) {
             av->no_room = true;
             return VCPU_EXIT_KICK;
@@ -107,16 +109,31 @@ static void *translate(void *vcpu, uint64_t addr, unsigned len, bool write)
 void accel_runtime_init(Accel *accel)
 {
     accel->runtime = (TcgRuntime){
-        .load = load, .store = store, .load128 = load128, .store128 = store128, .rmw = rmw, .cas = cas,
-        .translate = translate, .resolve = jit_resolve, .lookup = jit_lookup,
+        .load = load,
+        .store = store,
+        .load128 = load128,
+        .store128 = store128,
+        .rmw = rmw,
+        .cas = cas,
+        .translate = translate,
+        .resolve = jit_resolve,
+        .lookup = jit_lookup,
         .lookup_plain = jit_lookup_plain,
-        .off_vcpu = -(int32_t)VCPU_STATE_OFFSET, .off_kick = OFF(kick), .off_budget = OFF(budget),
-        .off_tlb = OFF(tlb), .off_exit_reason = OFF(exit_reason),
+        .off_vcpu = -(int32_t)VCPU_STATE_OFFSET,
+        .off_kick = OFF(kick),
+        .off_budget = OFF(budget),
+        .off_tlb = OFF(tlb),
+        .off_exit_reason = OFF(exit_reason),
         .off_pc = accel->machine->cls->arch->pc_offset,
-        .off_sync_frame = OFF(sync_frame), .off_sync_pc = OFF(sync_pc), .off_spill = OFF(spill),
-        .off_stack = OFF(return_stack), .off_undone = OFF(undone),
-        .tlb_entries = offsetof(TlbContext, entries), .tlb_jumps = offsetof(TlbContext, jumps),
-        .reason_kick = VCPU_EXIT_KICK, .reason_budget = VCPU_EXIT_BUDGET,
+        .off_sync_frame = OFF(sync_frame),
+        .off_sync_pc = OFF(sync_pc),
+        .off_spill = OFF(spill),
+        .off_stack = OFF(return_stack),
+        .off_undone = OFF(undone),
+        .tlb_entries = offsetof(TlbContext, entries),
+        .tlb_jumps = offsetof(TlbContext, jumps),
+        .reason_kick = VCPU_EXIT_KICK,
+        .reason_budget = VCPU_EXIT_BUDGET,
     };
 }
 
@@ -134,11 +151,10 @@ static bool jit_init(Accel *accel, GError **error)
     uint8_t *start = tcg_code_start(accel->tcg);
     size_t each = align_down(tcg_code_size(accel->tcg) / SEGMENTS, 4096);
     for (unsigned i = 0; i < SEGMENTS; i++) {
-        accel->segments[i] = (Segment){.start = start + i * each, .at = start + i * each,
-                                       .end = start + (i + 1) * each, .retired = 1};
-    }
-    if (accel->config.tier2 == TIER2_HOT) {
-        accel->sampler = jit_sampler_new(accel);
+        accel->segments[i] = (Segment){.start = start + i * each,
+                                       .at = start + i * each,
+                                       .end = start + (i + 1) * each,
+                                       .retired = 1};
     }
     return true;
 }

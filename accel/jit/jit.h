@@ -20,11 +20,10 @@ void jit_sample(Vcpu *vcpu);
 bool jit_compile(Vcpu *vcpu, Region *region, bool optimize);
 void jit_discard(Region *region);
 
-/* The sampling thread. wake: a vCPU enters translated code. */
+/* The sampling thread: made when the first vCPU enters translated code, and woken by those that follow. */
 typedef struct JitSampler JitSampler;
-JitSampler *jit_sampler_new(Accel *accel);
+void jit_sampler_wake(Accel *accel);
 void jit_sampler_free(JitSampler *sampler);
-void jit_sampler_wake(JitSampler *sampler);
 
 /* Callbacks of translated code; see TcgRuntime. */
 void *jit_resolve(void *vcpu, TcgExit *exit);

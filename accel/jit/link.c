@@ -56,7 +56,8 @@ void jit_discard(Region *region)
     g_free(region);
 }
 
-static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags, uint32_t mode)
+static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
+                           uint32_t mode)
 {
     Accel *accel = accel_vcpu(vcpu)->accel;
     Region *region;
@@ -100,8 +101,8 @@ Region *jit_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mode)
 static void log_entry(Vcpu *vcpu, const Region *region)
 {
     if (log_enabled(LOG_EXEC) && log_filter(region->pc)) {
-        log_printf(LOG_EXEC, "Trace %u: %p [%016" PRIx64 "/%x]\n", vcpu->index, region->entry, region->pc,
-                   region->flags);
+        log_printf(LOG_EXEC, "Trace %u: %p [%016" PRIx64 "/%x]\n", vcpu->index, region->entry,
+                   region->pc, region->flags);
     }
 }
 
@@ -135,7 +136,7 @@ static void *lookup(Vcpu *vcpu, bool plain)
         best = region;
     }
     log_entry(vcpu, best);
-    av->accel->stats.lookups++;
+    av->lookups++;
     CodePage page;
     if (!plain && !log_enabled(LOG_EXEC) && tlb_code_page_cached(vcpu, pc, &page) &&
         page.ram_page == region->ram_page) {
@@ -154,31 +155,50 @@ void *jit_lookup_plain(void *opaque)
     return lookup(opaque, true);
 }
 
+/* What an exit says of itself. Another thread may have made it: its writes were there before the jump that
+ * led this thread to the exit was patched (x86 keeps stores in order), which ThreadSanitizer cannot see. */
+typedef struct ExitInfo {
+    uint64_t pc;
+    uint64_t source_pc;
+    uint32_t flags, mode;
+    bool linkable;
+} ExitInfo;
+
+__attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(const TcgExit *exit)
+{
+    const Region *source = exit->region;
+    return (ExitInfo){.pc = exit->pc,
+                      .source_pc = source->pc,
+                      .flags = source->flags,
+                      .mode = source->mode & (MODE_COUNT | MODE_INTERP),
+                      .linkable = source->exec_id != 0};
+}
+
 void *jit_resolve(void *opaque, TcgExit *exit)
 {
     Vcpu *vcpu = opaque;
     Accel *accel = accel_vcpu(vcpu)->accel;
-    const Region *source = exit->region;
-    uint32_t mode = source->mode & (MODE_COUNT | MODE_INTERP);
+    ExitInfo info = exit_info(exit);
 
     vcpu->undone = 0;
     if (__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED)) {
         return leave(vcpu, VCPU_EXIT_KICK);
     }
-    if (unlikely(log_enabled(LOG_EXEC) || mode != translate_mode(vcpu, 0))) {
+    if (unlikely(log_enabled(LOG_EXEC) || info.mode != translate_mode(vcpu, 0))) {
         return lookup(vcpu, false);
     }
-    Region *region = jit_region(vcpu, exit->pc, source->flags, mode);
+    Region *region = jit_region(vcpu, info.pc, info.flags, info.mode);
     if (!region) {
         accel_vcpu(vcpu)->no_room = true;
         return leave(vcpu, VCPU_EXIT_KICK);
     }
-    if (unlikely(accel->config.tier2 == TIER2_ALWAYS) && exit->pc <= source->pc && !region->better) {
-        jit_optimize(vcpu, exit->pc);
+    if (unlikely(accel->config.tier2 == TIER2_ALWAYS) && info.pc <= info.source_pc &&
+        !__atomic_load_n(&region->better, __ATOMIC_RELAXED)) {
+        jit_optimize(vcpu, info.pc);
     }
     regions_lock(vcpu);
     accel->stats.resolves++;
-    if (!region->dead && source->exec_id) {
+    if (!region->dead && info.linkable) {
         regions_link(accel, exit, region);
     }
     Region *best = region->better ? region->better : region;
