@@ -67,14 +67,14 @@ static Class class_of(const RiscvPattern *p, const RiscvPattern *base)
     return g_str_has_prefix(p->name, "amo") ? CLASS_ATOMIC : memory ? CLASS_MEMORY : CLASS_INTEGER;
 }
 
-static void sort_patterns(Maker *m, uint64_t ext)
+static void sort_patterns(Maker *m, uint64_t ext, const char *const *without)
 {
     for (unsigned i = 0; i < CLASS_COUNT; i++) {
         m->classes[i] = g_ptr_array_new();
     }
     for (unsigned i = 0; i < RISCV_INSN_COUNT; i++) {
         const RiscvPattern *p = &riscv_patterns[i], *base = &riscv_patterns[p->target];
-        if (riscv_pattern_in(p, ext) && !is_special(base->name)) {
+        if (riscv_pattern_in(p, ext) && !is_special(base->name) && !is_one_of(p->name, without)) {
             g_ptr_array_add(m->classes[class_of(p, base)], (void *)p);
         }
     }
@@ -386,12 +386,13 @@ static void put_finish(Maker *m)
     put(m, encode(m, RISCV_INSN_jal, RD, 0, IMM, offset, END));
 }
 
-RandomProgram *random_program_new(GRand *rand, RandomFlavour flavour, uint64_t ext, unsigned insns)
+RandomProgram *random_program_new(GRand *rand, RandomFlavour flavour, uint64_t ext,
+                                  const char *const *without, unsigned insns)
 {
     RandomProgram *p = g_new0(RandomProgram, 1);
     Maker m = {.rand = rand, .p = p, .weights = flavours[flavour], .avoid = RESERVED};
     p->units = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    sort_patterns(&m, ext);
+    sort_patterns(&m, ext, without);
     make_values(rand, &p->image);
     for (unsigned n = 0; n < insns && p->size < RANDOM_CODE_MAX; n++) {
         g_array_append_val(p->units, p->size);

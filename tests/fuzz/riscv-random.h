@@ -32,8 +32,10 @@ typedef struct RandomProgram {
 
 typedef enum RandomFlavour { RANDOM_MIXED, RANDOM_FP, RANDOM_INTEGER } RandomFlavour;
 
-/* A program of about @insns instructions of a hart with extensions @ext (1 << RiscvExt). */
-RandomProgram *random_program_new(GRand *rand, RandomFlavour flavour, uint64_t ext, unsigned insns);
+/* A program of about @insns instructions of a hart with extensions @ext (1 << RiscvExt), without
+ * those of the NULL-terminated list @without. */
+RandomProgram *random_program_new(GRand *rand, RandomFlavour flavour, uint64_t ext,
+                                  const char *const *without, unsigned insns);
 void random_program_free(RandomProgram *p);
 
 /* Makes the program end after its first @units units. */

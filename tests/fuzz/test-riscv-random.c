@@ -224,6 +224,10 @@ typedef struct Kind {
 static const uint64_t everything = ~UINT64_C(0) & ~(UINT64_C(1) << RISCV_EXT_V);
 #define EXT(name) (UINT64_C(1) << RISCV_EXT_##name)
 
+/* What QEMU 7.2 does not do as the manual says: ctzw of a register whose low word is 0. */
+static const char *const qemu_bugs[] = {"ctzw", NULL};
+static const char *const none[] = {NULL};
+
 static void test_kind(const void *data)
 {
     const Kind *kind = data;
@@ -239,7 +243,8 @@ static void test_kind(const void *data)
     }
     for (int n = count ? atoi(count) : 6; n && !g_test_failed(); n--) {
         GRand *rand = g_rand_new_with_seed((guint32)g_test_rand_int());
-        RandomProgram *p = random_program_new(rand, kind->flavour, ext, 1500);
+        RandomProgram *p =
+            random_program_new(rand, kind->flavour, ext, kind->qemu ? qemu_bugs : none, 1500);
         write_elf(setup.bare_frame, setup.bare_size, &p->image, setup.bare_path);
         write_elf(setup.linux_frame, setup.linux_size, &p->image, setup.linux_path);
         char *want = kind->qemu ? run_qemu() : run_amphi("interp");

@@ -25,7 +25,8 @@ _start:
     ld x\n, (\n * 8)(x1)
     .endr
     ld x1, 8(x1)
-    tail code
+    la x30, code
+    jr x30
 
 /* Random code ends with a jump to here. x30 is free. */
     .org 0x1000
