@@ -143,16 +143,11 @@ static uint128 shift_right_jam128(uint128 v, unsigned by)
 static bool rounds_up(SfRound round, bool sign, bool odd, uint64_t rest, uint64_t half)
 {
     switch (round) {
-    case SF_NEAREST_EVEN:
-        return rest > half || (rest == half && odd);
-    case SF_NEAREST_AWAY:
-        return rest >= half;
-    case SF_UP:
-        return !sign && rest;
-    case SF_DOWN:
-        return sign && rest;
-    default:
-        return false;
+    case SF_NEAREST_EVEN: return rest > half || (rest == half && odd);
+    case SF_NEAREST_AWAY: return rest >= half;
+    case SF_UP: return !sign && rest;
+    case SF_DOWN: return sign && rest;
+    default: return false;
     }
 }
 
@@ -317,8 +312,8 @@ uint64_t sf_mul(SfEnv *env, SfFormat format, uint64_t a, uint64_t b)
     return round_pack128(env, f, t.sign, t.exp, t.frac);
 }
 
-uint64_t sf_fma(SfEnv *env, SfFormat format, uint64_t a, uint64_t b, uint64_t c, bool negate_product,
-                bool negate_addend)
+uint64_t sf_fma(SfEnv *env, SfFormat format, uint64_t a, uint64_t b, uint64_t c,
+                bool negate_product, bool negate_addend)
 {
     const Format *f = &formats[format];
     Unpacked ua = unpack(f, a), ub = unpack(f, b), uc = unpack(f, c);
@@ -423,14 +418,10 @@ uint64_t sf_convert(SfEnv *env, SfFormat from, SfFormat to, uint64_t a)
     Unpacked u = unpack(&formats[from], a);
 
     switch (u.kind) {
-    case ZERO:
-        return pack_zero(f, u.sign);
-    case INFINITE:
-        return pack_inf(f, u.sign);
-    case FINITE:
-        return repack(env, f, &u);
-    default:
-        return propagate_nan(env, f, &u, &u);
+    case ZERO: return pack_zero(f, u.sign);
+    case INFINITE: return pack_inf(f, u.sign);
+    case FINITE: return repack(env, f, &u);
+    default: return propagate_nan(env, f, &u, &u);
     }
 }
 
@@ -475,7 +466,8 @@ static const struct {
 uint64_t sf_to_int(SfEnv *env, SfFormat format, uint64_t a, SfInt type)
 {
     Unpacked u = unpack(&formats[format], a);
-    bool inexact = false, fits = !is_nan(&u) && u.kind != INFINITE && (u.kind == ZERO || u.exp < 64);
+    bool inexact = false,
+         fits = !is_nan(&u) && u.kind != INFINITE && (u.kind == ZERO || u.exp < 64);
     bool negative = u.sign && !is_nan(&u);
     uint64_t magnitude = 0;
 
@@ -608,18 +600,14 @@ SfClass sf_classify(SfFormat format, uint64_t a)
     Unpacked u = unpack(f, a);
 
     switch (u.kind) {
-    case ZERO:
-        return u.sign ? SF_NEG_ZERO : SF_POS_ZERO;
-    case INFINITE:
-        return u.sign ? SF_NEG_INF : SF_POS_INF;
+    case ZERO: return u.sign ? SF_NEG_ZERO : SF_POS_ZERO;
+    case INFINITE: return u.sign ? SF_NEG_INF : SF_POS_INF;
     case FINITE:
         if (u.exp < 1 - format_bias(f)) {
             return u.sign ? SF_NEG_SUBNORMAL : SF_POS_SUBNORMAL;
         }
         return u.sign ? SF_NEG_NORMAL : SF_POS_NORMAL;
-    case SIGNALING:
-        return SF_SIGNALING_NAN;
-    default:
-        return SF_QUIET_NAN;
+    case SIGNALING: return SF_SIGNALING_NAN;
+    default: return SF_QUIET_NAN;
     }
 }

@@ -15,25 +15,35 @@
 
 typedef enum SfFormat { SF_F16, SF_F32, SF_F64 } SfFormat;
 
-typedef enum SfRound {
-    SF_NEAREST_EVEN, SF_TO_ZERO, SF_DOWN, SF_UP, SF_NEAREST_AWAY
-} SfRound;
+typedef enum SfRound { SF_NEAREST_EVEN, SF_TO_ZERO, SF_DOWN, SF_UP, SF_NEAREST_AWAY } SfRound;
 
 typedef enum SfFlags {
-    SF_INEXACT = 1, SF_UNDERFLOW = 2, SF_OVERFLOW = 4, SF_DIV_BY_ZERO = 8, SF_INVALID = 16
+    SF_INEXACT = 1,
+    SF_UNDERFLOW = 2,
+    SF_OVERFLOW = 4,
+    SF_DIV_BY_ZERO = 8,
+    SF_INVALID = 16
 } SfFlags;
 
 typedef struct SfEnv {
     SfRound round;
-    uint8_t flags;         /* SfFlags, accrued */
-    bool tiny_before;      /* underflow is detected before rounding instead of after */
+    uint8_t flags;    /* SfFlags, accrued */
+    bool tiny_before; /* underflow is detected before rounding instead of after */
 } SfEnv;
 
 typedef enum SfOrder { SF_LESS, SF_EQUAL, SF_GREATER, SF_UNORDERED } SfOrder;
 
 typedef enum SfClass {
-    SF_NEG_INF, SF_NEG_NORMAL, SF_NEG_SUBNORMAL, SF_NEG_ZERO,
-    SF_POS_ZERO, SF_POS_SUBNORMAL, SF_POS_NORMAL, SF_POS_INF, SF_SIGNALING_NAN, SF_QUIET_NAN
+    SF_NEG_INF,
+    SF_NEG_NORMAL,
+    SF_NEG_SUBNORMAL,
+    SF_NEG_ZERO,
+    SF_POS_ZERO,
+    SF_POS_SUBNORMAL,
+    SF_POS_NORMAL,
+    SF_POS_INF,
+    SF_SIGNALING_NAN,
+    SF_QUIET_NAN
 } SfClass;
 
 typedef enum SfInt { SF_S32, SF_U32, SF_S64, SF_U64 } SfInt;
@@ -45,8 +55,8 @@ uint64_t sf_div(SfEnv *env, SfFormat format, uint64_t a, uint64_t b);
 uint64_t sf_sqrt(SfEnv *env, SfFormat format, uint64_t a);
 
 /* +-(a * b) +- c with one rounding. Infinity times zero is invalid even if c is a quiet NaN. */
-uint64_t sf_fma(SfEnv *env, SfFormat format, uint64_t a, uint64_t b, uint64_t c, bool negate_product,
-                bool negate_addend);
+uint64_t sf_fma(SfEnv *env, SfFormat format, uint64_t a, uint64_t b, uint64_t c,
+                bool negate_product, bool negate_addend);
 
 uint64_t sf_convert(SfEnv *env, SfFormat from, SfFormat to, uint64_t a);
 

@@ -11,15 +11,15 @@
 
 #define BIT(ext) (UINT64_C(1) << RISCV_EXT_##ext)
 
-enum { MODEL_RV64 = 1, MODEL_MAX = 2, MODEL_RVA22 = 4, MODEL_ALL = 7 };
+enum { MODEL_RV64 = 1, MODEL_MAX = 2, MODEL_RVA22 = 4, MODEL_FULL = 3, MODEL_ALL = 7 };
 
 typedef struct ExtRow {
     const char *name;
     RiscvExt ext;
     uint64_t needs;
     uint8_t models;
-    bool fixed;      /* cannot be turned off */
-    bool internal;   /* not an extension to software: not in the ISA string */
+    bool fixed;    /* cannot be turned off */
+    bool internal; /* not an extension to software: not in the ISA string */
     const char *help;
 } ExtRow;
 
@@ -35,33 +35,35 @@ static const ExtRow ext_rows[] = {
     {"zicbop", RISCV_EXT_ZICBOP, 0, MODEL_ALL, false, false, "cache-block prefetch hints"},
     {"zicboz", RISCV_EXT_ZICBOZ, 0, MODEL_ALL, false, false, "cache-block zero"},
     {"zicntr", RISCV_EXT_ZICNTR, 0, MODEL_ALL, false, false, "cycle, time and instret"},
-    {"zicond", RISCV_EXT_ZICOND, 0, MODEL_RV64 | MODEL_MAX, false, false, "conditional operations"},
+    {"zicond", RISCV_EXT_ZICOND, 0, MODEL_FULL, false, false, "conditional operations"},
     {"zicsr", RISCV_EXT_ZICSR, 0, MODEL_ALL, true, false, "control and status registers"},
     {"zifencei", RISCV_EXT_ZIFENCEI, 0, MODEL_ALL, false, false, "instruction-fetch fence"},
     {"zihintpause", RISCV_EXT_ZIHINTPAUSE, 0, MODEL_ALL, false, false, "pause hint"},
     {"zihpm", RISCV_EXT_ZIHPM, 0, MODEL_ALL, false, false, "performance counters (all zero)"},
-    {"zacas", RISCV_EXT_ZACAS, BIT(A), MODEL_RV64 | MODEL_MAX, false, false, "atomic compare-and-swap"},
-    {"zawrs", RISCV_EXT_ZAWRS, BIT(A), MODEL_RV64 | MODEL_MAX, false, false, "wait on a reservation set"},
-    {"zfa", RISCV_EXT_ZFA, BIT(F), MODEL_RV64 | MODEL_MAX, false, false, "additional floating point"},
-    {"zfh", RISCV_EXT_ZFH, BIT(F) | BIT(ZFHMIN), MODEL_RV64 | MODEL_MAX, false, false, "half-precision floating point"},
+    {"zacas", RISCV_EXT_ZACAS, BIT(A), MODEL_FULL, false, false, "atomic compare-and-swap"},
+    {"zawrs", RISCV_EXT_ZAWRS, BIT(A), MODEL_FULL, false, false, "wait on a reservation set"},
+    {"zfa", RISCV_EXT_ZFA, BIT(F), MODEL_FULL, false, false, "additional floating point"},
+    {"zfh", RISCV_EXT_ZFH, BIT(F) | BIT(ZFHMIN), MODEL_FULL, false, false,
+     "half-precision floating point"},
     {"zfhmin", RISCV_EXT_ZFHMIN, BIT(F), MODEL_ALL, false, false, "half-precision conversions"},
     {"zba", RISCV_EXT_ZBA, 0, MODEL_ALL, false, false, "address generation"},
     {"zbb", RISCV_EXT_ZBB, 0, MODEL_ALL, false, false, "basic bit manipulation"},
-    {"zbc", RISCV_EXT_ZBC, 0, MODEL_RV64 | MODEL_MAX, false, false, "carry-less multiplication"},
-    {"zbkb", RISCV_EXT_ZBKB, 0, MODEL_RV64 | MODEL_MAX, false, false, "bit manipulation for cryptography"},
+    {"zbc", RISCV_EXT_ZBC, 0, MODEL_FULL, false, false, "carry-less multiplication"},
+    {"zbkb", RISCV_EXT_ZBKB, 0, MODEL_FULL, false, false, "bit manipulation for cryptography"},
     {"zbs", RISCV_EXT_ZBS, 0, MODEL_ALL, false, false, "single-bit instructions"},
     {"zkt", RISCV_EXT_ZKT, 0, MODEL_ALL, false, false, "data-independent execution latency"},
-    {"smstateen", RISCV_EXT_SMSTATEEN, 0, MODEL_RV64 | MODEL_MAX, false, false, "state enable"},
-    {"sstc", RISCV_EXT_SSTC, 0, MODEL_RV64 | MODEL_MAX, false, false, "supervisor timer"},
+    {"smstateen", RISCV_EXT_SMSTATEEN, 0, MODEL_FULL, false, false, "state enable"},
+    {"sstc", RISCV_EXT_SSTC, 0, MODEL_FULL, false, false, "supervisor timer"},
     {"svade", RISCV_EXT_SVADE, 0, MODEL_ALL, false, false, "page faults for clear A and D bits"},
-    {"svadu", RISCV_EXT_SVADU, 0, MODEL_RV64 | MODEL_MAX, false, false, "hardware updating of A and D bits"},
-    {"svinval", RISCV_EXT_SVINVAL, 0, MODEL_ALL, false, false, "fine-grained address-translation fences"},
-    {"svnapot", RISCV_EXT_SVNAPOT, 0, MODEL_RV64 | MODEL_MAX, false, false, "64 KiB pages"},
+    {"svadu", RISCV_EXT_SVADU, 0, MODEL_FULL, false, false, "hardware updating of A and D bits"},
+    {"svinval", RISCV_EXT_SVINVAL, 0, MODEL_ALL, false, false,
+     "fine-grained address-translation fences"},
+    {"svnapot", RISCV_EXT_SVNAPOT, 0, MODEL_FULL, false, false, "64 KiB pages"},
     {"svpbmt", RISCV_EXT_SVPBMT, 0, MODEL_ALL, false, false, "page-based memory types"},
     {"s", RISCV_EXT_S, 0, MODEL_ALL, true, true, "supervisor mode"},
     {"u", RISCV_EXT_U, 0, MODEL_ALL, true, true, "user mode"},
-    {"sv48", RISCV_EXT_SV48, 0, MODEL_RV64 | MODEL_MAX, false, true, "48-bit virtual addresses"},
-    {"sv57", RISCV_EXT_SV57, BIT(SV48), MODEL_RV64 | MODEL_MAX, false, true, "57-bit virtual addresses"},
+    {"sv48", RISCV_EXT_SV48, 0, MODEL_FULL, false, true, "48-bit virtual addresses"},
+    {"sv57", RISCV_EXT_SV57, BIT(SV48), MODEL_FULL, false, true, "57-bit virtual addresses"},
     {"pmp", RISCV_EXT_PMP, 0, MODEL_ALL, false, true, "physical memory protection"},
 };
 
@@ -132,7 +134,8 @@ static bool unknown_property(const char *model, const char *name, GError **error
     }
     const char *near = error_nearest(name, names);
     if (near) {
-        return error_set(error, "-cpu %s has no property '%s'; did you mean '%s'?", model, name, near);
+        return error_set(error, "-cpu %s has no property '%s'; did you mean '%s'?", model, name,
+                         near);
     }
     return error_set(error, "-cpu %s has no property '%s'; -cpu help lists them", model, name);
 }
@@ -145,7 +148,8 @@ static bool parse_switch(const char *model, const char *name, const char *value,
     } else if (!strcmp(value, "off") || !strcmp(value, "false") || !strcmp(value, "no")) {
         *on = false;
     } else {
-        return error_set(error, "-cpu %s: property '%s' is on or off, not '%s'", model, name, value);
+        return error_set(error, "-cpu %s: property '%s' is on or off, not '%s'", model, name,
+                         value);
     }
     return true;
 }
@@ -188,8 +192,10 @@ static bool settle(const char *model, uint64_t *ext, uint64_t asked, GError **er
                 continue;
             }
             if (asked & bit) {
-                return error_set(error, "-cpu %s: '%s' needs '%s', which is off; turn it on or leave "
-                                 "'%s' out", model, row->name, name_of(row->needs & ~*ext), row->name);
+                return error_set(error,
+                                 "-cpu %s: '%s' needs '%s', which is off; turn it on or leave "
+                                 "'%s' out",
+                                 model, row->name, name_of(row->needs & ~*ext), row->name);
             }
             *ext &= ~bit;
             changed = true;
@@ -210,8 +216,9 @@ bool riscv_config_parse(const char *text, RiscvCpuConfig *config, GError **error
     }
     if (model == ARRAY_SIZE(models)) {
         const char *near = error_nearest(name, riscv_cpu_models);
-        return error_set(error, near ? "unknown CPU model '%s'; did you mean '%s'?"
-                                     : "unknown CPU model '%s'; -cpu help lists the known ones",
+        return error_set(error,
+                         near ? "unknown CPU model '%s'; did you mean '%s'?"
+                              : "unknown CPU model '%s'; -cpu help lists the known ones",
                          name, near);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(ext_rows); i++) {
@@ -241,7 +248,8 @@ static GPtrArray *extension_names(const RiscvState *s)
 
     for (unsigned i = 0; i < ARRAY_SIZE(ext_rows); i++) {
         for (unsigned k = 0; k < ARRAY_SIZE(implied); k++) {
-            if (!strcmp(implied[k].before, ext_rows[i].name) && has_all(s->config.ext, implied[k].needs)) {
+            if (!strcmp(implied[k].before, ext_rows[i].name) &&
+                has_all(s->config.ext, implied[k].needs)) {
                 g_ptr_array_add(names, g_strdup(implied[k].name));
             }
         }

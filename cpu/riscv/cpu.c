@@ -15,10 +15,15 @@
 /* ---- FP environment ---- */
 
 enum {
-    MXCSR_IE = 1 << 0, MXCSR_ZE = 1 << 2, MXCSR_OE = 1 << 3, MXCSR_UE = 1 << 4, MXCSR_PE = 1 << 5,
+    MXCSR_IE = 1 << 0,
+    MXCSR_ZE = 1 << 2,
+    MXCSR_OE = 1 << 3,
+    MXCSR_UE = 1 << 4,
+    MXCSR_PE = 1 << 5,
     MXCSR_FLAGS = 0x3f,
     MXCSR_ALL_MASKED = 0x1f80,
-    MXCSR_RC_SHIFT = 13, MXCSR_RC = 3 << MXCSR_RC_SHIFT,
+    MXCSR_RC_SHIFT = 13,
+    MXCSR_RC = 3 << MXCSR_RC_SHIFT,
 };
 
 static uint8_t flags_of_mxcsr(uint32_t mxcsr)
@@ -111,7 +116,8 @@ static void reset(Vcpu *vcpu)
     s->pc = s->reset_pc;
     s->priv = RISCV_PRIV_M;
     if (riscv_has(s, RISCV_EXT_SVADU) && !riscv_has(s, RISCV_EXT_SVADE)) {
-        s->menvcfg = MENVCFG_ADUE; /* software that knows of no faults for A and D must not get any */
+        /* Software that knows of no faults for A and D must not get any. */
+        s->menvcfg = MENVCFG_ADUE;
     }
     s->time_offset = 0;
     riscv_stimer_update(s);
@@ -126,15 +132,29 @@ static void dump_csrs(const RiscvState *s, GString *out)
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"mhartid", s->hartid}, {"mstatus", riscv_mstatus((RiscvState *)s)}, {"mip", riscv_mip(s)},
-        {"mie", s->mie}, {"mideleg", s->mideleg}, {"medeleg", s->medeleg}, {"mtvec", s->mtvec},
-        {"stvec", s->stvec}, {"mepc", s->mepc}, {"sepc", s->sepc}, {"mcause", s->mcause},
-        {"scause", s->scause}, {"mtval", s->mtval}, {"stval", s->stval}, {"mscratch", s->mscratch},
-        {"sscratch", s->sscratch}, {"satp", s->satp}, {"menvcfg", s->menvcfg},
+        {"mhartid", s->hartid},
+        {"mstatus", riscv_mstatus((RiscvState *)s)},
+        {"mip", riscv_mip(s)},
+        {"mie", s->mie},
+        {"mideleg", s->mideleg},
+        {"medeleg", s->medeleg},
+        {"mtvec", s->mtvec},
+        {"stvec", s->stvec},
+        {"mepc", s->mepc},
+        {"sepc", s->sepc},
+        {"mcause", s->mcause},
+        {"scause", s->scause},
+        {"mtval", s->mtval},
+        {"stval", s->stval},
+        {"mscratch", s->mscratch},
+        {"sscratch", s->sscratch},
+        {"satp", s->satp},
+        {"menvcfg", s->menvcfg},
         {"fcsr", (uint64_t)s->frm << 5 | s->fflags},
     };
 
-    g_string_append_printf(out, " %-8s %016" PRIx64 "  priv %c\n", "pc", s->pc, "US?M"[s->priv & 3]);
+    g_string_append_printf(out, " %-8s %016" PRIx64 "  priv %c\n", "pc", s->pc,
+                           "US?M"[s->priv & 3]);
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         g_string_append_printf(out, " %-8s %016" PRIx64 "%s", rows[i].name, rows[i].value,
                                i % 3 == 2 || i + 1 == ARRAY_SIZE(rows) ? "\n" : "");
@@ -152,15 +172,15 @@ static void dump_registers(const char *const *names, const uint64_t *values, GSt
 static void dump(Vcpu *vcpu, GString *out)
 {
     static const char *const x_names[32] = {
-        "x0/zero", "x1/ra", "x2/sp", "x3/gp", "x4/tp", "x5/t0", "x6/t1", "x7/t2",
-        "x8/s0", "x9/s1", "x10/a0", "x11/a1", "x12/a2", "x13/a3", "x14/a4", "x15/a5",
-        "x16/a6", "x17/a7", "x18/s2", "x19/s3", "x20/s4", "x21/s5", "x22/s6", "x23/s7",
-        "x24/s8", "x25/s9", "x26/s10", "x27/s11", "x28/t3", "x29/t4", "x30/t5", "x31/t6",
+        "x0/zero", "x1/ra",  "x2/sp",   "x3/gp",   "x4/tp",  "x5/t0",  "x6/t1",  "x7/t2",
+        "x8/s0",   "x9/s1",  "x10/a0",  "x11/a1",  "x12/a2", "x13/a3", "x14/a4", "x15/a5",
+        "x16/a6",  "x17/a7", "x18/s2",  "x19/s3",  "x20/s4", "x21/s5", "x22/s6", "x23/s7",
+        "x24/s8",  "x25/s9", "x26/s10", "x27/s11", "x28/t3", "x29/t4", "x30/t5", "x31/t6",
     };
     static const char *const f_names[32] = {
-        "f0/ft0", "f1/ft1", "f2/ft2", "f3/ft3", "f4/ft4", "f5/ft5", "f6/ft6", "f7/ft7",
-        "f8/fs0", "f9/fs1", "f10/fa0", "f11/fa1", "f12/fa2", "f13/fa3", "f14/fa4", "f15/fa5",
-        "f16/fa6", "f17/fa7", "f18/fs2", "f19/fs3", "f20/fs4", "f21/fs5", "f22/fs6", "f23/fs7",
+        "f0/ft0",  "f1/ft1",  "f2/ft2",   "f3/ft3",   "f4/ft4",  "f5/ft5",  "f6/ft6",   "f7/ft7",
+        "f8/fs0",  "f9/fs1",  "f10/fa0",  "f11/fa1",  "f12/fa2", "f13/fa3", "f14/fa4",  "f15/fa5",
+        "f16/fa6", "f17/fa7", "f18/fs2",  "f19/fs3",  "f20/fs4", "f21/fs5", "f22/fs6",  "f23/fs7",
         "f24/fs8", "f25/fs9", "f26/fs10", "f27/fs11", "f28/ft8", "f29/ft9", "f30/ft10", "f31/ft11",
     };
     const RiscvState *s = riscv_state(vcpu);

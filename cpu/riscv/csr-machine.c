@@ -9,9 +9,9 @@ uint64_t riscv_csr_read_misa(Vcpu *vcpu, unsigned csr)
         RiscvExt ext;
         char letter;
     } letters[] = {
-        {RISCV_EXT_I, 'I'}, {RISCV_EXT_M, 'M'}, {RISCV_EXT_A, 'A'}, {RISCV_EXT_F, 'F'},
-        {RISCV_EXT_D, 'D'}, {RISCV_EXT_C, 'C'}, {RISCV_EXT_V, 'V'}, {RISCV_EXT_S, 'S'},
-        {RISCV_EXT_U, 'U'},
+        {RISCV_EXT_I, 'I'}, {RISCV_EXT_M, 'M'}, {RISCV_EXT_A, 'A'},
+        {RISCV_EXT_F, 'F'}, {RISCV_EXT_D, 'D'}, {RISCV_EXT_C, 'C'},
+        {RISCV_EXT_V, 'V'}, {RISCV_EXT_S, 'S'}, {RISCV_EXT_U, 'U'},
     };
     uint64_t misa = UINT64_C(2) << 62; /* MXL: 64 bits */
 

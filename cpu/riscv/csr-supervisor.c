@@ -5,7 +5,7 @@
 
 /* ---- sstatus, a view of mstatus ---- */
 
-#define SSTATUS_WRITABLE                                                                           \
+#define SSTATUS_WRITABLE \
     (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
 
 uint64_t riscv_csr_read_sstatus(Vcpu *vcpu, unsigned csr)
@@ -138,12 +138,9 @@ uint64_t riscv_csr_read_fcsr(Vcpu *vcpu, unsigned csr)
     uint64_t flags = s->fflags | riscv_fp_pending(vcpu);
 
     switch (csr) {
-    case CSR_FFLAGS:
-        return flags;
-    case CSR_FRM:
-        return s->frm;
-    default:
-        return flags | ((uint64_t)s->frm << FRM_SHIFT);
+    case CSR_FFLAGS: return flags;
+    case CSR_FRM: return s->frm;
+    default: return flags | ((uint64_t)s->frm << FRM_SHIFT);
     }
 }
 

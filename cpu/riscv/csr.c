@@ -11,17 +11,44 @@
 #define OFFSET(field) offsetof(RiscvState, field)
 
 /* A field of state of which @m can be written. */
-#define PLAIN(n, field, m) {.name = n, .offset = OFFSET(field), .mask = m}
-/* A field of state with a hook for writes. */
-#define HOOKED(n, field, w) {.name = n, .offset = OFFSET(field), .write = w}
-#define ZERO(n) {.name = n, .read = riscv_csr_read_zero, .write = riscv_csr_write_ignore}
-#define PMPCFG(n) {.name = n, .check = riscv_csr_check_pmp, .read = riscv_csr_read_pmpcfg, .write = riscv_csr_write_pmpcfg}
-#define PMPADDR(n) {.name = n, .check = riscv_csr_check_pmp, .read = riscv_csr_read_pmpaddr, .write = riscv_csr_write_pmpaddr}
-#define MSTATEEN(n) {.name = n, .check = riscv_csr_check_stateen, .read = riscv_csr_read_mstateen, .write = riscv_csr_write_mstateen}
-#define SSTATEEN(n) {.name = n, .check = riscv_csr_check_stateen, .read = riscv_csr_read_zero, .write = riscv_csr_write_ignore}
-#define COUNTER(n) {.name = n, .check = riscv_csr_check_counter, .read = riscv_csr_read_counter}
-#define MCOUNTER(n) {.name = n, .read = riscv_csr_read_counter, .write = riscv_csr_write_counter}
-#define MHPM(n) {.name = n, .check = riscv_csr_check_mhpm, .read = riscv_csr_read_zero, .write = riscv_csr_write_ignore}
+#define PLAIN(n, field, m)                            \
+    {                                                 \
+        .name = n, .offset = OFFSET(field), .mask = m \
+    }
+/* A field of state with a hook for writes, and one with a check before. */
+#define HOOKED(n, field, w)                                        \
+    {                                                              \
+        .name = n, .offset = OFFSET(field), .write = riscv_csr_##w \
+    }
+#define CHECKED(n, c, field, w)                                                            \
+    {                                                                                      \
+        .name = n, .check = riscv_csr_##c, .offset = OFFSET(field), .write = riscv_csr_##w \
+    }
+/* By accessors; with a check before; read-only. */
+#define BY(n, r, w)                                              \
+    {                                                            \
+        .name = n, .read = riscv_csr_##r, .write = riscv_csr_##w \
+    }
+#define BY_CHECKED(n, c, r, w)                                                           \
+    {                                                                                    \
+        .name = n, .check = riscv_csr_##c, .read = riscv_csr_##r, .write = riscv_csr_##w \
+    }
+#define COUNTER(n, r)                                                      \
+    {                                                                      \
+        .name = n, .check = riscv_csr_check_counter, .read = riscv_csr_##r \
+    }
+/* Interrupt-pending registers, where csrrs and csrrc start from another value than they return. */
+#define PENDING(n, r, b, w)                                                                    \
+    {                                                                                          \
+        .name = n, .read = riscv_csr_##r, .modify_base = riscv_csr_##b, .write = riscv_csr_##w \
+    }
+
+#define ZERO(n) BY(n, read_zero, write_ignore)
+#define MHPM(n) BY_CHECKED(n, check_mhpm, read_zero, write_ignore)
+#define PMPCFG(n) BY_CHECKED(n, check_pmp, read_pmpcfg, write_pmpcfg)
+#define PMPADDR(n) BY_CHECKED(n, check_pmp, read_pmpaddr, write_pmpaddr)
+#define MSTATEEN(n) BY_CHECKED(n, check_stateen, read_mstateen, write_mstateen)
+#define SSTATEEN(n) BY_CHECKED(n, check_stateen, read_zero, write_ignore)
 
 #define ALL (~UINT64_C(0))
 #define EPC_MASK (~UINT64_C(1))
@@ -31,20 +58,20 @@
 #define COUNTEREN_MASK UINT64_C(0xffffffff)
 
 static const RiscvCsr csr_table[4096] = {
-    [0x001] = {.name = "fflags", .check = riscv_csr_check_fp, .read = riscv_csr_read_fcsr, .write = riscv_csr_write_fcsr},
-    [0x002] = {.name = "frm", .check = riscv_csr_check_fp, .read = riscv_csr_read_fcsr, .write = riscv_csr_write_fcsr},
-    [0x003] = {.name = "fcsr", .check = riscv_csr_check_fp, .read = riscv_csr_read_fcsr, .write = riscv_csr_write_fcsr},
+    [0x001] = BY_CHECKED("fflags", check_fp, read_fcsr, write_fcsr),
+    [0x002] = BY_CHECKED("frm", check_fp, read_fcsr, write_fcsr),
+    [0x003] = BY_CHECKED("fcsr", check_fp, read_fcsr, write_fcsr),
 
-    [0xc00] = COUNTER("cycle"),
-    [0xc01] = COUNTER("time"),
-    [0xc02] = COUNTER("instret"),
-    [0xc03 ... 0xc1f] = {.name = "hpmcounter", .check = riscv_csr_check_counter, .read = riscv_csr_read_zero},
+    [0xc00] = COUNTER("cycle", read_counter),
+    [0xc01] = COUNTER("time", read_counter),
+    [0xc02] = COUNTER("instret", read_counter),
+    [0xc03 ... 0xc1f] = COUNTER("hpmcounter", read_zero),
 
-    [0x100] = {.name = "sstatus", .read = riscv_csr_read_sstatus, .write = riscv_csr_write_sstatus},
-    [0x104] = {.name = "sie", .read = riscv_csr_read_sie, .write = riscv_csr_write_sie},
+    [0x100] = BY("sstatus", read_sstatus, write_sstatus),
+    [0x104] = BY("sie", read_sie, write_sie),
     [0x105] = PLAIN("stvec", stvec, TVEC_MASK),
     [0x106] = PLAIN("scounteren", scounteren, COUNTEREN_MASK),
-    [0x10a] = {.name = "senvcfg", .check = riscv_csr_check_senvcfg, .offset = OFFSET(senvcfg), .write = riscv_csr_write_senvcfg},
+    [0x10a] = CHECKED("senvcfg", check_senvcfg, senvcfg, write_senvcfg),
     [0x10c] = SSTATEEN("sstateen0"),
     [0x10d] = SSTATEEN("sstateen1"),
     [0x10e] = SSTATEEN("sstateen2"),
@@ -53,41 +80,46 @@ static const RiscvCsr csr_table[4096] = {
     [0x141] = PLAIN("sepc", sepc, EPC_MASK),
     [0x142] = PLAIN("scause", scause, ALL),
     [0x143] = PLAIN("stval", stval, ALL),
-    [0x144] = {.name = "sip", .read = riscv_csr_read_sip, .write = riscv_csr_write_sip, .modify_base = riscv_csr_sip_base},
-    [0x14d] = {.name = "stimecmp", .check = riscv_csr_check_stimecmp, .offset = OFFSET(stimecmp), .write = riscv_csr_write_stimecmp},
-    [0x180] = {.name = "satp", .check = riscv_csr_check_satp, .offset = OFFSET(satp), .write = riscv_csr_write_satp},
+    [0x144] = PENDING("sip", read_sip, sip_base, write_sip),
+    [0x14d] = CHECKED("stimecmp", check_stimecmp, stimecmp, write_stimecmp),
+    [0x180] = CHECKED("satp", check_satp, satp, write_satp),
 
-    [0x300] = {.name = "mstatus", .read = riscv_csr_read_mstatus, .write = riscv_csr_write_mstatus},
-    [0x301] = {.name = "misa", .read = riscv_csr_read_misa, .write = riscv_csr_write_ignore},
+    [0x300] = BY("mstatus", read_mstatus, write_mstatus),
+    [0x301] = BY("misa", read_misa, write_ignore),
     [0x302] = PLAIN("medeleg", medeleg, MEDELEG_MASK),
-    [0x303] = HOOKED("mideleg", mideleg, riscv_csr_write_mideleg),
-    [0x304] = HOOKED("mie", mie, riscv_csr_write_mie),
+    [0x303] = HOOKED("mideleg", mideleg, write_mideleg),
+    [0x304] = HOOKED("mie", mie, write_mie),
     [0x305] = PLAIN("mtvec", mtvec, TVEC_MASK),
     [0x306] = PLAIN("mcounteren", mcounteren, COUNTEREN_MASK),
-    [0x30a] = {.name = "menvcfg", .offset = OFFSET(menvcfg), .write = riscv_csr_write_menvcfg},
+    [0x30a] = HOOKED("menvcfg", menvcfg, write_menvcfg),
     [0x30c] = MSTATEEN("mstateen0"),
     [0x30d] = MSTATEEN("mstateen1"),
     [0x30e] = MSTATEEN("mstateen2"),
     [0x30f] = MSTATEEN("mstateen3"),
-    [0x320] = HOOKED("mcountinhibit", mcountinhibit, riscv_csr_write_mcountinhibit),
+    [0x320] = HOOKED("mcountinhibit", mcountinhibit, write_mcountinhibit),
     [0x323 ... 0x33f] = MHPM("mhpmevent"),
     [0x340] = PLAIN("mscratch", mscratch, ALL),
     [0x341] = PLAIN("mepc", mepc, EPC_MASK),
     [0x342] = PLAIN("mcause", mcause, ALL),
     [0x343] = PLAIN("mtval", mtval, ALL),
-    [0x344] = {.name = "mip", .read = riscv_csr_read_mip, .write = riscv_csr_write_mip, .modify_base = riscv_csr_mip_base},
+    [0x344] = PENDING("mip", read_mip, mip_base, write_mip),
     /* On RV64 only the even ones exist. Beyond the entries there are, all is zero. */
-    [0x3a0] = PMPCFG("pmpcfg0"), [0x3a2] = PMPCFG("pmpcfg2"), [0x3a4] = PMPCFG("pmpcfg4"),
-    [0x3a6] = PMPCFG("pmpcfg6"), [0x3a8] = PMPCFG("pmpcfg8"), [0x3aa] = PMPCFG("pmpcfg10"),
-    [0x3ac] = PMPCFG("pmpcfg12"), [0x3ae] = PMPCFG("pmpcfg14"),
+    [0x3a0] = PMPCFG("pmpcfg0"),
+    [0x3a2] = PMPCFG("pmpcfg2"),
+    [0x3a4] = PMPCFG("pmpcfg4"),
+    [0x3a6] = PMPCFG("pmpcfg6"),
+    [0x3a8] = PMPCFG("pmpcfg8"),
+    [0x3aa] = PMPCFG("pmpcfg10"),
+    [0x3ac] = PMPCFG("pmpcfg12"),
+    [0x3ae] = PMPCFG("pmpcfg14"),
     [0x3b0 ... 0x3ef] = PMPADDR("pmpaddr"),
     /* No triggers: what a debugger that looks for them finds. */
     [0x7a0] = ZERO("tselect"),
     [0x7a1] = ZERO("tdata1"),
     [0x7a2] = ZERO("tdata2"),
     [0x7a3] = ZERO("tdata3"),
-    [0xb00] = MCOUNTER("mcycle"),
-    [0xb02] = MCOUNTER("minstret"),
+    [0xb00] = BY("mcycle", read_counter, write_counter),
+    [0xb02] = BY("minstret", read_counter, write_counter),
     [0xb03 ... 0xb1f] = MHPM("mhpmcounter"),
     [0xf11] = ZERO("mvendorid"),
     [0xf12] = ZERO("marchid"),

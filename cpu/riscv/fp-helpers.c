@@ -10,7 +10,8 @@
 #include "cpu/softfloat.h"
 
 _Static_assert(SF_INEXACT == FFLAGS_NX && SF_UNDERFLOW == FFLAGS_UF && SF_OVERFLOW == FFLAGS_OF &&
-               SF_DIV_BY_ZERO == FFLAGS_DZ && SF_INVALID == FFLAGS_NV, "flags are those of fflags");
+                   SF_DIV_BY_ZERO == FFLAGS_DZ && SF_INVALID == FFLAGS_NV,
+               "flags are those of fflags");
 
 /* Fields of the instruction word (F extension, 11.6-11.9). */
 static unsigned field_funct5(uint64_t insn)
@@ -83,8 +84,17 @@ static void accrue(Vcpu *vcpu, const SfEnv *env)
 /* ---- One operand ---- */
 
 enum {
-    OP_ADD = 0x00, OP_SUB = 0x01, OP_MUL = 0x02, OP_DIV = 0x03, OP_SGNJ = 0x04, OP_MINMAX = 0x05,
-    OP_CVT = 0x08, OP_SQRT = 0x0b, OP_CMP = 0x14, OP_TO_INT = 0x18, OP_FROM_INT = 0x1a,
+    OP_ADD = 0x00,
+    OP_SUB = 0x01,
+    OP_MUL = 0x02,
+    OP_DIV = 0x03,
+    OP_SGNJ = 0x04,
+    OP_MINMAX = 0x05,
+    OP_CVT = 0x08,
+    OP_SQRT = 0x0b,
+    OP_CMP = 0x14,
+    OP_TO_INT = 0x18,
+    OP_FROM_INT = 0x1a,
     OP_CLASS = 0x1c,
 };
 
@@ -134,20 +144,11 @@ uint64_t riscv_helper_fp1(Vcpu *vcpu, uint64_t insn, uint64_t a)
     }
     SfEnv env = rounding_env(vcpu, insn);
     switch (field_funct5(insn)) {
-    case OP_SQRT:
-        result = box(format, sf_sqrt(&env, format, unbox(format, a)));
-        break;
-    case OP_CVT:
-        result = convert(vcpu, &env, format, a, insn);
-        break;
-    case OP_TO_INT:
-        result = to_int(&env, format, unbox(format, a), field_rs2(insn));
-        break;
-    case OP_FROM_INT:
-        result = from_int(&env, format, a, field_rs2(insn));
-        break;
-    default:
-        riscv_illegal(vcpu, insn);
+    case OP_SQRT: result = box(format, sf_sqrt(&env, format, unbox(format, a))); break;
+    case OP_CVT: result = convert(vcpu, &env, format, a, insn); break;
+    case OP_TO_INT: result = to_int(&env, format, unbox(format, a), field_rs2(insn)); break;
+    case OP_FROM_INT: result = from_int(&env, format, a, field_rs2(insn)); break;
+    default: riscv_illegal(vcpu, insn);
     }
     accrue(vcpu, &env);
     return result;
@@ -158,7 +159,10 @@ uint64_t riscv_helper_fp1(Vcpu *vcpu, uint64_t insn, uint64_t a)
 static uint64_t min_max(SfEnv *env, SfFormat format, uint64_t a, uint64_t b, unsigned op)
 {
     static uint64_t (*const functions[4])(SfEnv *, SfFormat, uint64_t, uint64_t) = {
-        sf_min_number, sf_max_number, sf_minimum, sf_maximum,
+        sf_min_number,
+        sf_max_number,
+        sf_minimum,
+        sf_maximum,
     };
     return functions[op & 3](env, format, a, b);
 }
@@ -171,13 +175,10 @@ static uint64_t compare(SfEnv *env, SfFormat format, uint64_t a, uint64_t b, uns
 
     switch (op) {
     case LE:
-    case LE_QUIET:
-        return order == SF_LESS || order == SF_EQUAL;
+    case LE_QUIET: return order == SF_LESS || order == SF_EQUAL;
     case LT:
-    case LT_QUIET:
-        return order == SF_LESS;
-    default:
-        return order == SF_EQUAL;
+    case LT_QUIET: return order == SF_LESS;
+    default: return order == SF_EQUAL;
     }
 }
 
@@ -202,29 +203,14 @@ uint64_t riscv_helper_fp2(Vcpu *vcpu, uint64_t insn, uint64_t a, uint64_t b)
         env = rounding_env(vcpu, insn);
     }
     switch (op) {
-    case OP_ADD:
-        result = sf_add(&env, format, a, b);
-        break;
-    case OP_SUB:
-        result = sf_sub(&env, format, a, b);
-        break;
-    case OP_MUL:
-        result = sf_mul(&env, format, a, b);
-        break;
-    case OP_DIV:
-        result = sf_div(&env, format, a, b);
-        break;
-    case OP_SGNJ:
-        result = inject_sign(format, a, b, field_rm(insn));
-        break;
-    case OP_MINMAX:
-        result = min_max(&env, format, a, b, field_rm(insn));
-        break;
-    case OP_CMP:
-        result = compare(&env, format, a, b, field_rm(insn));
-        break;
-    default:
-        riscv_illegal(vcpu, insn);
+    case OP_ADD: result = sf_add(&env, format, a, b); break;
+    case OP_SUB: result = sf_sub(&env, format, a, b); break;
+    case OP_MUL: result = sf_mul(&env, format, a, b); break;
+    case OP_DIV: result = sf_div(&env, format, a, b); break;
+    case OP_SGNJ: result = inject_sign(format, a, b, field_rm(insn)); break;
+    case OP_MINMAX: result = min_max(&env, format, a, b, field_rm(insn)); break;
+    case OP_CMP: result = compare(&env, format, a, b, field_rm(insn)); break;
+    default: riscv_illegal(vcpu, insn);
     }
     accrue(vcpu, &env);
     return op == OP_CMP ? result : box(format, result);

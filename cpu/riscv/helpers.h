@@ -11,7 +11,7 @@
 #define RESULT_I64 uint64_t
 #define ARG_NONE
 #define ARG_I64 , uint64_t
-#define H(name, result, a, b, c, d, flags)                                                         \
+#define H(name, result, a, b, c, d, flags) \
     RESULT_##result riscv_helper_##name(Vcpu *vcpu ARG_##a ARG_##b ARG_##c ARG_##d);
 #include "cpu/riscv/helpers.def"
 #undef H

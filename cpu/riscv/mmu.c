@@ -36,13 +36,13 @@
 typedef struct Walk {
     Vcpu *vcpu;
     RiscvState *s;
-    RiscvPriv priv;    /* effective */
+    RiscvPriv priv; /* effective */
     MmuAccess access;
     bool sum, mxr;
-    bool debug;        /* no side effects, no checks of rights */
-    uint64_t pte;      /* the leaf */
+    bool debug;   /* no side effects, no checks of rights */
+    uint64_t pte; /* the leaf */
     uint64_t pte_addr;
-    unsigned level;    /* of the leaf; 0 is the last */
+    unsigned level; /* of the leaf; 0 is the last */
     bool global;
 } Walk;
 
@@ -63,22 +63,22 @@ bool riscv_satp_mode_valid(const RiscvState *s, unsigned mode)
 {
     switch (mode) {
     case 0:
-    case SATP_SV39:
-        return true;
-    case SATP_SV48:
-        return riscv_has(s, RISCV_EXT_SV48);
-    case SATP_SV57:
-        return riscv_has(s, RISCV_EXT_SV57);
-    default:
-        return false;
+    case SATP_SV39: return true;
+    case SATP_SV48: return riscv_has(s, RISCV_EXT_SV48);
+    case SATP_SV57: return riscv_has(s, RISCV_EXT_SV57);
+    default: return false;
     }
 }
 
 /* ---- Contexts ---- */
 
 enum {
-    KEY_FETCH_PRIV_SHIFT = 0, KEY_DATA_PRIV_SHIFT = 2,
-    KEY_SUM = 1 << 4, KEY_MXR = 1 << 5, KEY_PBMTE = 1 << 6, KEY_ADUE = 1 << 7,
+    KEY_FETCH_PRIV_SHIFT = 0,
+    KEY_DATA_PRIV_SHIFT = 2,
+    KEY_SUM = 1 << 4,
+    KEY_MXR = 1 << 5,
+    KEY_PBMTE = 1 << 6,
+    KEY_ADUE = 1 << 7,
 };
 
 /* Contexts that cannot differ in any translation get the same key: in M-mode without MPRV, and when satp
@@ -150,7 +150,8 @@ static bool pte_high_bits_valid(const RiscvState *s, uint64_t pte, bool leaf, un
     }
     if (pte & PTE_N) {
         uint64_t low = bits_get(pte, PTE_PPN_SHIFT, NAPOT_BITS);
-        return leaf && level == 0 && low == 1 << (NAPOT_BITS - 1) && riscv_has(s, RISCV_EXT_SVNAPOT);
+        return leaf && level == 0 && low == 1 << (NAPOT_BITS - 1) &&
+               riscv_has(s, RISCV_EXT_SVNAPOT);
     }
     return true;
 }
@@ -316,7 +317,9 @@ static void log_walk(const Walk *w, uint64_t addr, MmuFault fault, const MmuMapp
         log_printf(LOG_MMU, "hart %u: %s %016" PRIx64 " priv %u: %s\n", w->vcpu->index,
                    accesses[w->access], addr, w->priv, faults[fault]);
     } else {
-        log_printf(LOG_MMU, "hart %u: %s %016" PRIx64 " priv %u -> %014" PRIx64 " %s%s%s size %#" PRIx64 "\n",
+        log_printf(LOG_MMU,
+                   "hart %u: %s %016" PRIx64 " priv %u -> %014" PRIx64 " %s%s%s size %#" PRIx64
+                   "\n",
                    w->vcpu->index, accesses[w->access], addr, w->priv, m->gpa,
                    m->readable ? "r" : "-", m->writable ? "w" : "-", m->executable ? "x" : "-",
                    m->page_size);
@@ -328,16 +331,24 @@ MmuFault riscv_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, 
     RiscvState *s = riscv_state(vcpu);
     RiscvPriv data = data_priv(s);
     Walk w = {
-        .vcpu = vcpu, .s = s, .priv = access == MMU_FETCH ? s->priv : data, .access = access,
-        .sum = s->mstatus & MSTATUS_SUM, .mxr = s->mstatus & MSTATUS_MXR,
+        .vcpu = vcpu,
+        .s = s,
+        .priv = access == MMU_FETCH ? s->priv : data,
+        .access = access,
+        .sum = s->mstatus & MSTATUS_SUM,
+        .mxr = s->mstatus & MSTATUS_MXR,
     };
     MmuFault fault = MMU_OK;
 
     *out = (MmuMapping){0};
     if (w.priv == RISCV_PRIV_M || satp_mode(s->satp) == 0) {
         *out = (MmuMapping){
-            .gpa = addr, .page_size = BARE_PAGE_SIZE, .readable = true, .writable = true,
-            .executable = true, .global = true,
+            .gpa = addr,
+            .page_size = BARE_PAGE_SIZE,
+            .readable = true,
+            .writable = true,
+            .executable = true,
+            .global = true,
         };
     } else {
         fault = walk_tables(&w, addr, out);

@@ -7,7 +7,12 @@
 #include "cpu/riscv/priv.h"
 
 enum {
-    PMP_A_SHIFT = 3, PMP_A_MASK = 3, PMP_OFF = 0, PMP_TOR = 1, PMP_NA4 = 2, PMP_NAPOT = 3,
+    PMP_A_SHIFT = 3,
+    PMP_A_MASK = 3,
+    PMP_OFF = 0,
+    PMP_TOR = 1,
+    PMP_NA4 = 2,
+    PMP_NAPOT = 3,
     PMP_LOCKED = 0x80,
     PMP_CFG_BITS = 0x9f,
 };
@@ -43,8 +48,7 @@ static bool entry_range(const RiscvState *s, unsigned i, uint64_t *first, uint64
         *last = ((addr | low) << 2) | 3;
         return true;
     }
-    default:
-        return false;
+    default: return false;
     }
 }
 

@@ -36,7 +36,8 @@ void riscv_set_status(Vcpu *vcpu, RiscvPriv priv, uint64_t mstatus)
 
 uint64_t riscv_time_now(const RiscvState *s)
 {
-    uint64_t ticks = muldiv64((uint64_t)clock_now(s->stimer.clock), s->config.timebase, NS_PER_SECOND);
+    uint64_t ticks =
+        muldiv64((uint64_t)clock_now(s->stimer.clock), s->config.timebase, NS_PER_SECOND);
     return ticks + __atomic_load_n(&s->time_offset, __ATOMIC_RELAXED);
 }
 
@@ -118,8 +119,8 @@ static uint64_t deliverable(const RiscvState *s)
     if (machine && (s->priv < RISCV_PRIV_M || (s->mstatus & MSTATUS_MIE))) {
         return machine;
     }
-    bool supervisor = s->priv < RISCV_PRIV_S ||
-                      (s->priv == RISCV_PRIV_S && (s->mstatus & MSTATUS_SIE));
+    bool supervisor =
+        s->priv < RISCV_PRIV_S || (s->priv == RISCV_PRIV_S && (s->mstatus & MSTATUS_SIE));
     return supervisor ? all & s->mideleg : 0;
 }
 
@@ -157,14 +158,26 @@ bool riscv_take_interrupt(Vcpu *vcpu)
 static const char *cause_name(bool interrupt, unsigned cause)
 {
     static const char *const exceptions[] = {
-        "fetch misaligned", "fetch access fault", "illegal instruction", "breakpoint",
-        "load misaligned", "load access fault", "store misaligned", "store access fault",
-        "ecall from U", "ecall from S", NULL, "ecall from M",
-        "fetch page fault", "load page fault", NULL, "store page fault",
+        "fetch misaligned",
+        "fetch access fault",
+        "illegal instruction",
+        "breakpoint",
+        "load misaligned",
+        "load access fault",
+        "store misaligned",
+        "store access fault",
+        "ecall from U",
+        "ecall from S",
+        NULL,
+        "ecall from M",
+        "fetch page fault",
+        "load page fault",
+        NULL,
+        "store page fault",
     };
     static const char *const interrupts[] = {
         [RISCV_IRQ_SSI] = "supervisor software", [RISCV_IRQ_MSI] = "machine software",
-        [RISCV_IRQ_STI] = "supervisor timer", [RISCV_IRQ_MTI] = "machine timer",
+        [RISCV_IRQ_STI] = "supervisor timer",    [RISCV_IRQ_MTI] = "machine timer",
         [RISCV_IRQ_SEI] = "supervisor external", [RISCV_IRQ_MEI] = "machine external",
         [RISCV_IRQ_COF] = "counter overflow",
     };
@@ -220,7 +233,8 @@ void riscv_enter_trap(Vcpu *vcpu, bool interrupt, unsigned cause, uint64_t tval)
     uint64_t delegated = interrupt ? s->mideleg : s->medeleg;
 
     if (log_enabled(LOG_INT)) {
-        log_printf(LOG_INT, "hart %u: %s %u (%s), priv %u, pc %016" PRIx64 ", tval %016" PRIx64 "\n",
+        log_printf(LOG_INT,
+                   "hart %u: %s %u (%s), priv %u, pc %016" PRIx64 ", tval %016" PRIx64 "\n",
                    vcpu->index, interrupt ? "interrupt" : "exception", cause,
                    cause_name(interrupt, cause), s->priv, s->pc, tval);
     }

@@ -10,8 +10,8 @@ static bool hart_machine_init(Machine *machine, GError **error)
     if (!machine->ram) {
         return false;
     }
-    memory_map_add_ram(machine->memory, "ram", HART_RAM_BASE, HART_RAM_SIZE, 0, machine->ram, 0, false,
-                       NULL, NULL);
+    memory_map_add_ram(machine->memory, "ram", HART_RAM_BASE, HART_RAM_SIZE, 0, machine->ram, 0,
+                       false, NULL, NULL);
     return riscv_cpu_new(machine, machine->config.cpu_model, 0, HART_TIMEBASE, error) != NULL;
 }
 

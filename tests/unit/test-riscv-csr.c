@@ -12,18 +12,18 @@ static void test_access(void)
 {
     static const struct {
         uint16_t csr;
-        RiscvPriv min;  /* least privilege, in a hart just reset */
+        RiscvPriv min; /* least privilege, in a hart just reset */
         bool read_only;
     } rows[] = {
-        {CSR_SSTATUS, RISCV_PRIV_S, false}, {CSR_SATP, RISCV_PRIV_S, false},
-        {CSR_SSCRATCH, RISCV_PRIV_S, false}, {CSR_SENVCFG, RISCV_PRIV_M, false},
-        {CSR_STIMECMP, RISCV_PRIV_M, false}, {CSR_MSTATUS, RISCV_PRIV_M, false},
-        {CSR_MISA, RISCV_PRIV_M, false}, {CSR_MSCRATCH, RISCV_PRIV_M, false},
-        {CSR_PMPCFG0, RISCV_PRIV_M, false}, {CSR_PMPADDR0 + 63, RISCV_PRIV_M, false},
-        {CSR_TSELECT, RISCV_PRIV_M, false}, {CSR_TSELECT + 1, RISCV_PRIV_M, false},
-        {CSR_MCYCLE, RISCV_PRIV_M, false}, {CSR_MHPMCOUNTER3 + 28, RISCV_PRIV_M, false},
-        {CSR_CYCLE, RISCV_PRIV_M, true}, {CSR_TIME, RISCV_PRIV_M, true},
-        {CSR_MHARTID, RISCV_PRIV_M, true}, {CSR_MCONFIGPTR, RISCV_PRIV_M, true},
+        {CSR_SSTATUS, RISCV_PRIV_S, false},   {CSR_SATP, RISCV_PRIV_S, false},
+        {CSR_SSCRATCH, RISCV_PRIV_S, false},  {CSR_SENVCFG, RISCV_PRIV_M, false},
+        {CSR_STIMECMP, RISCV_PRIV_M, false},  {CSR_MSTATUS, RISCV_PRIV_M, false},
+        {CSR_MISA, RISCV_PRIV_M, false},      {CSR_MSCRATCH, RISCV_PRIV_M, false},
+        {CSR_PMPCFG0, RISCV_PRIV_M, false},   {CSR_PMPADDR0 + 63, RISCV_PRIV_M, false},
+        {CSR_TSELECT, RISCV_PRIV_M, false},   {CSR_TSELECT + 1, RISCV_PRIV_M, false},
+        {CSR_MCYCLE, RISCV_PRIV_M, false},    {CSR_MHPMCOUNTER3 + 28, RISCV_PRIV_M, false},
+        {CSR_CYCLE, RISCV_PRIV_M, true},      {CSR_TIME, RISCV_PRIV_M, true},
+        {CSR_MHARTID, RISCV_PRIV_M, true},    {CSR_MCONFIGPTR, RISCV_PRIV_M, true},
         {CSR_MSTATEEN0, RISCV_PRIV_M, false}, {CSR_SSTATEEN0, RISCV_PRIV_M, false},
     };
     static const RiscvPriv privs[] = {RISCV_PRIV_U, RISCV_PRIV_S, RISCV_PRIV_M};
@@ -34,7 +34,8 @@ static void test_access(void)
             hart_set_priv(vcpu, privs[p]);
             bool allowed = privs[p] >= rows[i].min;
             g_assert_cmpint(hart_csr_readable(vcpu, rows[i].csr), ==, allowed);
-            g_assert_cmpint(hart_csr_writable(vcpu, rows[i].csr), ==, allowed && !rows[i].read_only);
+            g_assert_cmpint(hart_csr_writable(vcpu, rows[i].csr), ==,
+                            allowed && !rows[i].read_only);
         }
     }
     hart_free(vcpu);
@@ -67,8 +68,10 @@ static void test_absent(void)
 {
     Vcpu *vcpu = hart_new("rv64,pmp=off,sstc=off,smstateen=off,zicntr=off,zihpm=off,f=off");
     static const uint16_t absent[] = {
-        CSR_FCSR, CSR_PMPCFG0, CSR_PMPADDR0, CSR_STIMECMP, CSR_MSTATEEN0, CSR_SSTATEEN0, CSR_CYCLE,
-        CSR_TIME, CSR_HPMCOUNTER3, CSR_MHPMCOUNTER3, 0x3a1, 0x747, 0x008, 0x600, 0x7b0, 0x015, 0xda0,
+        CSR_FCSR,      CSR_PMPCFG0, CSR_PMPADDR0, CSR_STIMECMP,    CSR_MSTATEEN0,
+        CSR_SSTATEEN0, CSR_CYCLE,   CSR_TIME,     CSR_HPMCOUNTER3, CSR_MHPMCOUNTER3,
+        0x3a1,         0x747,       0x008,        0x600,           0x7b0,
+        0x015,         0xda0,
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(absent); i++) {
@@ -87,22 +90,33 @@ static void test_warl(void)
         uint16_t csr;
         uint64_t write, expect;
     } rows[] = {
-        {CSR_MTVEC, 0x80000003, 0x80000001}, {CSR_STVEC, 0x80000002, 0x80000000},
-        {CSR_MEPC, 0x80000003, 0x80000002}, {CSR_SEPC, ~UINT64_C(0), ~UINT64_C(1)},
-        {CSR_MEDELEG, ~UINT64_C(0), 0xb3ff}, {CSR_MIDELEG, ~UINT64_C(0), 0x222},
-        {CSR_MIE, ~UINT64_C(0), 0xaaa}, {CSR_MCOUNTEREN, ~UINT64_C(0), 0xffffffff},
+        {CSR_MTVEC, 0x80000003, 0x80000001},
+        {CSR_STVEC, 0x80000002, 0x80000000},
+        {CSR_MEPC, 0x80000003, 0x80000002},
+        {CSR_SEPC, ~UINT64_C(0), ~UINT64_C(1)},
+        {CSR_MEDELEG, ~UINT64_C(0), 0xb3ff},
+        {CSR_MIDELEG, ~UINT64_C(0), 0x222},
+        {CSR_MIE, ~UINT64_C(0), 0xaaa},
+        {CSR_MCOUNTEREN, ~UINT64_C(0), 0xffffffff},
         {CSR_MENVCFG, ~UINT64_C(0), UINT64_C(7) << 61 | 0xf1},
         {CSR_MENVCFG, 0x20, 0x30}, /* reserved CBIE: stays */
-        {CSR_MENVCFG, 0, 0}, {CSR_SENVCFG, ~UINT64_C(0), 0xf1},
-        {CSR_MCOUNTINHIBIT, 1, 1}, {CSR_MCOUNTINHIBIT, 0, 0},
+        {CSR_MENVCFG, 0, 0},
+        {CSR_SENVCFG, ~UINT64_C(0), 0xf1},
+        {CSR_MCOUNTINHIBIT, 1, 1},
+        {CSR_MCOUNTINHIBIT, 0, 0},
         {CSR_MSTATEEN0, ~UINT64_C(0), UINT64_C(3) << 62},
         {CSR_MSTATEEN0 + 1, ~UINT64_C(0), UINT64_C(1) << 63},
-        {CSR_MISA, 0, UINT64_C(2) << 62 | 0x14112d}, {CSR_TSELECT, 1, 0},
+        {CSR_MISA, 0, UINT64_C(2) << 62 | 0x14112d},
+        {CSR_TSELECT, 1, 0},
         {CSR_SATP, UINT64_C(8) << 60 | 0x80000, UINT64_C(8) << 60 | 0x80000},
         {CSR_SATP, UINT64_C(7) << 60, UINT64_C(8) << 60 | 0x80000},
-        {CSR_SATP, UINT64_C(0xa) << 60 | UINT64_C(0xffff) << 44, UINT64_C(0xa) << 60 | UINT64_C(0xffff) << 44},
-        {CSR_SATP, 0, 0}, {CSR_PMPADDR0, ~UINT64_C(0), (UINT64_C(1) << 54) - 1},
-        {CSR_PMPADDR0 + 16, ~UINT64_C(0), 0}, {CSR_PMPCFG0, 0x7f, 0x1f}, {CSR_PMPCFG0, 0x02, 0},
+        {CSR_SATP, UINT64_C(0xa) << 60 | UINT64_C(0xffff) << 44,
+         UINT64_C(0xa) << 60 | UINT64_C(0xffff) << 44},
+        {CSR_SATP, 0, 0},
+        {CSR_PMPADDR0, ~UINT64_C(0), (UINT64_C(1) << 54) - 1},
+        {CSR_PMPADDR0 + 16, ~UINT64_C(0), 0},
+        {CSR_PMPCFG0, 0x7f, 0x1f},
+        {CSR_PMPCFG0, 0x02, 0},
         {CSR_SCAUSE, ~UINT64_C(0), ~UINT64_C(0)},
     };
     Vcpu *vcpu = hart_new("rv64");
@@ -168,7 +182,8 @@ static void test_fcsr(void)
     hart_csr_write(vcpu, CSR_FFLAGS, FFLAGS_NV);
     _mm_setcsr(_mm_getcsr() | 0x24); /* divide by zero, precision */
     g_assert_cmphex(hart_csr_read(vcpu, CSR_FFLAGS), ==, FFLAGS_NV | FFLAGS_DZ | FFLAGS_NX);
-    g_assert_cmphex(hart_csr_clear(vcpu, CSR_FFLAGS, FFLAGS_DZ), ==, FFLAGS_NV | FFLAGS_DZ | FFLAGS_NX);
+    g_assert_cmphex(hart_csr_clear(vcpu, CSR_FFLAGS, FFLAGS_DZ), ==,
+                    FFLAGS_NV | FFLAGS_DZ | FFLAGS_NX);
     g_assert_cmphex(hart_csr_read(vcpu, CSR_FCSR), ==, 0x60 | FFLAGS_NV | FFLAGS_NX);
     g_assert_cmphex(_mm_getcsr() & 0x3f, ==, 0);
     for (unsigned frm = 0; frm < 8; frm++) {

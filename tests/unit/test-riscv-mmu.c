@@ -10,9 +10,19 @@
 #define DATA (HART_RAM_BASE + 0x200000)
 
 enum {
-    V = 1, R = 2, W = 4, X = 8, U = 16, G = 32, A = 64, D = 128,
-    RWX = V | R | W | X, AD = A | D,
-    SV39 = 8, SV48 = 9, SV57 = 10,
+    V = 1,
+    R = 2,
+    W = 4,
+    X = 8,
+    U = 16,
+    G = 32,
+    A = 64,
+    D = 128,
+    RWX = V | R | W | X,
+    AD = A | D,
+    SV39 = 8,
+    SV48 = 9,
+    SV57 = 10,
 };
 #define NAPOT (UINT64_C(1) << 63)
 #define PBMT_IO (UINT64_C(2) << 61)
@@ -169,7 +179,7 @@ static void test_reserved(void)
     hart_poke(sp.vcpu, pointer, value | G);
     MmuMapping m;
     g_assert_cmpint(walk(&sp, 0x1000, MMU_READ, &m), ==, MMU_OK);
-    g_assert_true(m.global); /* all below a global pointer is */
+    g_assert_true(m.global);                     /* all below a global pointer is */
     hart_poke(sp.vcpu, pointer, pte(0x1000, V)); /* a table where nothing is */
     expect(&sp, 0x1000, MMU_WRITE, MMU_ACCESS_FAULT);
     hart_free(sp.vcpu);
@@ -266,7 +276,8 @@ static void test_mprv(void)
     g_assert_cmpint(walk(&sp, HART_RAM_BASE, MMU_READ, &m), ==, MMU_OK);
     g_assert_cmphex(m.gpa, ==, HART_RAM_BASE);
     g_assert_true(m.executable && m.page_size >= 2 * MIB);
-    expect(&sp, UINT64_C(1) << 56, MMU_READ, MMU_ACCESS_FAULT); /* physical addresses have 56 bits */
+    expect(&sp, UINT64_C(1) << 56, MMU_READ,
+           MMU_ACCESS_FAULT); /* physical addresses have 56 bits */
     hart_free(sp.vcpu);
 }
 
@@ -312,8 +323,13 @@ static void test_fences(void)
         uint32_t regs;
         bool flushes;
     } rows[] = {
-        {0, 0, 0, true}, {0x1008, 0, RS1, true}, {0x5000, 0, RS1, false}, {0, 5, RS2, true},
-        {0, 6, RS2, false}, {0x1000, 5, RS1 | RS2, true}, {0x1000, 6, RS1 | RS2, false},
+        {0, 0, 0, true},
+        {0x1008, 0, RS1, true},
+        {0x5000, 0, RS1, false},
+        {0, 5, RS2, true},
+        {0, 6, RS2, false},
+        {0x1000, 5, RS1 | RS2, true},
+        {0x1000, 6, RS1 | RS2, false},
         {0x5000, 5, RS1 | RS2, false},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -429,7 +445,8 @@ static void test_cbo(void)
             g_assert_cmpint(HART_TRAPS(vcpu, riscv_helper_cbo(vcpu, 0x1048, cbo(op))), ==, n != 3);
             s->mstatus = MSTATUS_SUM;
             hart_set_priv(vcpu, RISCV_PRIV_S);
-            g_assert_cmpint(HART_TRAPS(vcpu, riscv_helper_cbo(vcpu, 0x1048, cbo(op))), ==, !(n & 1));
+            g_assert_cmpint(HART_TRAPS(vcpu, riscv_helper_cbo(vcpu, 0x1048, cbo(op))), ==,
+                            !(n & 1));
             g_assert_cmpuint(s->scause, ==, RISCV_ILLEGAL);
         }
     }
@@ -475,7 +492,7 @@ static void test_pmp_matching(void)
     set_pmp(vcpu, 2, 0, 0x3000 >> 2);
     set_pmp(vcpu, 3, TOR | PMP_X, 0x4000 >> 2);
     set_pmp(vcpu, 4, NAPOT_PMP | LOCK | PMP_R, 0x8000 >> 2 | 0x1ff); /* 4 KiB */
-    set_pmp(vcpu, 5, TOR | PMP_R, 0x100 >> 2); /* empty: below its base */
+    set_pmp(vcpu, 5, TOR | PMP_R, 0x100 >> 2);                       /* empty: below its base */
     g_assert_cmpint(riscv_pmp_rights(s, 0x1000, 4, RISCV_PRIV_U), ==, PMP_R);
     g_assert_cmpint(riscv_pmp_rights(s, 0x1000, 8, RISCV_PRIV_U), ==, 0); /* partly */
     g_assert_cmpint(riscv_pmp_rights(s, 0x1000, 8, RISCV_PRIV_M), ==, 0);

@@ -14,29 +14,59 @@
 #define CASES 20000
 
 static const uint64_t corners64[] = {
-    0, 1, 2, 0x000fffffffffffff, 0x0010000000000000, 0x0010000000000001, 0x3ca0000000000000,
-    0x3fdfffffffffffff, 0x3fe0000000000000, 0x3fe0000000000001, 0x3fefffffffffffff,
-    0x3ff0000000000000, 0x3ff0000000000001, 0x3ff8000000000000, 0x4000000000000000,
-    0x4004000000000000, 0x41dfffffffc00000, 0x41e0000000000000, 0x41efffffffe00000,
-    0x41efffffffffffff, 0x43dfffffffffffff, 0x43e0000000000000, 0x43efffffffffffff,
-    0x43f0000000000000, 0x47efffffe0000000, 0x47efffffefffffff, 0x47effffff0000000,
-    0x380fffffffffffff, 0x3810000000000000, 0x380fffffe0000000, 0x380ffffff0000000,
-    0x36a0000000000000, 0x369fffffffffffff, 0x3690000000000000, 0x3690000000000001,
-    0x7fefffffffffffff, 0x7ff0000000000000, 0x7ff0000000000001, 0x7ff8000000000000,
+    0,
+    1,
+    2,
+    0x000fffffffffffff,
+    0x0010000000000000,
+    0x0010000000000001,
+    0x3ca0000000000000,
+    0x3fdfffffffffffff,
+    0x3fe0000000000000,
+    0x3fe0000000000001,
+    0x3fefffffffffffff,
+    0x3ff0000000000000,
+    0x3ff0000000000001,
+    0x3ff8000000000000,
+    0x4000000000000000,
+    0x4004000000000000,
+    0x41dfffffffc00000,
+    0x41e0000000000000,
+    0x41efffffffe00000,
+    0x41efffffffffffff,
+    0x43dfffffffffffff,
+    0x43e0000000000000,
+    0x43efffffffffffff,
+    0x43f0000000000000,
+    0x47efffffe0000000,
+    0x47efffffefffffff,
+    0x47effffff0000000,
+    0x380fffffffffffff,
+    0x3810000000000000,
+    0x380fffffe0000000,
+    0x380ffffff0000000,
+    0x36a0000000000000,
+    0x369fffffffffffff,
+    0x3690000000000000,
+    0x3690000000000001,
+    0x7fefffffffffffff,
+    0x7ff0000000000000,
+    0x7ff0000000000001,
+    0x7ff8000000000000,
     0x7ff8000000001234,
 };
 
 static const uint64_t corners32[] = {
-    0, 1, 2, 0x007fffff, 0x00800000, 0x00800001, 0x33000000, 0x33800000, 0x3effffff, 0x3f000000,
-    0x3f000001, 0x3f7fffff, 0x3f800000, 0x3f800001, 0x3fc00000, 0x40000000, 0x40200000, 0x4effffff,
-    0x4f000000, 0x4f7fffff, 0x5effffff, 0x5f000000, 0x5f7fffff, 0x5f800000, 0x7f7fffff, 0x7f800000,
-    0x7f800001, 0x7fc00000, 0x7fc12345, 0x38800000, 0x387fffff, 0x387fe000, 0x387ff000, 0x33000001,
-    0x477fe000, 0x477fefff, 0x477ff000,
+    0,          1,          2,          0x007fffff, 0x00800000, 0x00800001, 0x33000000, 0x33800000,
+    0x3effffff, 0x3f000000, 0x3f000001, 0x3f7fffff, 0x3f800000, 0x3f800001, 0x3fc00000, 0x40000000,
+    0x40200000, 0x4effffff, 0x4f000000, 0x4f7fffff, 0x5effffff, 0x5f000000, 0x5f7fffff, 0x5f800000,
+    0x7f7fffff, 0x7f800000, 0x7f800001, 0x7fc00000, 0x7fc12345, 0x38800000, 0x387fffff, 0x387fe000,
+    0x387ff000, 0x33000001, 0x477fe000, 0x477fefff, 0x477ff000,
 };
 
 static const uint64_t corners16[] = {
-    0, 1, 2, 0x3ff, 0x400, 0x401, 0x37ff, 0x3800, 0x3801, 0x3c00, 0x3c01, 0x3e00, 0x4000, 0x7bff,
-    0x7c00, 0x7c01, 0x7e00, 0x7e12,
+    0,      1,      2,      0x3ff,  0x400,  0x401,  0x37ff, 0x3800, 0x3801,
+    0x3c00, 0x3c01, 0x3e00, 0x4000, 0x7bff, 0x7c00, 0x7c01, 0x7e00, 0x7e12,
 };
 
 static uint64_t random_state = 0x9e3779b97f4a7c15;
@@ -62,8 +92,7 @@ static uint64_t operand(SfFormat format)
     case SF_F32:
         v = kind == 3 ? bits_set(v, 26, 5, v & 1 ? 0xf : 0x10) : v;
         return kind < 2 ? corners32[v % ARRAY_SIZE(corners32)] | sign << 31 : (uint32_t)v;
-    default:
-        return kind < 2 ? corners16[v % ARRAY_SIZE(corners16)] | sign << 15 : (uint16_t)v;
+    default: return kind < 2 ? corners16[v % ARRAY_SIZE(corners16)] | sign << 15 : (uint16_t)v;
     }
 }
 
@@ -99,7 +128,10 @@ static uint64_t of_f32(float f)
 /* ---- The host's arithmetic ---- */
 
 static const unsigned host_mode[] = {
-    [SF_NEAREST_EVEN] = 0, [SF_TO_ZERO] = 3 << 13, [SF_DOWN] = 1 << 13, [SF_UP] = 2 << 13,
+    [SF_NEAREST_EVEN] = 0,
+    [SF_TO_ZERO] = 3 << 13,
+    [SF_DOWN] = 1 << 13,
+    [SF_UP] = 2 << 13,
 };
 
 static void host_begin(SfRound round)
@@ -113,12 +145,14 @@ static unsigned host_end(void)
 
     _mm_setcsr(0x1f80);
     return (csr & 0x20 ? SF_INEXACT : 0) | (csr & 0x10 ? SF_UNDERFLOW : 0) |
-           (csr & 8 ? SF_OVERFLOW : 0) | (csr & 4 ? SF_DIV_BY_ZERO : 0) | (csr & 1 ? SF_INVALID : 0);
+           (csr & 8 ? SF_OVERFLOW : 0) | (csr & 4 ? SF_DIV_BY_ZERO : 0) |
+           (csr & 1 ? SF_INVALID : 0);
 }
 
 typedef enum Op { ADD, SUB, MUL, DIV, SQRT, RINT, FMA, CONVERT, NOPS } Op;
 
-static const char *const op_names[NOPS] = {"add", "sub", "mul", "div", "sqrt", "rint", "fma", "convert"};
+static const char *const op_names[NOPS] = {"add",  "sub",  "mul", "div",
+                                           "sqrt", "rint", "fma", "convert"};
 
 /* Called through these, they are not expanded by the compiler, which assumes the default mode. */
 static double (*volatile const host_rint)(double) = rint;
@@ -181,14 +215,14 @@ static uint64_t soft(Op op, SfFormat format, SfEnv *env, const uint64_t *in)
     }
 }
 
-static void check(const char *what, SfFormat format, SfRound round, const uint64_t *in, uint64_t got,
-                  unsigned got_flags, uint64_t want, unsigned want_flags)
+static void check(const char *what, SfFormat format, SfRound round, const uint64_t *in,
+                  uint64_t got, unsigned got_flags, uint64_t want, unsigned want_flags)
 {
     if (got != want || got_flags != want_flags) {
-        g_error("%s format %d mode %d (%#" G_GINT64_MODIFIER "x, %#" G_GINT64_MODIFIER "x, %#"
-                G_GINT64_MODIFIER "x): got %#" G_GINT64_MODIFIER "x flags %#x, want %#"
-                G_GINT64_MODIFIER "x flags %#x", what, format, round, in[0], in[1], in[2], got,
-                got_flags, want, want_flags);
+        g_error("%s format %d mode %d (%#" G_GINT64_MODIFIER "x, %#" G_GINT64_MODIFIER
+                "x, %#" G_GINT64_MODIFIER "x): got %#" G_GINT64_MODIFIER
+                "x flags %#x, want %#" G_GINT64_MODIFIER "x flags %#x",
+                what, format, round, in[0], in[1], in[2], got, got_flags, want, want_flags);
     }
 }
 
@@ -238,7 +272,8 @@ static void check_to_int(SfFormat format, SfRound round, uint64_t v)
 {
     static const struct {
         SfInt type;
-        double low, high; /* first values out of range: the upper ones exactly, the lower ones below */
+        double low,
+            high; /* first values out of range: the upper ones exactly, the lower ones below */
         uint64_t min, max;
     } types[] = {
         {SF_S32, -0x1p31, 0x1p31, (uint64_t)INT64_C(-0x80000000), INT32_MAX},
@@ -317,13 +352,23 @@ static void test_modular(void)
         int32_t out;
         unsigned flags;
     } cases[] = {
-        {0, 0, 0}, {-0.5, 0, SF_INEXACT}, {1.75, 1, SF_INEXACT}, {-1.75, -1, SF_INEXACT},
-        {2147483647.5, INT32_MAX, SF_INEXACT}, {2147483648.0, INT32_MIN, SF_INVALID},
-        {-2147483649.0, INT32_MAX, SF_INVALID}, {4294967296.0, 0, SF_INVALID},
-        {4294967299.5, 3, SF_INVALID}, {0x1.0000000000001p52, 1, SF_INVALID},
-        {-0x1.0000000000001p52, -1, SF_INVALID}, {0x1.0000000000001p64, 4096, SF_INVALID},
-        {0x1.0000000000001p83, INT32_MIN, SF_INVALID}, {0x1.0000000000001p84, 0, SF_INVALID},
-        {0x1p300, 0, SF_INVALID}, {(double)INFINITY, 0, SF_INVALID}, {(double)NAN, 0, SF_INVALID},
+        {0, 0, 0},
+        {-0.5, 0, SF_INEXACT},
+        {1.75, 1, SF_INEXACT},
+        {-1.75, -1, SF_INEXACT},
+        {2147483647.5, INT32_MAX, SF_INEXACT},
+        {2147483648.0, INT32_MIN, SF_INVALID},
+        {-2147483649.0, INT32_MAX, SF_INVALID},
+        {4294967296.0, 0, SF_INVALID},
+        {4294967299.5, 3, SF_INVALID},
+        {0x1.0000000000001p52, 1, SF_INVALID},
+        {-0x1.0000000000001p52, -1, SF_INVALID},
+        {0x1.0000000000001p64, 4096, SF_INVALID},
+        {0x1.0000000000001p83, INT32_MIN, SF_INVALID},
+        {0x1.0000000000001p84, 0, SF_INVALID},
+        {0x1p300, 0, SF_INVALID},
+        {(double)INFINITY, 0, SF_INVALID},
+        {(double)NAN, 0, SF_INVALID},
     };
 
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -475,7 +520,13 @@ static void test_compare(void)
 
 static void test_min_max(void)
 {
-    enum { ONE = 0x3f800000, TWO = 0x40000000, QUIET = 0x7fc00001, SIGNALING = 0x7f800001, MINUS_ZERO = 0x80000000 };
+    enum {
+        ONE = 0x3f800000,
+        TWO = 0x40000000,
+        QUIET = 0x7fc00001,
+        SIGNALING = 0x7f800001,
+        MINUS_ZERO = 0x80000000
+    };
     uint64_t nan = sf_default_nan(SF_F32);
     SfEnv env = {0};
 
@@ -500,9 +551,15 @@ static void test_classify(void)
         uint64_t v;
         SfClass c;
     } cases[] = {
-        {0xff800000, SF_NEG_INF}, {0xbf800000, SF_NEG_NORMAL}, {0x80000001, SF_NEG_SUBNORMAL},
-        {0x80000000, SF_NEG_ZERO}, {0, SF_POS_ZERO}, {0x007fffff, SF_POS_SUBNORMAL},
-        {0x00800000, SF_POS_NORMAL}, {0x7f800000, SF_POS_INF}, {0x7f800001, SF_SIGNALING_NAN},
+        {0xff800000, SF_NEG_INF},
+        {0xbf800000, SF_NEG_NORMAL},
+        {0x80000001, SF_NEG_SUBNORMAL},
+        {0x80000000, SF_NEG_ZERO},
+        {0, SF_POS_ZERO},
+        {0x007fffff, SF_POS_SUBNORMAL},
+        {0x00800000, SF_POS_NORMAL},
+        {0x7f800000, SF_POS_INF},
+        {0x7f800001, SF_SIGNALING_NAN},
         {0xffc00000, SF_QUIET_NAN},
     };
 
