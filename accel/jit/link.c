@@ -164,9 +164,10 @@ typedef struct ExitInfo {
     bool linkable;
 } ExitInfo;
 
-__attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(const TcgExit *exit)
+__attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(
+    const volatile TcgExit *exit)
 {
-    const Region *source = exit->region;
+    const volatile Region *source = exit->region; /* volatile: the reads stay in here */
     return (ExitInfo){.pc = exit->pc,
                       .source_pc = source->pc,
                       .flags = source->flags,
