@@ -35,6 +35,18 @@ static void add_drive(Machine *machine, const char *text)
     g_assert_no_error(error);
 }
 
+static void clear_drives(Machine *machine)
+{
+    GPtrArray *drives = machine->config.drives;
+
+    for (unsigned i = 0; drives && i < drives->len; i++) {
+        options_free(g_ptr_array_index(drives, i));
+    }
+    if (drives) {
+        g_ptr_array_set_size(drives, 0);
+    }
+}
+
 /* @data: more properties of the drive; NULL: none. */
 static void setup(Fixture *f, gconstpointer data)
 {
@@ -368,9 +380,7 @@ static void check_open_fails(Machine *machine, const char *path, const char *pro
     char *text = g_strdup_printf("%s,if=virtio%s", path, props);
     GError *error = NULL;
 
-    if (machine->config.drives) {
-        g_ptr_array_set_size(machine->config.drives, 0);
-    }
+    clear_drives(machine);
     add_drive(machine, text);
     g_assert_false(hw_create_drives(machine, &error));
     g_assert_nonnull(error);
@@ -408,7 +418,6 @@ static void test_open_errors(void)
         check_open_fails(machine, path, ",format=raw", "is not writable");
     }
     g_assert_null(blockdev_open(machine, &how, NULL));
-    g_ptr_array_set_size(machine->config.drives, 0);
     harness_free(machine);
     g_unlink(path);
     g_rmdir(dir);
