@@ -378,18 +378,9 @@ static const DeviceOps flash_ops = {
     .finalize = flash_finalize,
 };
 
-/* The drive for @unit, if any, with its contents in @s's memory. */
-static bool load_drive(Flash *s, unsigned unit, GError **error)
+/* Reads the contents of @s's drive into its memory. */
+static bool load_drive(Flash *s, GError **error)
 {
-    GError *failed = NULL;
-    s->blk = drive_by_unit(s->dev.machine, "pflash", unit, &failed);
-    if (failed) {
-        g_propagate_error(error, failed);
-        return false;
-    }
-    if (!s->blk) {
-        return true;
-    }
     uint64_t size = blockdev_size(s->blk);
     if (size != s->size) {
         return error_set(error, "flash drive '%s' is %" PRIu64 " bytes, but the flash is %" PRIu64
@@ -403,22 +394,27 @@ static bool load_drive(Flash *s, unsigned unit, GError **error)
 bool pflash_cfi01_new(Machine *machine, uint64_t base, uint64_t size, unsigned unit, bool *backed,
                       GError **error)
 {
+    GError *failed = NULL;
+    /* Before the device is made: what is made first goes last. */
+    BlockDev *blk = drive_by_unit(machine, "pflash", unit, &failed);
+    if (failed) {
+        g_propagate_error(error, failed);
+        return false;
+    }
     char id[16], name[16];
     g_snprintf(id, sizeof(id), "pflash%u", unit);
     g_snprintf(name, sizeof(name), "flash%u", unit);
+    RamBlock *ram = ram_block_new(machine->memory, name, size, error);
+    if (!ram) {
+        return false;
+    }
     Flash *s = device_new(machine, &flash_ops, sizeof(*s), id);
     s->size = size;
     s->dirty_start = UINT64_MAX;
-    s->ram = ram_block_new(machine->memory, name, size, error);
-    if (!s->ram) {
-        return false;
-    }
+    s->blk = blk;
+    s->ram = ram;
     s->region = memory_map_add_ram(machine->memory, name, base, size, 0, s->ram, 0, true,
                                    &flash_mmio, s);
-    *backed = false;
-    if (!load_drive(s, unit, error)) {
-        return false;
-    }
-    *backed = s->blk != NULL;
-    return true;
+    *backed = blk != NULL;
+    return !blk || load_drive(s, error);
 }

@@ -10,7 +10,7 @@ enum { DATA, IER, IIR, LCR, MCR, LSR, MSR, SCR, FCR = IIR, DLL = DATA, DLM = IER
 
 typedef struct Fixture {
     Machine *machine;
-    TestChardev *chr;
+    TestChardev *chr, *other_chr;
     IrqProbe irq;
     Device *uart;
 } Fixture;
@@ -19,6 +19,7 @@ static void setup(Fixture *f, gconstpointer data)
 {
     f->machine = harness_new();
     f->chr = test_chardev_new();
+    f->other_chr = test_chardev_new();
     f->uart = ns16550_new(f->machine, BASE, irq_probe(&f->irq), &f->chr->chr);
     machine_reset(f->machine);
 }
@@ -27,6 +28,7 @@ static void teardown(Fixture *f, gconstpointer data)
 {
     harness_free(f->machine);
     test_chardev_free(f->chr);
+    test_chardev_free(f->other_chr);
 }
 
 static uint8_t rd(Fixture *f, unsigned reg)
@@ -181,8 +183,7 @@ static void test_break(Fixture *f, gconstpointer data)
 static void test_state(Fixture *f, gconstpointer data)
 {
     IrqProbe irq = {0};
-    TestChardev *chr = test_chardev_new();
-    Device *other = ns16550_new(f->machine, BASE + 0x1000, irq_probe(&irq), &chr->chr);
+    Device *other = ns16550_new(f->machine, BASE + 0x1000, irq_probe(&irq), &f->other_chr->chr);
     wr(f, FCR, 0xc1);
     wr(f, IER, 7);
     test_chardev_type(f->chr, "abc");
@@ -191,8 +192,6 @@ static void test_state(Fixture *f, gconstpointer data)
     g_assert_cmphex(machine_mmio_read(f->machine, BASE + 0x1000, 1), ==, 'a');
     clock_step(f->machine->clock, NS_PER_SECOND);
     g_assert_true(irq.level);
-    chardev_set_handlers(&chr->chr, NULL, NULL);
-    test_chardev_free(chr);
 }
 
 static void test_wild(Fixture *f, gconstpointer data)
