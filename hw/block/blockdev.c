@@ -1,9 +1,9 @@
 /*
  * Block back ends: requests on worker threads, completions on the main loop.
  *
- * A request goes to a pool of threads that all disks of a machine share; when done it is put on its disk's
- * list of finished requests, and a main-loop source is set up to run the completions. The list has its own
- * lock, a leaf: workers never take the machine lock, so that blockdev_drain() may wait for them under it.
+ * A request goes to a few threads that all disks of a machine share; when done it is put on its disk's
+ * list of finished requests, and a main-loop source is set up to run the completions. The lists have locks of
+ * their own, leaves: workers never take the machine lock, so that blockdev_drain() may wait for them under it.
  * Registered with the machine as a device without registers, which frees the disks after the devices that
  * use them.
  */
@@ -24,7 +24,11 @@ typedef enum BlockOp { OP_READ, OP_WRITE, OP_FLUSH, OP_DISCARD, OP_ZERO } BlockO
 typedef struct BlockRegistry {
     Device dev;
     GPtrArray *disks; /* of BlockDev */
-    GThreadPool *pool;
+    GThread *threads[BLOCK_THREADS];
+    GMutex lock;      /* guards the rest */
+    GCond cond;       /* there is work, or the threads shall end */
+    struct BlockRequest *work_head, **work_tail;
+    bool ending;
 } BlockRegistry;
 
 struct BlockDev {
@@ -161,12 +165,36 @@ static void finish_request(BlockRequest *req)
     g_mutex_unlock(&blk->lock);
 }
 
-static void work(gpointer data, gpointer unused)
+/* The next request; waits for it. NULL: none will come. */
+static BlockRequest *take_work(BlockRegistry *registry)
 {
-    BlockRequest *req = data;
+    BlockRequest *req;
 
-    req->err = do_request(req);
-    finish_request(req);
+    g_mutex_lock(&registry->lock);
+    while (!registry->work_head && !registry->ending) {
+        g_cond_wait(&registry->cond, &registry->lock);
+    }
+    req = registry->work_head;
+    if (req) {
+        registry->work_head = req->next;
+        req->next = NULL;
+        if (!registry->work_head) {
+            registry->work_tail = &registry->work_head;
+        }
+    }
+    g_mutex_unlock(&registry->lock);
+    return req;
+}
+
+static gpointer work(gpointer data)
+{
+    BlockRequest *req;
+
+    while ((req = take_work(data))) {
+        req->err = do_request(req);
+        finish_request(req);
+    }
+    return NULL;
 }
 
 /* ---- With the machine lock ---- */
@@ -217,6 +245,15 @@ void blockdev_drain(BlockDev *blk)
     }
 }
 
+static void give_work(BlockRegistry *registry, BlockRequest *req)
+{
+    g_mutex_lock(&registry->lock);
+    *registry->work_tail = req;
+    registry->work_tail = &req->next;
+    g_cond_signal(&registry->cond);
+    g_mutex_unlock(&registry->lock);
+}
+
 static void submit(BlockDev *blk, const BlockRequest *what)
 {
     BlockRequest *req = g_memdup2(what, sizeof(*what));
@@ -233,7 +270,7 @@ static void submit(BlockDev *blk, const BlockRequest *what)
     if (req->err) {
         finish_request(req);
     } else {
-        g_thread_pool_push(blk->registry->pool, req, NULL);
+        give_work(blk->registry, req);
     }
 }
 
@@ -311,7 +348,15 @@ static void registry_finalize(Device *dev)
 {
     BlockRegistry *registry = container_of(dev, BlockRegistry, dev);
 
-    g_thread_pool_free(registry->pool, FALSE, TRUE); /* when all requests are finished */
+    g_mutex_lock(&registry->lock);
+    registry->ending = true; /* when all requests are finished */
+    g_cond_broadcast(&registry->cond);
+    g_mutex_unlock(&registry->lock);
+    for (unsigned i = 0; i < BLOCK_THREADS; i++) {
+        g_thread_join(registry->threads[i]);
+    }
+    g_mutex_clear(&registry->lock);
+    g_cond_clear(&registry->cond);
     g_ptr_array_unref(registry->disks);
 }
 
@@ -337,7 +382,12 @@ static BlockRegistry *get_registry(Machine *machine)
     if (!registry) {
         registry = device_new(machine, &registry_ops, sizeof(*registry), NULL);
         registry->disks = g_ptr_array_new_with_free_func(blockdev_free);
-        registry->pool = g_thread_pool_new(work, NULL, BLOCK_THREADS, FALSE, NULL);
+        registry->work_tail = &registry->work_head;
+        g_mutex_init(&registry->lock);
+        g_cond_init(&registry->cond);
+        for (unsigned i = 0; i < BLOCK_THREADS; i++) {
+            registry->threads[i] = g_thread_new("block", work, registry);
+        }
     }
     return registry;
 }
