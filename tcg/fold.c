@@ -40,6 +40,12 @@ static bool is_op(const IrOptScratch *o, IrRef ref, IrOp op)
     return def(o, ref)->op == op && opt_may_bypass(o, ref, def(o, ref)->arg[0]);
 }
 
+/* The same, for extensions and the like. */
+static bool is_near_op(const IrOptScratch *o, IrRef ref, IrOp op)
+{
+    return def(o, ref)->op == op && opt_may_bypass_near(o, ref, def(o, ref)->arg[0]);
+}
+
 static void set_op1(IrInsn *insn, IrOp op, unsigned aux, IrRef a)
 {
     insn->op = (uint8_t)op;
@@ -71,7 +77,7 @@ static IrRef fold_ext(IrOptScratch *o, IrInsn *insn)
         return a;
     }
     /* What happens above the bits that are kept does not matter. */
-    if (d->op == IR_ext && 8 * ir_memop_bytes(d->aux) >= bits && is_op(o, a, IR_ext)) {
+    if (is_near_op(o, a, IR_ext) && 8 * ir_memop_bytes(d->aux) >= bits) {
         insn->arg[0] = d->arg[0];
     } else if (d->op == IR_and && opt_is_const(o, d->arg[1], &c) && (c | high) == ALL &&
                is_op(o, a, IR_and)) {
@@ -92,7 +98,7 @@ static IrRef fold_trunc(IrOptScratch *o, IrInsn *insn)
     if (d->op == IR_sext || d->op == IR_zext) {
         return d->arg[0];
     }
-    if (d->op == IR_ext && (d->aux & IR_SIZE_MASK) == IR_U32 && is_op(o, a, IR_ext)) {
+    if (is_near_op(o, a, IR_ext) && (d->aux & IR_SIZE_MASK) == IR_U32) {
         insn->arg[0] = d->arg[0];
     } else if (d->op == IR_and && opt_is_const(o, d->arg[1], &c) && (uint32_t)c == UINT32_MAX &&
                is_op(o, a, IR_and)) {
@@ -172,6 +178,11 @@ static IrRef fold_and(IrOptScratch *o, IrInsn *insn)
         return a;
     }
     if (!opt_is_const(o, insn->arg[1], &c)) {
+        if (is_near_op(o, insn->arg[1], IR_not)) {
+            set_op2(insn, IR_andn, a, def(o, insn->arg[1])->arg[0]);
+        } else if (is_near_op(o, a, IR_not)) {
+            set_op2(insn, IR_andn, insn->arg[1], def(o, a)->arg[0]);
+        }
         return IR_NOREF;
     }
     if ((f->zeros | c) == ALL || c == in_type) {
@@ -196,6 +207,53 @@ static IrRef fold_and(IrOptScratch *o, IrInsn *insn)
 
 /* ---- Other bitwise ops ---- */
 
+/* What the low half of @ref is the low half of. */
+static IrRef low_source(const IrOptScratch *o, IrRef ref)
+{
+    while (def(o, ref)->op == IR_trunc ||
+           (def(o, ref)->op == IR_ext && (def(o, ref)->aux & IR_SIZE_MASK) == IR_U32)) {
+        ref = def(o, ref)->arg[0];
+    }
+    return ref;
+}
+
+/* A shift by a constant: its count, or 0. */
+static unsigned shift_count(const IrOptScratch *o, IrRef ref, IrOp op)
+{
+    uint64_t c;
+
+    return def(o, ref)->op == op && opt_is_const(o, def(o, ref)->arg[1], &c) ? (unsigned)c : 0;
+}
+
+/* x << n | x >> (width - n), of all bits or of the low half, whose rotation comes sign-extended:
+ * zext(x >> m) | ext s32(x << n), m + n = 32. */
+static bool fold_rotation(IrOptScratch *o, IrInsn *insn, IrRef left, IrRef right)
+{
+    unsigned n = shift_count(o, left, IR_shl), width = width_of((IrType)insn->type);
+    IrRef low;
+
+    if (n && n + shift_count(o, right, IR_shr) == width &&
+        def(o, left)->arg[0] == def(o, right)->arg[0]) {
+        set_op2(insn, IR_rotl, def(o, left)->arg[0], def(o, left)->arg[1]);
+        return true;
+    }
+    if (def(o, left)->op != IR_ext || def(o, left)->aux != IR_S32 || def(o, right)->op != IR_zext) {
+        return false;
+    }
+    left = def(o, left)->arg[0];
+    right = def(o, right)->arg[0];
+    n = shift_count(o, left, IR_shl);
+    if (n == 0 || n > 31 || n + shift_count(o, right, IR_shr) != 32) {
+        return false;
+    }
+    low = def(o, right)->arg[0];
+    if (low_source(o, def(o, left)->arg[0]) != low_source(o, low)) {
+        return false;
+    }
+    set_op1(insn, IR_sext, 0, opt_int(o, IR_rotl, IR_I32, 0, low, opt_const(o, IR_I32, n)));
+    return true;
+}
+
 static IrRef fold_or_xor(IrOptScratch *o, IrInsn *insn)
 {
     IrRef a = insn->arg[0];
@@ -206,6 +264,9 @@ static IrRef fold_or_xor(IrOptScratch *o, IrInsn *insn)
         return insn->op == IR_or ? a : opt_const(o, (IrType)insn->type, 0);
     }
     if (!opt_is_const(o, insn->arg[1], &c)) {
+        if (insn->op == IR_or && !fold_rotation(o, insn, a, insn->arg[1])) {
+            fold_rotation(o, insn, insn->arg[1], a);
+        }
         return IR_NOREF;
     }
     if (c == 0 || (insn->op == IR_or && (c & ~o->facts[a].ones) == 0)) {

@@ -179,6 +179,53 @@ static void gen_cond(Gen *g)
     }
 }
 
+/* Ops in the order that compilers emit them in, which chance would hardly find. */
+static void gen_idiom(Gen *g)
+{
+    IrRegion *ir = g->ir;
+    unsigned n = 1 + pick(g, 63), word = 1 + pick(g, 31);
+    IrRef x = value(g, IR_I64), a = IR_NOREF, b;
+
+    switch (pick(g, 4)) {
+    case 0: /* rotation */
+        a = ir_op2(ir, IR_shl, IR_I64, 0, x, ir_const(ir, IR_I64, n));
+        b = ir_op2(ir, IR_shr, IR_I64, 0, x, ir_const(ir, IR_I64, 64 - n));
+        break;
+    case 1: /* rotation of the low half */
+        b = ir_op1(ir, IR_trunc, IR_I32, 0, x);
+        a = ir_op2(ir, IR_shl, IR_I32, 0, b, ir_const(ir, IR_I32, word));
+        a = ir_op1(ir, IR_sext, IR_I64, 0, a);
+        b = ir_op2(ir, IR_shr, IR_I32, 0, b, ir_const(ir, IR_I32, 32 - word));
+        b = ir_op1(ir, IR_zext, IR_I64, 0, b);
+        break;
+    case 2: /* extension by shifts */
+        b = ir_const(ir, IR_I64, 8 * (1 + pick(g, 7)));
+        a = ir_op2(ir, IR_shl, IR_I64, 0, x, b);
+        give(g, IR_I64, ir_op2(ir, one_in(g, 2) ? IR_shr : IR_sar, IR_I64, 0, a, b));
+        return;
+    default: /* word arithmetic */
+        a = ir_op1(ir, IR_trunc, IR_I32, 0, x);
+        for (unsigned i = pick(g, 3); i < 4; i++) {
+            static const uint8_t ops[] = {IR_add, IR_sub, IR_mul, IR_and, IR_or, IR_xor, IR_shl};
+            IrRef c = one_in(g, 2) ? ir_const(ir, IR_I32, random_constant(g)) : value(g, IR_I32);
+
+            a = ir_op2(ir, (IrOp)ops[pick(g, 7)], IR_I32, 0, a, c);
+            x = ir_op1(ir, IR_sext, IR_I64, 0, a);
+            ir_set_var(ir, pick(g, FIRST_COUNTER), x);
+            a = ir_op1(ir, IR_trunc, IR_I32, 0, x);
+        }
+        give(g, IR_I64, x);
+        return;
+    }
+    if (one_in(g, 2)) {
+        IrRef c = a;
+
+        a = b;
+        b = c;
+    }
+    give(g, IR_I64, ir_op2(ir, IR_or, IR_I64, 0, a, b));
+}
+
 /* ---- State ---- */
 
 static void gen_set_var(Gen *g)
@@ -442,6 +489,8 @@ static void gen_op(Gen *g)
         gen_set_var(g);
     } else if (kind < 24) {
         gen_cond(g);
+    } else if (kind < 25) {
+        gen_idiom(g);
     } else if (kind < 27) {
         gen_unary(g);
     } else {

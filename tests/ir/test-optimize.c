@@ -213,6 +213,11 @@ static IrRef low(IrRegion *ir, unsigned n)
     return ir_op1(ir, IR_trunc, IR_I32, 0, get(ir, n));
 }
 
+static IrRef imm32(IrRegion *ir, IrOp op, IrRef a, int32_t v)
+{
+    return ir_op2(ir, op, IR_I32, 0, a, ir_const(ir, IR_I32, v));
+}
+
 static void set_low(IrRegion *ir, unsigned d, IrRef v)
 {
     set(ir, d, ir_op1(ir, IR_sext, IR_I64, 0, v));
@@ -297,6 +302,23 @@ static void build_words(IrRegion *ir)
     rri_w(ir, IR_shl, 4, 1, 3);
     rri_w(ir, IR_add, 5, 6, -1);
     rrr_w(ir, IR_divs, 7, 6, 7);
+    ir_exit_direct(ir, 0x2000);
+}
+
+/* Rotations by pairs of shifts, chains of word additions, x & ~y. */
+static void build_rotate(IrRegion *ir)
+{
+    rri(ir, IR_shl, 10, 1, 13);
+    rri(ir, IR_shr, 11, 1, 51);
+    rrr(ir, IR_or, 2, 10, 11);
+    rri_w(ir, IR_shl, 10, 3, 7);
+    set(ir, 11, ir_op1(ir, IR_zext, IR_I64, 0, imm32(ir, IR_shr, low(ir, 3), 25)));
+    rrr(ir, IR_or, 4, 11, 10);
+    rrr_w(ir, IR_add, 5, 6, 7);
+    rrr_w(ir, IR_add, 5, 5, 8);
+    rrr_w(ir, IR_add, 5, 5, 9);
+    set(ir, 10, ir_op1(ir, IR_not, IR_I64, 0, get(ir, 7)));
+    rrr(ir, IR_and, 10, 10, 8);
     ir_exit_direct(ir, 0x2000);
 }
 
@@ -480,6 +502,7 @@ static const struct Golden {
     {"constants", build_constants},
     {"extend", build_extend},
     {"words", build_words},
+    {"rotate", build_rotate},
     {"division", build_division},
     {"conditions", build_conditions},
     {"variables", build_variables},
