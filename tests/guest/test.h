@@ -187,7 +187,7 @@ fromhost: .8byte 0
 
     .section .bss
     .balign 16
-    .space 4096
+    .space 65536
 test_stack_top:
 
     .text
