@@ -126,6 +126,22 @@ static bool is_plain_exit(const Emit *e, unsigned block)
 
 static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcode);
 
+/* Aligns the conditional jump that follows the comparison emitted from @compare on, with the padding before
+ * the comparison, so that the host can fuse the two. */
+static void align_compare(Emit *e, uint8_t *compare)
+{
+    uint8_t bytes[16];
+    unsigned n = e->as.p - compare;
+
+    if (n && n <= sizeof(bytes)) {
+        memcpy(bytes, compare, n);
+        e->as.p = compare;
+        asm_align(&e->as, 4, n + 2);
+        memcpy(e->as.p, bytes, n);
+        e->as.p += n;
+    }
+}
+
 /* The branch to a plain exit, in its place; @cc < 0: always. */
 static void inline_exit(Emit *e, int cc, unsigned block)
 {
@@ -135,9 +151,12 @@ static void inline_exit(Emit *e, int cc, unsigned block)
     emit_chained(e, b->pc, e->insns[b->first].imm, cc < 0 ? 0xe9 : 0x0f80 | cc);
 }
 
-/* The jumps of a conditional branch. */
-static void branch_on(Emit *e, X86Cond cc, unsigned yes, unsigned no)
+/* The jumps of a conditional branch; @compare: where its comparison begins. */
+static void branch_on(Emit *e, X86Cond cc, unsigned yes, unsigned no, uint8_t *compare)
 {
+    if (is_plain_exit(e, yes) || is_plain_exit(e, no)) {
+        align_compare(e, compare);
+    }
     if (is_plain_exit(e, yes)) {
         inline_exit(e, cc, yes);
     } else if (is_plain_exit(e, no)) {
@@ -164,6 +183,7 @@ void op_brcond(Emit *e, const IrInsn *in)
 {
     unsigned yes = in->target[0], no = in->target[1];
     int32_t state = -1;
+    uint8_t *start;
     Compare c;
 
     if (yes == no) {
@@ -179,8 +199,9 @@ void op_brcond(Emit *e, const IrInsn *in)
     c = compare_prepare(e, in->type, in->aux, in->arg[0], in->arg[1]);
     enter_block(e, yes, &state);
     enter_block(e, no, &state);
+    start = e->as.p;
     compare_emit(e, &c);
-    branch_on(e, c.cc, yes, no);
+    branch_on(e, c.cc, yes, no, start);
 }
 
 /* ---- Guest instructions and checks. ---- */
