@@ -85,9 +85,14 @@ Region *regions_by_code(Accel *accel, uintptr_t host_pc)
 
 void regions_fini(Accel *accel)
 {
+    /* Interpreter regions are only in the hash, host code's also in their segments. */
     for (unsigned i = 0; i < ARRAY_SIZE(accel->hash); i++) {
         while (accel->hash[i]) {
-            regions_drop(accel, accel->hash[i]);
+            Region *region = accel->hash[i];
+            accel->hash[i] = region->hash_next;
+            if (region->mode & MODE_INTERP) {
+                region_free(region);
+            }
         }
     }
     for (unsigned i = 0; i < SEGMENTS; i++) {
@@ -149,15 +154,23 @@ void regions_add(Accel *accel, Region *region)
     accel->stats.regions++;
 }
 
+static void link_exit(TcgExit *exit, Region *target)
+{
+    exit->target = target;
+    exit->next = target->incoming;
+    exit->at = &target->incoming;
+    if (exit->next) {
+        exit->next->at = &exit->next;
+    }
+    target->incoming = exit;
+}
+
 static void unlink_exit(TcgExit *exit)
 {
-    Region *target = exit->target;
-    TcgExit **at = &target->incoming;
-
-    while (*at != exit) {
-        at = &(*at)->next;
+    *exit->at = exit->next;
+    if (exit->next) {
+        exit->next->at = exit->at;
     }
-    *at = exit->next;
     exit->target = NULL;
     exit->next = NULL;
 }
@@ -251,9 +264,7 @@ void regions_link(Accel *accel, TcgExit *exit, Region *target)
     if (source->dead || best->dead || exit->target || !target->exec_id) {
         return;
     }
-    exit->target = best;
-    exit->next = best->incoming;
-    best->incoming = exit;
+    link_exit(exit, best);
     tcg_link(accel->tcg, exit, best->entry, target->exec_id);
 }
 

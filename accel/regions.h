@@ -23,7 +23,7 @@
 #define MODE_COUNT (1u << 1) /* counts instructions exactly */
 #define MODE_LIMIT_SHIFT 8   /* at most so many instructions; 0: no limit */
 
-#define REGION_HASH_BITS 15
+#define REGION_HASH_BITS 16
 #define REGION_NO_PAGE (~UINT64_C(0))
 #define KILL_LOG 256u
 #define SEGMENTS 8u
