@@ -167,58 +167,49 @@ static Code int_code(const IrInsn *insn)
     }
 }
 
-static Code memory_code(const IrInsn *insn)
+/* Ops whose code has their name. (0 is not one of these codes.) */
+static const uint8_t own_code[IR_NOPS] = {
+    [IR_ld_env] = C_ld_env,
+    [IR_st_env] = C_st_env,
+    [IR_translate] = C_translate,
+    [IR_ld_host] = C_ld_host,
+    [IR_st_host] = C_st_host,
+    [IR_rmw] = C_rmw,
+    [IR_cas] = C_cas,
+    [IR_fence] = C_fence,
+    [IR_call] = C_call,
+    [IR_insn_start] = C_insn_start,
+    [IR_count] = C_count,
+    [IR_poll] = C_poll,
+    [IR_br] = C_br,
+    [IR_exit_direct] = C_exit_direct,
+    [IR_exit_indirect] = C_exit_indirect,
+    [IR_exit_lookup] = C_exit_lookup,
+    [IR_exit_reason] = C_exit_reason,
+};
+
+static Code code_of(const IrInsn *insn)
 {
     bool v128 = insn->type == IR_V128;
 
+    if (own_code[insn->op]) {
+        return (Code)own_code[insn->op];
+    }
     switch (insn->op) {
+    case IR_const:
+    case IR_fconst: return C_const;
+    case IR_mov: return v128 ? C_copy128 : C_copy;
     case IR_get_var: return v128 ? C_load_state128 : C_load_state;
     case IR_set_var: return v128 ? C_store_state128 : C_store_state;
     case IR_ld:
         return v128 ? C_ld128 : insn->type == IR_I32 && (insn->aux & IR_SIGNED) ? C_ld_low32 : C_ld;
     case IR_st: return v128 ? C_st128 : C_st;
-#define SAME(name) \
-    case IR_##name: return C_##name;
-        SAME(ld_env)
-        SAME(st_env)
-        SAME(translate)
-        SAME(ld_host) SAME(st_host) SAME(rmw) SAME(cas) SAME(fence) default : return NCODES;
-    }
-}
-
-static Code structure_code(const IrInsn *insn)
-{
-    switch (insn->op) {
-        SAME(call)
-        SAME(insn_start)
-        SAME(count)
-        SAME(poll) SAME(br) SAME(exit_direct) SAME(exit_indirect) SAME(exit_lookup)
-            SAME(exit_reason)
-#undef SAME
-                default : return NCODES;
-    }
-}
-
-static Code code_of(const IrInsn *insn)
-{
-    Code code = memory_code(insn);
-
-    if (code == NCODES) {
-        code = structure_code(insn);
-    }
-    if (code != NCODES) {
-        return code;
-    }
-    if (insn->op == IR_const || insn->op == IR_fconst) {
-        return C_const;
-    }
-    if (insn->op == IR_mov) {
-        return insn->type == IR_V128 ? C_copy128 : C_copy;
+    default: break;
     }
     if (insn->op >= IR_fadd && insn->op <= IR_bits_is) {
         return C_fp;
     }
-    return insn->op >= IR_vzero && ir_result_type(insn) == IR_V128 ? C_vec : int_code(insn);
+    return ir_result_type(insn) == IR_V128 ? C_vec : int_code(insn);
 }
 
 static void new_slot(Freezer *f, unsigned index)

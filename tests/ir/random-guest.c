@@ -126,6 +126,10 @@ static uint8_t *host_address(RandomGuest *guest, uint64_t addr, unsigned memop)
     unsigned bytes = ir_memop_bytes(memop);
     uint64_t offset = addr - RANDOM_MEM_BASE;
 
+    if (guest->access_limit && guest->accesses >= guest->access_limit - 1) {
+        guest_fault(guest, addr);
+    }
+    guest->accesses++;
     if (offset > RANDOM_MEM_SIZE - bytes || ((memop & IR_ALIGNED) && (addr & (bytes - 1)))) {
         guest_fault(guest, addr);
     }
@@ -204,7 +208,7 @@ static void *guest_translate(void *vcpu, uint64_t addr, unsigned len, bool write
     RandomGuest *guest = vcpu;
     uint64_t offset = addr - RANDOM_MEM_BASE;
 
-    if (offset >= RANDOM_MEM_SIZE || (offset & 4095) + len > 4096) {
+    if (guest->no_translate || offset >= RANDOM_MEM_SIZE || (offset & 4095) + len > 4096) {
         return NULL;
     }
     return guest->memory + offset;
@@ -328,6 +332,7 @@ void random_guest_fill(RandomGuest *guest, GRand *rng)
         memcpy(guest->memory + i, &v, 8);
     }
     guest->state.pc = 0;
+    guest->accesses = 0;
     guest->budget = g_rand_int_range(rng, 0, 4) ? 1000000 : g_rand_int_range(rng, 0, 60);
     guest->kick = g_rand_int_range(rng, 0, 16) == 0;
 }

@@ -61,6 +61,9 @@ typedef struct RandomGuest {
     void *opaque; /* of the test */
     uint64_t fault_addr;
     unsigned faults;
+    bool no_translate;     /* translate ops find no host pointer */
+    unsigned accesses;     /* through the callbacks, since the fill */
+    unsigned access_limit; /* the access of this number, from 1 on, faults; 0: none does for that */
     void *sync_frame;
     uintptr_t sync_pc;
     void *stack;

@@ -559,11 +559,64 @@ static void test_golden(gconstpointer data)
     g_string_free(text, TRUE);
 }
 
+/* Where a group's translate finds no host pointer, state must be that before the group's first
+ * access: as if that access of the original had faulted. */
+static bool check_group_seed(unsigned seed, GString *why)
+{
+    static RandomResult original, grouped;
+    RandomGuest *guest = random_guest_new();
+    GRand *rng = g_rand_new_with_seed(seed);
+    unsigned accesses;
+    IrRegion ir;
+
+    random_region_init(&ir);
+    random_ir(rng, &ir, 10 + seed % 200, RANDOM_ALL & ~RANDOM_XLATE & ~RANDOM_FAULT);
+    g_rand_set_seed(rng, seed);
+    random_guest_fill(guest, rng);
+    guest->no_translate = true;
+    ir_optimize(&ir, 2);
+    random_run_interp(guest, &ir, 0x1f80, &grouped);
+    accesses = guest->accesses;
+    if (grouped.op == IR_translate) {
+        g_rand_set_seed(rng, seed);
+        random_ir(rng, &ir, 10 + seed % 200, RANDOM_ALL & ~RANDOM_XLATE & ~RANDOM_FAULT);
+        g_rand_set_seed(rng, seed);
+        random_guest_fill(guest, rng);
+        guest->access_limit = accesses + 1;
+        random_run_interp(guest, &ir, 0x1f80, &original);
+        g_assert_true(original.faulted);
+        /* They left in different ways. */
+        original.faulted = false;
+        original.fault_addr = grouped.fault_addr;
+        original.op = grouped.op;
+        if (!random_result_equal(&original, &grouped, why)) {
+            fail_region(seed, 2, RANDOM_ALL & ~RANDOM_XLATE & ~RANDOM_FAULT, why->str);
+        }
+    }
+    ir_region_free(&ir);
+    g_rand_free(rng);
+    random_guest_free(guest);
+    return grouped.op == IR_translate;
+}
+
+static void test_group_leaves(void)
+{
+    GString *why = g_string_new(NULL);
+    unsigned seen = 0;
+
+    for (unsigned seed = 0; seed < seeds() / 2; seed++) {
+        seen += check_group_seed(seed, why);
+    }
+    g_assert_cmpuint(seen, >, seeds() / 20);
+    g_string_free(why, TRUE);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_data_func("/optimize/random-1", GINT_TO_POINTER(1), test_random);
     g_test_add_data_func("/optimize/random-2", GINT_TO_POINTER(2), test_random);
+    g_test_add_func("/optimize/group-leaves", test_group_leaves);
     for (unsigned i = 0; i < ARRAY_SIZE(goldens); i++) {
         char *path = g_strdup_printf("/optimize/golden/%s", goldens[i].name);
 
