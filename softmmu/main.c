@@ -10,6 +10,7 @@
 #include "hw/block/drive.h"
 #include "hw/hw.h"
 #include "hw/net/net.h"
+#include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
@@ -32,6 +33,10 @@ static const MonitorHooks monitor_hooks = {
     .accel_switch = accel_switch,
     .accel_name = accel_name,
     .accel_help = accel_help,
+    .block = blockdev_print_all,
+    .network = netdev_print_all,
+    .usernet = netdev_print_connections,
+    .pci = pci_print_all,
 };
 
 /*

@@ -64,6 +64,36 @@ void hmp_info_jit(Monitor *mon, char *args)
     }
 }
 
+/* What @fn shows; NULL: it is not built in. */
+static void show_hook(Monitor *mon, void (*fn)(Machine *machine, GString *out))
+{
+    if (fn) {
+        show_text(mon, fn);
+    } else {
+        monitor_puts(mon, "not available\n");
+    }
+}
+
+void hmp_info_block(Monitor *mon, char *args)
+{
+    show_hook(mon, monitor_hooks(mon)->block);
+}
+
+void hmp_info_network(Monitor *mon, char *args)
+{
+    show_hook(mon, monitor_hooks(mon)->network);
+}
+
+void hmp_info_usernet(Monitor *mon, char *args)
+{
+    show_hook(mon, monitor_hooks(mon)->usernet);
+}
+
+void hmp_info_pci(Monitor *mon, char *args)
+{
+    show_hook(mon, monitor_hooks(mon)->pci);
+}
+
 static void print_mtree(Machine *machine, GString *out)
 {
     memory_map_print(machine->memory, out);

@@ -39,15 +39,19 @@ const HmpCommand hmp_commands[] = {
 };
 
 const HmpCommand hmp_info_commands[] = {
+    {"block", NULL, "", "drives", hmp_info_block, NULL, NULL},
     {"chardev", NULL, "", "character devices", hmp_info_chardev, NULL, NULL},
     {"cpus", NULL, "", "vCPUs", hmp_info_cpus, NULL, NULL},
     {"history", NULL, "", "commands entered", hmp_info_history, NULL, NULL},
     {"jit", NULL, "", "the translator's statistics", hmp_info_jit, NULL, NULL},
     {"mtree", NULL, "", "the map of physical memory", hmp_info_mtree, NULL, NULL},
+    {"network", NULL, "", "network back ends", hmp_info_network, NULL, NULL},
+    {"pci", NULL, "", "PCI devices", hmp_info_pci, NULL, NULL},
     {"qtree", NULL, "", "devices", hmp_info_qtree, NULL, NULL},
     {"registers", NULL, "[-a|CPU]", "a vCPU's registers, or those of all", hmp_info_registers, NULL,
      complete_cpus},
     {"status", NULL, "", "whether the guest runs", hmp_info_status, NULL, NULL},
+    {"usernet", NULL, "", "connections of user networks", hmp_info_usernet, NULL, NULL},
     {"version", NULL, "", "amphi's version", hmp_info_version, NULL, NULL},
     {0},
 };

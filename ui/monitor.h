@@ -17,6 +17,10 @@ typedef struct MonitorHooks {
     bool (*accel_switch)(Machine *machine, const char *name, int index, GError **error);
     const char *(*accel_name)(const Vcpu *vcpu);
     void (*accel_help)(GString *out);
+    void (*block)(Machine *machine, GString *out);   /* info block */
+    void (*network)(Machine *machine, GString *out); /* info network */
+    void (*usernet)(Machine *machine, GString *out); /* info usernet */
+    void (*pci)(Machine *machine, GString *out);     /* info pci */
 } MonitorHooks;
 
 /* Starts a monitor on @chr, which frees it when it is freed itself. */

@@ -25,8 +25,8 @@ typedef struct BlockRegistry {
     Device dev;
     GPtrArray *disks; /* of BlockDev */
     GThread *threads[BLOCK_THREADS];
-    GMutex lock;      /* guards the rest */
-    GCond cond;       /* there is work, or the threads shall end */
+    GMutex lock; /* guards the rest */
+    GCond cond;  /* there is work, or the threads shall end */
     struct BlockRequest *work_head, **work_tail;
     bool ending;
 } BlockRegistry;
@@ -99,8 +99,8 @@ static int do_zero(const BlockRequest *req)
     static const uint8_t zeroes[64 * 1024];
     int fd = req->blk->fd;
 
-    if (req->unmap && fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->offset,
-                                req->len) == 0) {
+    if (req->unmap &&
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->offset, req->len) == 0) {
         return 0;
     }
     if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, req->offset, req->len) == 0) {
@@ -126,16 +126,10 @@ static int do_request(const BlockRequest *req)
     int err = 0;
 
     switch (req->op) {
-    case OP_READ:
-        return do_read(req);
-    case OP_FLUSH:
-        return do_flush(req->blk);
-    case OP_WRITE:
-        err = do_write(req->blk->fd, req->buf, req->offset, req->len);
-        break;
-    case OP_ZERO:
-        err = do_zero(req);
-        break;
+    case OP_READ: return do_read(req);
+    case OP_FLUSH: return do_flush(req->blk);
+    case OP_WRITE: err = do_write(req->blk->fd, req->buf, req->offset, req->len); break;
+    case OP_ZERO: err = do_zero(req); break;
     case OP_DISCARD: /* a hint: failing is no error */
         if (req->unmap) {
             (void)!fallocate(req->blk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->offset,
@@ -277,15 +271,23 @@ static void submit(BlockDev *blk, const BlockRequest *what)
 void blockdev_read(BlockDev *blk, uint64_t offset, void *buf, size_t len, BlockDone done,
                    void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_READ, .offset = offset, .len = len, .buf = buf,
-                                .done = done, .opaque = opaque});
+    submit(blk, &(BlockRequest){.op = OP_READ,
+                                .offset = offset,
+                                .len = len,
+                                .buf = buf,
+                                .done = done,
+                                .opaque = opaque});
 }
 
 void blockdev_write(BlockDev *blk, uint64_t offset, const void *buf, size_t len, BlockDone done,
                     void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_WRITE, .offset = offset, .len = len, .buf = (void *)buf,
-                                .done = done, .opaque = opaque});
+    submit(blk, &(BlockRequest){.op = OP_WRITE,
+                                .offset = offset,
+                                .len = len,
+                                .buf = (void *)buf,
+                                .done = done,
+                                .opaque = opaque});
 }
 
 void blockdev_flush(BlockDev *blk, BlockDone done, void *opaque)
@@ -295,15 +297,23 @@ void blockdev_flush(BlockDev *blk, BlockDone done, void *opaque)
 
 void blockdev_discard(BlockDev *blk, uint64_t offset, uint64_t len, BlockDone done, void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_DISCARD, .offset = offset, .len = len,
-                                .unmap = blk->discard, .done = done, .opaque = opaque});
+    submit(blk, &(BlockRequest){.op = OP_DISCARD,
+                                .offset = offset,
+                                .len = len,
+                                .unmap = blk->discard,
+                                .done = done,
+                                .opaque = opaque});
 }
 
 void blockdev_write_zeroes(BlockDev *blk, uint64_t offset, uint64_t len, bool unmap, BlockDone done,
                            void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_ZERO, .offset = offset, .len = len,
-                                .unmap = unmap && blk->discard, .done = done, .opaque = opaque});
+    submit(blk, &(BlockRequest){.op = OP_ZERO,
+                                .offset = offset,
+                                .len = len,
+                                .unmap = unmap && blk->discard,
+                                .done = done,
+                                .opaque = opaque});
 }
 
 bool blockdev_pread(BlockDev *blk, uint64_t offset, void *buf, size_t len, GError **error)

@@ -18,14 +18,14 @@ typedef struct BlockDev BlockDev;
 
 /* How to open; zero is what most users want. */
 typedef struct BlockOpen {
-    const char *id;      /* of -drive; unique. NULL: a made-up one */
+    const char *id; /* of -drive; unique. NULL: a made-up one */
     const char *path;
-    const char *format;  /* "raw"; NULL: looked at, and refused if it is another known one */
+    const char *format; /* "raw"; NULL: looked at, and refused if it is another known one */
     bool read_only;
-    bool no_locking;     /* do not care who else has it open */
-    bool write_through;  /* each write is stable when it completes */
-    bool ignore_flush;   /* cache=unsafe: flushes do nothing */
-    bool discard;        /* give discarded space back to the host */
+    bool no_locking;    /* do not care who else has it open */
+    bool write_through; /* each write is stable when it completes */
+    bool ignore_flush;  /* cache=unsafe: flushes do nothing */
+    bool discard;       /* give discarded space back to the host */
 } BlockOpen;
 
 /* Opens @how->path. Errors (missing, a directory, no permission, in use, another format) name the file

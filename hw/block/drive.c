@@ -68,7 +68,7 @@ static bool one_of(const char *value, const char *const *known)
 /* cache=: how writes and flushes are done. The host's page cache is always used. */
 static bool parse_cache(Options *opts, BlockOpen *how, GError **error)
 {
-    static const char *const modes[] = {"none",         "writeback", "unsafe",
+    static const char *const modes[] = {"none",         "writeback",  "unsafe",
                                         "writethrough", "directsync", NULL};
     const char *cache = options_get(opts, "cache", "writeback");
 
@@ -86,8 +86,8 @@ static bool parse_cache(Options *opts, BlockOpen *how, GError **error)
 static bool parse_drive(Options *opts, BlockOpen *how, GError **error)
 {
     /* Understood, and without effect on what the guest sees. */
-    static const char *const ignored[] = {"aio",    "detect-zeroes", "werror", "rerror", "bus", "unit",
-                                          "index", "serial",        "if",     "id"};
+    static const char *const ignored[] = {"aio",  "detect-zeroes", "werror", "rerror", "bus",
+                                          "unit", "index",         "serial", "if",     "id"};
     static const char *const discards[] = {"unmap", "on", "ignore", "off", NULL};
     const char *discard = options_get(opts, "discard", "ignore");
     const char *media = options_get(opts, "media", "disk");
@@ -219,8 +219,9 @@ const char *drive_serial(Machine *machine, const char *id)
 {
     int index = index_of(machine, id);
 
-    return index < 0 ? NULL
-                     : options_get(g_ptr_array_index(machine->config.drives, index), "serial", NULL);
+    return index < 0
+               ? NULL
+               : options_get(g_ptr_array_index(machine->config.drives, index), "serial", NULL);
 }
 
 /* The device for a drive with if=virtio. */

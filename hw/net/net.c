@@ -207,3 +207,15 @@ void netdev_print_all(Machine *machine, GString *out)
                                net->opaque ? "" : " (no card)");
     }
 }
+
+void netdev_print_connections(Machine *machine, GString *out)
+{
+    NetRegistry *registry = find_registry(machine);
+
+    for (unsigned i = 0; registry && i < registry->netdevs->len; i++) {
+        Netdev *net = g_ptr_array_index(registry->netdevs, i);
+
+        g_string_append_printf(out, "%s:\n", net->id);
+        netdev_user_print(net, out);
+    }
+}

@@ -19,13 +19,14 @@ Netdev *netdev_find(Machine *machine, const char *id);
  * ones. */
 bool hw_create_netdevs(Machine *machine, GError **error);
 
-/* For `info network`. */
+/* For `info network`, and `info usernet`. */
 void netdev_print_all(Machine *machine, GString *out);
+void netdev_print_connections(Machine *machine, GString *out);
 
 /* Kinds of back end; each takes its own options from @opts, in which "type" and "id" are used up. */
 Netdev *netdev_user_new(Machine *machine, const char *id, Options *opts, GError **error);
 
-/* Connections of a "user" back end, for `info usernet`. */
+/* Connections of @net if it is of kind "user". */
 void netdev_user_print(Netdev *net, GString *out);
 
 #endif

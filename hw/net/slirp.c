@@ -163,8 +163,8 @@ static int get_revents(int fd, void *opaque)
 static void watch(SlirpNet *user, int fd, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.fd = fd};
-    int op = g_hash_table_contains(user->watched, GINT_TO_POINTER(fd)) ? EPOLL_CTL_MOD
-                                                                         : EPOLL_CTL_ADD;
+    int op =
+        g_hash_table_contains(user->watched, GINT_TO_POINTER(fd)) ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
 
     if (epoll_ctl(user->epoll, op, fd, &event) < 0) {
         /* The number was reused for another file. */
@@ -506,8 +506,12 @@ Netdev *netdev_user_new(Machine *machine, const char *id, Options *opts, GError 
 
 void netdev_user_print(Netdev *net, GString *out)
 {
-    char *text = slirp_connection_info(container_of(net, SlirpNet, net)->slirp);
+    char *text;
 
+    if (net->ops != &user_ops) {
+        return;
+    }
+    text = slirp_connection_info(container_of(net, SlirpNet, net)->slirp);
     g_string_append(out, text);
     g_free(text);
 }

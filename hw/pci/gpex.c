@@ -50,12 +50,13 @@ static const DeviceOps gpex_ops = {
 };
 
 static const PciOps root_ops = {
-    .device = {
-        .name = "gpex-root",
-        .reset = pci_device_reset,
-        .vmstate = &pci_vmstate,
-        .finalize = pci_device_finalize,
-    },
+    .device =
+        {
+            .name = "gpex-root",
+            .reset = pci_device_reset,
+            .vmstate = &pci_vmstate,
+            .finalize = pci_device_finalize,
+        },
 };
 
 PciBus *gpex_new(Machine *machine, const GpexConfig *config)
@@ -115,8 +116,7 @@ static uint32_t high(uint64_t v)
 
 static void put_range(uint32_t **cells, uint32_t space, uint64_t pci, uint64_t cpu, uint64_t size)
 {
-    put_cells(cells, 7,
-              (uint32_t[]){space, high(pci), pci, high(cpu), cpu, high(size), size});
+    put_cells(cells, 7, (uint32_t[]){space, high(pci), pci, high(cpu), cpu, high(size), size});
 }
 
 void gpex_fdt(const GpexConfig *config, uint32_t irq_phandle, uint32_t first_irq, GpexFdt *fdt)

@@ -11,8 +11,8 @@ typedef struct GpexConfig {
     uint64_t ecam_base, ecam_size;
     uint64_t mmio32_base, mmio32_size; /* the bus has the same addresses */
     uint64_t mmio64_base, mmio64_size;
-    uint64_t pio_base, pio_size;       /* where the CPU sees ports 0 and up */
-    IrqLine intx[PCI_PINS];            /* INTA to INTD */
+    uint64_t pio_base, pio_size; /* where the CPU sees ports 0 and up */
+    IrqLine intx[PCI_PINS];      /* INTA to INTD */
 } GpexConfig;
 
 /* Makes the host bridge and the root bus "pcie.0". */

@@ -26,8 +26,7 @@ bool pci_msix_enabled(const PciDevice *pci)
 static bool is_masked(const PciDevice *pci, unsigned vector)
 {
     return (flags(pci) & PCI_MSIX_FLAGS_MASKALL) ||
-           (pci_get32(pci->msix.table,
-                      vector * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL) &
+           (pci_get32(pci->msix.table, vector * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL) &
             PCI_MSIX_ENTRY_CTRL_MASKBIT);
 }
 

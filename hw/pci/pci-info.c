@@ -19,8 +19,9 @@ static void print_bar(const PciDevice *pci, unsigned n, GString *out)
         addr |= (uint64_t)pci_get32(pci->config, PCI_BASE_ADDRESS_0 + 4 * n + 4) << 32;
     }
     addr &= ~(bar->size - 1);
-    g_string_append_printf(out, "      BAR%u: %s at 0x%" G_GINT64_MODIFIER "x [0x%" G_GINT64_MODIFIER
-                                "x].\n",
+    g_string_append_printf(out,
+                           "      BAR%u: %s at 0x%" G_GINT64_MODIFIER "x [0x%" G_GINT64_MODIFIER
+                           "x].\n",
                            n, types[bar->type], addr, addr + bar->size - 1);
 }
 

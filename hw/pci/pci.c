@@ -158,8 +158,8 @@ void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, con
 
     g_assert(is_pow2(size) && size >= 16 && n + is_64bit(type) < PCI_BARS);
     *bar = (PciBar){.size = size, .type = type};
-    bar->region = memory_map_add_mmio(pci->dev.machine->memory, name, 0, size, 1, ops, opaque,
-                                      &pci->dev);
+    bar->region =
+        memory_map_add_mmio(pci->dev.machine->memory, name, 0, size, 1, ops, opaque, &pci->dev);
     memory_region_set_enabled(bar->region, false);
     g_free(name);
     pci_put32(pci->config, bar_offset(n), type_bits[type]);
@@ -328,11 +328,11 @@ bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *d
 
     *bus = pci_find_bus(machine, name);
     if (!*bus) {
-        return name ? error_set(error, "there is no PCI bus '%s'; leave out bus= to take the first",
-                                name)
-                    : error_set(error,
-                                "machine '%s' has no PCI bus; use the type ending in -device",
-                                machine->cls->name);
+        return name
+                   ? error_set(error, "there is no PCI bus '%s'; leave out bus= to take the first",
+                               name)
+                   : error_set(error, "machine '%s' has no PCI bus; use the type ending in -device",
+                               machine->cls->name);
     }
     if (!addr) {
         for (unsigned i = 0; i < PCI_SLOTS; i++) {

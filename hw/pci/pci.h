@@ -38,7 +38,7 @@ typedef struct PciOps {
 typedef enum PciBarType {
     PCI_BAR_IO,
     PCI_BAR_MEM32,
-    PCI_BAR_MEM64,          /* takes the next register too */
+    PCI_BAR_MEM64, /* takes the next register too */
     PCI_BAR_MEM64_PREFETCH,
 } PciBarType;
 
@@ -65,15 +65,15 @@ struct PciDevice {
     const PciOps *ops;
     PciBus *bus;
     uint8_t devfn;
-    bool intx_level;       /* what the function wants on its pin */
-    uint8_t cap_end;       /* first free byte for capabilities */
+    bool intx_level; /* what the function wants on its pin */
+    uint8_t cap_end; /* first free byte for capabilities */
     uint8_t config[PCI_CONFIG_SIZE];
-    uint8_t wmask[PCI_CONFIG_SIZE];     /* bits that the guest writes */
-    uint8_t w1cmask[PCI_CONFIG_SIZE];   /* bits that it clears by writing 1 */
-    uint8_t power_on[PCI_CONFIG_SIZE];  /* values after a reset */
+    uint8_t wmask[PCI_CONFIG_SIZE];    /* bits that the guest writes */
+    uint8_t w1cmask[PCI_CONFIG_SIZE];  /* bits that it clears by writing 1 */
+    uint8_t power_on[PCI_CONFIG_SIZE]; /* values after a reset */
     PciBar bars[PCI_BARS];
     PciMsix msix;
-    AddressSpace dma;      /* its bus mastering; nothing passes while that is off */
+    AddressSpace dma; /* its bus mastering; nothing passes while that is off */
 };
 
 /* How a bus reaches the rest of the machine. */
@@ -82,9 +82,9 @@ typedef struct PciWindow {
 } PciWindow;
 
 typedef struct PciBusConfig {
-    const char *name;       /* "pcie.0" */
+    const char *name;           /* "pcie.0" */
     PciWindow io, mem32, mem64; /* size 0: none */
-    IrqLine intx[PCI_PINS]; /* lines of the host bridge */
+    IrqLine intx[PCI_PINS];     /* lines of the host bridge */
 } PciBusConfig;
 
 struct PciBus {

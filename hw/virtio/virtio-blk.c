@@ -38,10 +38,10 @@ typedef struct BlkRequest {
     VirtQueue *vq;
     VirtqElement *elem;
     bool read;
-    uint64_t offset;  /* of the data on the disk, bytes */
-    uint64_t len;     /* of the data */
-    uint64_t done;    /* bytes completed */
-    size_t chunk;     /* bytes in flight */
+    uint64_t offset; /* of the data on the disk, bytes */
+    uint64_t len;    /* of the data */
+    uint64_t done;   /* bytes completed */
+    size_t chunk;    /* bytes in flight */
     uint8_t *bounce;
 } BlkRequest;
 
@@ -227,18 +227,13 @@ static bool handle_request(VirtQueue *vq, VirtqElement *elem)
     case VIRTIO_BLK_T_OUT:
         start_transfer(vq, elem, header.sector, header.type == VIRTIO_BLK_T_IN);
         break;
-    case VIRTIO_BLK_T_FLUSH:
-        blockdev_flush(blk->drive, simple_done, request_new(vq, elem));
-        break;
-    case VIRTIO_BLK_T_GET_ID:
-        answer_id(vq, elem);
-        break;
+    case VIRTIO_BLK_T_FLUSH: blockdev_flush(blk->drive, simple_done, request_new(vq, elem)); break;
+    case VIRTIO_BLK_T_GET_ID: answer_id(vq, elem); break;
     case VIRTIO_BLK_T_DISCARD:
     case VIRTIO_BLK_T_WRITE_ZEROES:
         start_zeroing(vq, elem, header.type == VIRTIO_BLK_T_DISCARD);
         break;
-    default:
-        finish(vq, elem, 0, VIRTIO_BLK_S_UNSUPP);
+    default: finish(vq, elem, 0, VIRTIO_BLK_S_UNSUPP);
     }
     return true;
 }
@@ -334,12 +329,13 @@ static const VmDesc blk_vmstate = {
 };
 
 static const VirtioOps blk_ops = {
-    .device = {
-        .name = "virtio-blk-device",
-        .reset = virtio_device_reset,
-        .vmstate = &blk_vmstate,
-        .finalize = virtio_device_finalize,
-    },
+    .device =
+        {
+            .name = "virtio-blk-device",
+            .reset = virtio_device_reset,
+            .vmstate = &blk_vmstate,
+            .finalize = virtio_device_finalize,
+        },
     .device_id = VIRTIO_ID_BLOCK,
     .config_size = CONFIG_SIZE,
     .get_config = blk_get_config,
@@ -360,8 +356,12 @@ typedef struct BlkOptions {
 
 static bool parse_options(Options *opts, BlkOptions *o, GError **error)
 {
-    *o = (BlkOptions){.num_queues = 1, .block_size = 512, .queue_size = 256, .discard = true,
-                      .write_zeroes = true, .config_wce = true};
+    *o = (BlkOptions){.num_queues = 1,
+                      .block_size = 512,
+                      .queue_size = 256,
+                      .discard = true,
+                      .write_zeroes = true,
+                      .config_wce = true};
     o->physical_block_size = 0;
     options_mark_used(opts, "bootindex"); /* firmware's business, which looks for itself */
     options_mark_used(opts, "share-rw");
@@ -425,8 +425,7 @@ VirtioDevice *virtio_blk_create(Machine *machine, Options *opts, const char *id,
     blk->virtio.host_features =
         o.features | VIRTIO_BIT(VIRTIO_BLK_F_SEG_MAX) | VIRTIO_BIT(VIRTIO_BLK_F_GEOMETRY) |
         VIRTIO_BIT(VIRTIO_BLK_F_BLK_SIZE) | VIRTIO_BIT(VIRTIO_BLK_F_TOPOLOGY) |
-        VIRTIO_BIT(VIRTIO_BLK_F_FLUSH) |
-        (o.config_wce ? VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE) : 0) |
+        VIRTIO_BIT(VIRTIO_BLK_F_FLUSH) | (o.config_wce ? VIRTIO_BIT(VIRTIO_BLK_F_CONFIG_WCE) : 0) |
         (o.num_queues > 1 ? VIRTIO_BIT(VIRTIO_BLK_F_MQ) : 0);
     if (blockdev_read_only(drive)) {
         blk->virtio.host_features |= VIRTIO_BIT(VIRTIO_BLK_F_RO);

@@ -38,10 +38,8 @@ static void mmio_update_irq(Device *dev)
 static uint32_t read_queue_register(VirtQueue *vq, uint64_t offset)
 {
     switch (offset) {
-    case VIRTIO_MMIO_QUEUE_NUM_MAX:
-        return vq ? vq->max_num : 0;
-    case VIRTIO_MMIO_QUEUE_READY:
-        return vq && vq->ready;
+    case VIRTIO_MMIO_QUEUE_NUM_MAX: return vq ? vq->max_num : 0;
+    case VIRTIO_MMIO_QUEUE_READY: return vq && vq->ready;
     }
     return 0;
 }
@@ -51,35 +49,26 @@ static uint32_t read_register(VirtioMmio *slot, uint64_t offset)
     VirtioDevice *vdev = slot->vdev;
 
     switch (offset) {
-    case VIRTIO_MMIO_MAGIC_VALUE:
-        return MMIO_MAGIC;
-    case VIRTIO_MMIO_VERSION:
-        return MMIO_VERSION;
-    case VIRTIO_MMIO_VENDOR_ID:
-        return VIRTIO_VENDOR_ID;
-    case VIRTIO_MMIO_DEVICE_ID:
-        return vdev ? vdev->ops->device_id : 0;
+    case VIRTIO_MMIO_MAGIC_VALUE: return MMIO_MAGIC;
+    case VIRTIO_MMIO_VERSION: return MMIO_VERSION;
+    case VIRTIO_MMIO_VENDOR_ID: return VIRTIO_VENDOR_ID;
+    case VIRTIO_MMIO_DEVICE_ID: return vdev ? vdev->ops->device_id : 0;
     }
     if (!vdev) {
         return 0;
     }
     switch (offset) {
-    case VIRTIO_MMIO_DEVICE_FEATURES:
-        return virtio_host_features(vdev, slot->host_features_sel);
+    case VIRTIO_MMIO_DEVICE_FEATURES: return virtio_host_features(vdev, slot->host_features_sel);
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
     case VIRTIO_MMIO_QUEUE_READY:
         return read_queue_register(virtio_queue(vdev, slot->queue_sel), offset);
-    case VIRTIO_MMIO_INTERRUPT_STATUS:
-        return vdev->isr;
-    case VIRTIO_MMIO_STATUS:
-        return vdev->status;
+    case VIRTIO_MMIO_INTERRUPT_STATUS: return vdev->isr;
+    case VIRTIO_MMIO_STATUS: return vdev->status;
     case VIRTIO_MMIO_SHM_LEN_LOW:
     case VIRTIO_MMIO_SHM_LEN_HIGH:
     case VIRTIO_MMIO_SHM_BASE_LOW:
-    case VIRTIO_MMIO_SHM_BASE_HIGH:
-        return MMIO_SHM_LEN_NONE;
-    case VIRTIO_MMIO_CONFIG_GENERATION:
-        return vdev->generation;
+    case VIRTIO_MMIO_SHM_BASE_HIGH: return MMIO_SHM_LEN_NONE;
+    case VIRTIO_MMIO_CONFIG_GENERATION: return vdev->generation;
     }
     log_guest_error("%s: read of register 0x%x\n", slot->dev.id, (unsigned)offset);
     return 0;
@@ -102,12 +91,8 @@ static uint64_t mmio_read(Device *dev, uint64_t offset, unsigned size)
 static void write_queue_register(VirtQueue *vq, uint64_t offset, uint32_t value)
 {
     switch (offset) {
-    case VIRTIO_MMIO_QUEUE_NUM:
-        virtio_queue_set_num(vq, value);
-        break;
-    case VIRTIO_MMIO_QUEUE_READY:
-        virtio_queue_set_ready(vq, value & 1);
-        break;
+    case VIRTIO_MMIO_QUEUE_NUM: virtio_queue_set_num(vq, value); break;
+    case VIRTIO_MMIO_QUEUE_READY: virtio_queue_set_ready(vq, value & 1); break;
     case VIRTIO_MMIO_QUEUE_DESC_LOW:
     case VIRTIO_MMIO_QUEUE_DESC_HIGH:
         virtio_queue_set_addr(vq, &vq->desc, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH, value);
@@ -128,30 +113,19 @@ static void write_register(VirtioMmio *slot, uint64_t offset, uint32_t value)
     VirtioDevice *vdev = slot->vdev;
 
     switch (offset) {
-    case VIRTIO_MMIO_DEVICE_FEATURES_SEL:
-        slot->host_features_sel = value;
-        return;
-    case VIRTIO_MMIO_DRIVER_FEATURES_SEL:
-        slot->guest_features_sel = value;
-        return;
+    case VIRTIO_MMIO_DEVICE_FEATURES_SEL: slot->host_features_sel = value; return;
+    case VIRTIO_MMIO_DRIVER_FEATURES_SEL: slot->guest_features_sel = value; return;
     case VIRTIO_MMIO_DRIVER_FEATURES:
         virtio_set_guest_features(vdev, slot->guest_features_sel, value);
         return;
-    case VIRTIO_MMIO_QUEUE_SEL:
-        slot->queue_sel = value;
-        return;
-    case VIRTIO_MMIO_QUEUE_NOTIFY:
-        virtio_queue_notify(vdev, value);
-        return;
+    case VIRTIO_MMIO_QUEUE_SEL: slot->queue_sel = value; return;
+    case VIRTIO_MMIO_QUEUE_NOTIFY: virtio_queue_notify(vdev, value); return;
     case VIRTIO_MMIO_INTERRUPT_ACK:
         vdev->isr &= ~value;
         mmio_update_irq(&slot->dev);
         return;
-    case VIRTIO_MMIO_STATUS:
-        virtio_set_status(vdev, value);
-        return;
-    case VIRTIO_MMIO_SHM_SEL:
-        return;
+    case VIRTIO_MMIO_STATUS: virtio_set_status(vdev, value); return;
+    case VIRTIO_MMIO_SHM_SEL: return;
     case VIRTIO_MMIO_QUEUE_NUM:
     case VIRTIO_MMIO_QUEUE_READY:
     case VIRTIO_MMIO_QUEUE_DESC_LOW:

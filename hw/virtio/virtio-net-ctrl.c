@@ -47,12 +47,12 @@ bool net_filter_wants(const VirtioNet *net, const uint8_t *frame, size_t len)
         return !f->nobcast;
     }
     if (frame[0] & 1) {
-        return !f->nomulti && (f->allmulti || f->multi_overflow ||
-                               table_has(f, f->first_multi, f->count, frame));
+        return !f->nomulti &&
+               (f->allmulti || f->multi_overflow || table_has(f, f->first_multi, f->count, frame));
     }
-    return !f->nouni && (f->alluni || f->uni_overflow ||
-                         memcmp(frame, net->mac, NET_ADDR_LEN) == 0 ||
-                         table_has(f, 0, f->first_multi, frame));
+    return !f->nouni &&
+           (f->alluni || f->uni_overflow || memcmp(frame, net->mac, NET_ADDR_LEN) == 0 ||
+            table_has(f, 0, f->first_multi, frame));
 }
 
 /* Class RX: one flag each. */
@@ -73,8 +73,8 @@ static bool set_rx_mode(VirtioNet *net, uint8_t cmd, uint8_t on)
 }
 
 /* Reads one of the two tables of MAC_TABLE_SET at *@offset, and moves on. */
-static bool read_mac_table(VirtQueue *vq, const VirtqElement *elem, uint64_t *offset,
-                           NetFilter *f, bool *overflow)
+static bool read_mac_table(VirtQueue *vq, const VirtqElement *elem, uint64_t *offset, NetFilter *f,
+                           bool *overflow)
 {
     uint32_t n;
 

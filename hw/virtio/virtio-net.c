@@ -211,12 +211,13 @@ static const VmField net_fields[] = {
 static const VmDesc net_vmstate = {.name = "virtio-net", .fields = net_fields};
 
 static const VirtioOps net_ops = {
-    .device = {
-        .name = "virtio-net-device",
-        .reset = virtio_device_reset,
-        .vmstate = &net_vmstate,
-        .finalize = net_finalize,
-    },
+    .device =
+        {
+            .name = "virtio-net-device",
+            .reset = virtio_device_reset,
+            .vmstate = &net_vmstate,
+            .finalize = net_finalize,
+        },
     .device_id = VIRTIO_ID_NET,
     .config_size = CONFIG_SIZE,
     .get_config = net_get_config,
@@ -304,8 +305,8 @@ VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id,
         (guest_csum ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) : 0) |
         (mrg_rxbuf ? VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
         (ctrl_vq ? VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) |
-                       VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) |
-                       VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR)
+                       VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) |
+                       VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR)
                  : 0);
     virtio_add_queue(&net->virtio, rx_size, handle_rx);
     virtio_add_queue(&net->virtio, tx_size, handle_tx);

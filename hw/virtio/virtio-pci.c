@@ -79,26 +79,16 @@ static uint32_t read_queue_field(const VirtQueue *vq, uint64_t offset)
         return 0;
     }
     switch (offset) {
-    case VIRTIO_PCI_COMMON_Q_SIZE:
-        return vq->num;
-    case VIRTIO_PCI_COMMON_Q_MSIX:
-        return vq->vector;
-    case VIRTIO_PCI_COMMON_Q_ENABLE:
-        return vq->ready;
-    case VIRTIO_PCI_COMMON_Q_NOFF:
-        return vq->index;
-    case VIRTIO_PCI_COMMON_Q_DESCLO:
-        return vq->desc;
-    case VIRTIO_PCI_COMMON_Q_DESCHI:
-        return vq->desc >> 32;
-    case VIRTIO_PCI_COMMON_Q_AVAILLO:
-        return vq->driver;
-    case VIRTIO_PCI_COMMON_Q_AVAILHI:
-        return vq->driver >> 32;
-    case VIRTIO_PCI_COMMON_Q_USEDLO:
-        return vq->device;
-    case VIRTIO_PCI_COMMON_Q_USEDHI:
-        return vq->device >> 32;
+    case VIRTIO_PCI_COMMON_Q_SIZE: return vq->num;
+    case VIRTIO_PCI_COMMON_Q_MSIX: return vq->vector;
+    case VIRTIO_PCI_COMMON_Q_ENABLE: return vq->ready;
+    case VIRTIO_PCI_COMMON_Q_NOFF: return vq->index;
+    case VIRTIO_PCI_COMMON_Q_DESCLO: return vq->desc;
+    case VIRTIO_PCI_COMMON_Q_DESCHI: return vq->desc >> 32;
+    case VIRTIO_PCI_COMMON_Q_AVAILLO: return vq->driver;
+    case VIRTIO_PCI_COMMON_Q_AVAILHI: return vq->driver >> 32;
+    case VIRTIO_PCI_COMMON_Q_USEDLO: return vq->device;
+    case VIRTIO_PCI_COMMON_Q_USEDHI: return vq->device >> 32;
     }
     return 0;
 }
@@ -108,24 +98,15 @@ static uint32_t common_read(VirtioPci *proxy, uint64_t offset)
     VirtioDevice *vdev = proxy->vdev;
 
     switch (offset) {
-    case VIRTIO_PCI_COMMON_DFSELECT:
-        return proxy->host_features_sel;
-    case VIRTIO_PCI_COMMON_DF:
-        return virtio_host_features(vdev, proxy->host_features_sel);
-    case VIRTIO_PCI_COMMON_GFSELECT:
-        return proxy->guest_features_sel;
-    case VIRTIO_PCI_COMMON_GF:
-        return virtio_guest_features(vdev, proxy->guest_features_sel);
-    case VIRTIO_PCI_COMMON_MSIX:
-        return vdev->config_vector;
-    case VIRTIO_PCI_COMMON_NUMQ:
-        return vdev->nqueues;
-    case VIRTIO_PCI_COMMON_STATUS:
-        return vdev->status;
-    case VIRTIO_PCI_COMMON_CFGGENERATION:
-        return vdev->generation & 0xff;
-    case VIRTIO_PCI_COMMON_Q_SELECT:
-        return proxy->queue_sel;
+    case VIRTIO_PCI_COMMON_DFSELECT: return proxy->host_features_sel;
+    case VIRTIO_PCI_COMMON_DF: return virtio_host_features(vdev, proxy->host_features_sel);
+    case VIRTIO_PCI_COMMON_GFSELECT: return proxy->guest_features_sel;
+    case VIRTIO_PCI_COMMON_GF: return virtio_guest_features(vdev, proxy->guest_features_sel);
+    case VIRTIO_PCI_COMMON_MSIX: return vdev->config_vector;
+    case VIRTIO_PCI_COMMON_NUMQ: return vdev->nqueues;
+    case VIRTIO_PCI_COMMON_STATUS: return vdev->status;
+    case VIRTIO_PCI_COMMON_CFGGENERATION: return vdev->generation & 0xff;
+    case VIRTIO_PCI_COMMON_Q_SELECT: return proxy->queue_sel;
     }
     return read_queue_field(virtio_queue(vdev, proxy->queue_sel), offset);
 }
@@ -133,12 +114,8 @@ static uint32_t common_read(VirtioPci *proxy, uint64_t offset)
 static void write_queue_field(VirtioPci *proxy, VirtQueue *vq, uint64_t offset, uint32_t value)
 {
     switch (offset) {
-    case VIRTIO_PCI_COMMON_Q_SIZE:
-        virtio_queue_set_num(vq, value & 0xffff);
-        break;
-    case VIRTIO_PCI_COMMON_Q_MSIX:
-        vq->vector = check_vector(proxy, value);
-        break;
+    case VIRTIO_PCI_COMMON_Q_SIZE: virtio_queue_set_num(vq, value & 0xffff); break;
+    case VIRTIO_PCI_COMMON_Q_MSIX: vq->vector = check_vector(proxy, value); break;
     case VIRTIO_PCI_COMMON_Q_ENABLE:
         if (value == 1) { /* only a reset disables */
             virtio_queue_set_ready(vq, true);
@@ -168,24 +145,14 @@ static void common_write(VirtioPci *proxy, uint64_t offset, uint32_t value)
     VirtQueue *vq;
 
     switch (offset) {
-    case VIRTIO_PCI_COMMON_DFSELECT:
-        proxy->host_features_sel = value;
-        return;
-    case VIRTIO_PCI_COMMON_GFSELECT:
-        proxy->guest_features_sel = value;
-        return;
+    case VIRTIO_PCI_COMMON_DFSELECT: proxy->host_features_sel = value; return;
+    case VIRTIO_PCI_COMMON_GFSELECT: proxy->guest_features_sel = value; return;
     case VIRTIO_PCI_COMMON_GF:
         virtio_set_guest_features(vdev, proxy->guest_features_sel, value);
         return;
-    case VIRTIO_PCI_COMMON_MSIX:
-        vdev->config_vector = check_vector(proxy, value);
-        return;
-    case VIRTIO_PCI_COMMON_STATUS:
-        virtio_set_status(vdev, value);
-        return;
-    case VIRTIO_PCI_COMMON_Q_SELECT:
-        proxy->queue_sel = value;
-        return;
+    case VIRTIO_PCI_COMMON_MSIX: vdev->config_vector = check_vector(proxy, value); return;
+    case VIRTIO_PCI_COMMON_STATUS: virtio_set_status(vdev, value); return;
+    case VIRTIO_PCI_COMMON_Q_SELECT: proxy->queue_sel = value; return;
     }
     vq = virtio_queue(vdev, proxy->queue_sel);
     if (vq) {
@@ -202,9 +169,7 @@ static uint64_t blocks_read(void *opaque, uint64_t offset, unsigned size)
     uint64_t value = 0;
 
     switch (offset / BLOCK_SIZE) {
-    case BLOCK_COMMON:
-        value = common_read(proxy, in_block);
-        break;
+    case BLOCK_COMMON: value = common_read(proxy, in_block); break;
     case BLOCK_ISR: /* reading it acknowledges */
         if (in_block == 0) {
             value = proxy->vdev->isr;
@@ -212,9 +177,7 @@ static uint64_t blocks_read(void *opaque, uint64_t offset, unsigned size)
             proxy_update_irq(&proxy->pci.dev);
         }
         break;
-    case BLOCK_DEVICE:
-        value = virtio_config_read(proxy->vdev, in_block, size);
-        break;
+    case BLOCK_DEVICE: value = virtio_config_read(proxy->vdev, in_block, size); break;
     }
     return bits_get(value, 0, 8 * size);
 }
@@ -225,15 +188,9 @@ static void blocks_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     uint64_t in_block = offset % BLOCK_SIZE;
 
     switch (offset / BLOCK_SIZE) {
-    case BLOCK_COMMON:
-        common_write(proxy, in_block, value);
-        break;
-    case BLOCK_DEVICE:
-        virtio_config_write(proxy->vdev, in_block, value, size);
-        break;
-    case BLOCK_NOTIFY:
-        virtio_queue_notify(proxy->vdev, in_block / NOTIFY_MULTIPLIER);
-        break;
+    case BLOCK_COMMON: common_write(proxy, in_block, value); break;
+    case BLOCK_DEVICE: virtio_config_write(proxy->vdev, in_block, value, size); break;
+    case BLOCK_NOTIFY: virtio_queue_notify(proxy->vdev, in_block / NOTIFY_MULTIPLIER); break;
     }
 }
 
@@ -280,8 +237,9 @@ static void proxy_config_written(PciDevice *pci, unsigned offset, unsigned size)
     uint32_t reg, len;
 
     if (window_access(proxy, offset, size, &reg, &len)) {
-        uint32_t value = pci_get32(
-            pci->config, proxy->window_cap + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data));
+        uint32_t value =
+            pci_get32(pci->config,
+                      proxy->window_cap + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data));
 
         blocks_write(proxy, reg, bits_get(value, 0, 8 * len), len);
     }
@@ -308,16 +266,30 @@ static const VmField proxy_fields[] = {
 
 static const VmDesc proxy_vmstate = {.name = "virtio-pci", .fields = proxy_fields};
 
-static const PciOps proxy_ops = {
-    .device = {
-        .name = "virtio-pci",
-        .reset = pci_device_reset,
-        .vmstate = &proxy_vmstate,
-        .finalize = pci_device_finalize,
-    },
-    .config_read = proxy_config_read,
-    .config_written = proxy_config_written,
-    .reset = proxy_reset,
+#define PROXY_OPS(type)                                                           \
+    {                                                                             \
+        .device =                                                                 \
+            {                                                                     \
+                .name = type,                                                     \
+                .reset = pci_device_reset,                                        \
+                .vmstate = &proxy_vmstate,                                        \
+                .finalize = pci_device_finalize,                                  \
+            },                                                                    \
+        .config_read = proxy_config_read, .config_written = proxy_config_written, \
+        .reset = proxy_reset,                                                     \
+    }
+
+/* What differs with the device behind; the last row is for any other. */
+static const struct {
+    uint16_t device_id;
+    uint32_t class_code;
+    PciOps ops;
+} proxy_types[] = {
+    {VIRTIO_ID_NET, 0x020000, PROXY_OPS("virtio-net-pci")},        /* Ethernet controller */
+    {VIRTIO_ID_BLOCK, 0x010000, PROXY_OPS("virtio-blk-pci")},      /* mass storage, SCSI */
+    {VIRTIO_ID_CONSOLE, 0x078000, PROXY_OPS("virtio-serial-pci")}, /* communication, other */
+    {VIRTIO_ID_RNG, 0x00ff00, PROXY_OPS("virtio-rng-pci")},
+    {0, 0x00ff00, PROXY_OPS("virtio-pci")},
 };
 
 /* Adds a vendor capability for @block (of @type); returns its offset. */
@@ -355,31 +327,24 @@ static void add_capabilities(VirtioPci *proxy)
     proxy->window_cap = at;
 }
 
-static uint32_t class_of(uint16_t device_id)
-{
-    switch (device_id) {
-    case VIRTIO_ID_NET:
-        return 0x020000; /* Ethernet controller */
-    case VIRTIO_ID_BLOCK:
-        return 0x010000; /* mass storage, SCSI */
-    case VIRTIO_ID_CONSOLE:
-        return 0x078000; /* communication, other */
-    }
-    return 0x00ff00;
-}
-
 void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *id,
                     uint32_t vectors)
 {
+    unsigned type = 0;
+
+    while (proxy_types[type].device_id && proxy_types[type].device_id != vdev->ops->device_id) {
+        type++;
+    }
     PciIds ids = {
         .vendor = VENDOR_ID,
         .device = DEVICE_ID_BASE + vdev->ops->device_id,
         .subsystem_vendor = VENDOR_ID,
         .subsystem = SUBSYSTEM_ID,
         .revision = REVISION,
-        .class_code = class_of(vdev->ops->device_id),
+        .class_code = proxy_types[type].class_code,
     };
-    VirtioPci *proxy = pci_device_new(bus, devfn, &proxy_ops, sizeof(*proxy), id, &ids, true);
+    VirtioPci *proxy =
+        pci_device_new(bus, devfn, &proxy_types[type].ops, sizeof(*proxy), id, &ids, true);
 
     proxy->vdev = vdev;
     pci_add_bar(&proxy->pci, BAR_BLOCKS, PCI_BAR_MEM64_PREFETCH, BLOCKS_SIZE, &blocks_ops, proxy);

@@ -108,12 +108,13 @@ static const VmDesc rng_vmstate = {
 };
 
 static const VirtioOps rng_ops = {
-    .device = {
-        .name = "virtio-rng-device",
-        .reset = virtio_device_reset,
-        .vmstate = &rng_vmstate,
-        .finalize = rng_finalize,
-    },
+    .device =
+        {
+            .name = "virtio-rng-device",
+            .reset = virtio_device_reset,
+            .vmstate = &rng_vmstate,
+            .finalize = rng_finalize,
+        },
     .device_id = VIRTIO_ID_RNG,
     .reset = rng_reset,
 };

@@ -33,7 +33,7 @@ typedef struct SerialPort {
     char *name; /* NULL: none */
     Chardev *chr;
     bool guest_open; /* the driver has it open */
-    bool host_open;
+    bool host_open;  /* somebody is at the other end; of consoles, always */
     uint16_t input_len;
     uint8_t input[INPUT_SIZE];
 } SerialPort;
@@ -378,12 +378,13 @@ static const VmDesc serial_vmstate = {
 };
 
 static const VirtioOps serial_ops = {
-    .device = {
-        .name = "virtio-serial-device",
-        .reset = virtio_device_reset,
-        .vmstate = &serial_vmstate,
-        .finalize = serial_finalize,
-    },
+    .device =
+        {
+            .name = "virtio-serial-device",
+            .reset = virtio_device_reset,
+            .vmstate = &serial_vmstate,
+            .finalize = serial_finalize,
+        },
     .device_id = VIRTIO_ID_CONSOLE,
     .config_size = sizeof(struct virtio_console_config),
     .get_config = serial_get_config,
@@ -409,9 +410,9 @@ VirtioDevice *virtio_serial_create(Machine *machine, Options *opts, const char *
     }
     serial = virtio_new(machine, &serial_ops, sizeof(*serial), id);
     serial->max_ports = max_ports;
-    serial->virtio.host_features =
-        features | (max_ports > 1 ? VIRTIO_BIT(VIRTIO_CONSOLE_F_MULTIPORT) : 0) |
-        (emergency ? VIRTIO_BIT(VIRTIO_CONSOLE_F_EMERG_WRITE) : 0);
+    serial->virtio.host_features = features |
+                                   (max_ports > 1 ? VIRTIO_BIT(VIRTIO_CONSOLE_F_MULTIPORT) : 0) |
+                                   (emergency ? VIRTIO_BIT(VIRTIO_CONSOLE_F_EMERG_WRITE) : 0);
     for (unsigned i = 0; i < MAX_PORTS; i++) {
         serial->ports[i].serial = serial;
         serial->ports[i].nr = i;
@@ -435,7 +436,7 @@ static void port_event(void *opaque, CharEvent event)
 {
     SerialPort *port = opaque;
 
-    if (event == CHAR_EVENT_BREAK || port->console) {
+    if ((event != CHAR_EVENT_OPENED && event != CHAR_EVENT_CLOSED) || port->console) {
         return;
     }
     port->host_open = event == CHAR_EVENT_OPENED;
@@ -445,10 +446,16 @@ static void port_event(void *opaque, CharEvent event)
     }
 }
 
+static void port_released(void *opaque)
+{
+    ((SerialPort *)opaque)->chr = NULL;
+}
+
 static const CharHandlers port_handlers = {
     .can_receive = port_can_receive,
     .receive = port_receive,
     .event = port_event,
+    .released = port_released,
 };
 
 /* The device that bus= names ("ID.0"), or the first one. */
@@ -491,13 +498,16 @@ static SerialPort *find_port(VirtioSerial *serial, uint64_t nr, bool console, GE
         }
     }
     if (nr >= serial->max_ports) {
-        error_set(error, "virtio-serial device '%s' has no such port or none free; there are %u (max_ports=)",
-                  serial->virtio.dev.id, serial->max_ports);
+        error_set(
+            error,
+            "virtio-serial device '%s' has no such port or none free; there are %u (max_ports=)",
+            serial->virtio.dev.id, serial->max_ports);
         return NULL;
     }
     if (serial->ports[nr].present) {
-        error_set(error, "port %u of virtio-serial device '%s' is in use; leave out nr=",
-                  (unsigned)nr, serial->virtio.dev.id);
+        error_set(error,
+                  "port %u of virtio-serial device '%s' is in use; leave out nr=", (unsigned)nr,
+                  serial->virtio.dev.id);
         return NULL;
     }
     return &serial->ports[nr];
@@ -516,11 +526,13 @@ static bool create_port(Machine *machine, Options *opts, bool console, GError **
         return false;
     }
     if (!chardev_id) {
-        return error_set(error, "a virtio console port needs chardev=ID and a -chardev with that id");
+        return error_set(error,
+                         "a virtio console port needs chardev=ID and a -chardev with that id");
     }
     if (!chr) {
-        return error_set(error, "there is no character device '%s'; add -chardev stdio,id=%s or "
-                                "another kind",
+        return error_set(error,
+                         "there is no character device '%s'; add -chardev stdio,id=%s or "
+                         "another kind",
                          chardev_id, chardev_id);
     }
     if (chr->handlers) {
@@ -533,7 +545,7 @@ static bool create_port(Machine *machine, Options *opts, bool console, GError **
     port->present = true;
     port->console = console;
     port->name = g_strdup(options_get(opts, "name", NULL));
-    port->host_open = true;
+    port->host_open = console; /* others learn it by an event */
     port->chr = chr;
     chardev_set_handlers(chr, &port_handlers, port);
     return true;

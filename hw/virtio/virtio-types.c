@@ -152,7 +152,6 @@ const HwDeviceType virtio_device_types[] = {
     {"virtio-serial", PCI_BUS, "consoles and serial ports, short for virtio-serial-pci",
      create_serial_pci},
     {"virtconsole", SERIAL_BUS, "console port of a virtio-serial device", virtio_console_create},
-    {"virtserialport", SERIAL_BUS, "port of a virtio-serial device",
-     virtio_serialport_create},
+    {"virtserialport", SERIAL_BUS, "port of a virtio-serial device", virtio_serialport_create},
     {NULL, NULL, NULL, NULL},
 };

@@ -337,8 +337,8 @@ void virtio_config_write(VirtioDevice *vdev, uint64_t offset, uint32_t value, un
 {
     if (offset >= vdev->ops->config_size || size > vdev->ops->config_size - offset ||
         !vdev->ops->set_config) {
-        log_guest_error("%s: write to configuration space at %" G_GUINT64_FORMAT "\n",
-                        vdev->dev.id, offset);
+        log_guest_error("%s: write to configuration space at %" G_GUINT64_FORMAT "\n", vdev->dev.id,
+                        offset);
         return;
     }
     vdev->ops->set_config(vdev, offset, size, value);
@@ -360,8 +360,8 @@ static bool virtio_post_load(void *opaque, GError **error)
 
         if ((vq->ready && !virtq_check_layout(vq)) ||
             (packed && (vq->last_avail >= vq->num || vq->used_idx >= vq->num))) {
-            return error_set(error, "%s: the saved state of queue %u is not possible",
-                             vdev->dev.id, i);
+            return error_set(error, "%s: the saved state of queue %u is not possible", vdev->dev.id,
+                             i);
         }
         if (vq->pending_work) {
             virtio_defer_queue(vq);

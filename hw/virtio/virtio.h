@@ -19,7 +19,7 @@
 #include "softmmu/device.h"
 #include "softmmu/machine.h"
 
-#define VIRTIO_CONFIG_MAX 256  /* bytes of configuration space of any device */
+#define VIRTIO_CONFIG_MAX 256       /* bytes of configuration space of any device */
 #define VIRTIO_VENDOR_ID 0x554d4551 /* what drivers see behind virtio-mmio on such machines */
 
 #define VIRTIO_BIT(n) (UINT64_C(1) << (n))
@@ -38,9 +38,9 @@ typedef struct VirtioTransportOps {
 
 /* A kind of virtio device. Members without "may be NULL" are required. */
 typedef struct VirtioOps {
-    DeviceOps device;      /* .reset: virtio_device_reset(); .vmstate starts with virtio_vmstate */
-    uint16_t device_id;    /* section 5 */
-    uint16_t config_size;  /* bytes, at most VIRTIO_CONFIG_MAX */
+    DeviceOps device;     /* .reset: virtio_device_reset(); .vmstate starts with virtio_vmstate */
+    uint16_t device_id;   /* section 5 */
+    uint16_t config_size; /* bytes, at most VIRTIO_CONFIG_MAX */
     /* Fills in the configuration space, config_size bytes at @config. May be NULL if that is 0. */
     void (*get_config)(VirtioDevice *vdev, uint8_t *config);
     /* The guest wrote @size (1, 2, 4) bytes at @offset, within config_size. May be NULL. */
@@ -67,12 +67,12 @@ struct VirtioDevice {
     uint8_t status;
     uint8_t isr;
     uint16_t config_vector;
-    uint32_t generation;     /* of configuration space */
-    bool broken;             /* until reset: the driver did what it must not */
-    bool stopped;            /* the machine is: no request is started */
+    uint32_t generation; /* of configuration space */
+    bool broken;         /* until reset: the driver did what it must not */
+    bool stopped;        /* the machine is: no request is started */
     uint16_t nqueues;
     VirtQueue queues[VIRTIO_MAX_QUEUES];
-    Timer work_timer;        /* runs the queues that have pending_work */
+    Timer work_timer; /* runs the queues that have pending_work */
 };
 
 /* State that all virtio devices share; the first field of each device's own table. */

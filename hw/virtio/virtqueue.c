@@ -249,8 +249,7 @@ static void split_push(VirtQueue *vq, VirtqElement **elems, const uint32_t *writ
         struct vring_used_elem used = {elems[i]->id, written[i]};
         uint64_t slot = (uint16_t)(vq->used_idx + i) % vq->num;
 
-        if (!ring_write(vq,
-                        vq->device + offsetof(struct vring_used, ring) + slot * sizeof(used),
+        if (!ring_write(vq, vq->device + offsetof(struct vring_used, ring) + slot * sizeof(used),
                         &used, sizeof(used))) {
             return;
         }
@@ -274,8 +273,7 @@ static bool split_wants_interrupt(VirtQueue *vq)
     vq->signalled_valid = true;
     /* used_event is behind the avail ring's entries. */
     return ring_load16(vq,
-                       vq->driver + offsetof(struct vring_avail, ring) +
-                           vq->num * sizeof(uint16_t),
+                       vq->driver + offsetof(struct vring_avail, ring) + vq->num * sizeof(uint16_t),
                        &value) &&
            (!valid || vring_need_event(value, vq->used_idx, old));
 }
@@ -464,8 +462,8 @@ static void packed_set_notification(VirtQueue *vq, bool enable)
     if (enable && has_event_idx(vq)) {
         flags = VRING_PACKED_EVENT_FLAG_DESC;
         if (!ring_store16(vq, vq->device,
-                          vq->last_avail |
-                              (unsigned)vq->avail_wrap << VRING_PACKED_EVENT_F_WRAP_CTR)) {
+                          vq->last_avail | (unsigned)vq->avail_wrap
+                                               << VRING_PACKED_EVENT_F_WRAP_CTR)) {
             return;
         }
         __atomic_thread_fence(__ATOMIC_RELEASE); /* the offset before the flags that use it */
@@ -586,8 +584,8 @@ void virtq_process(VirtQueue *vq, bool (*one)(VirtQueue *vq, VirtqElement *elem)
 }
 
 /* Copies between @len bytes from @offset of @n segments and @buf. */
-static size_t copy_segments(VirtQueue *vq, const VirtqSegment *segment, unsigned n,
-                            uint64_t offset, uint8_t *buf, size_t len, bool write)
+static size_t copy_segments(VirtQueue *vq, const VirtqSegment *segment, unsigned n, uint64_t offset,
+                            uint8_t *buf, size_t len, bool write)
 {
     AddressSpace *as = vq->vdev->as;
     size_t done = 0;
@@ -602,8 +600,8 @@ static size_t copy_segments(VirtQueue *vq, const VirtqSegment *segment, unsigned
         chunk = MIN(segment->len - offset, len - done);
         if ((write ? dma_write(as, segment->addr + offset, buf + done, chunk)
                    : dma_read(as, segment->addr + offset, buf + done, chunk)) != MEM_OK) {
-            ring_broken(vq, write ? "a buffer is not in writable memory"
-                                  : "a buffer is not in memory");
+            ring_broken(vq,
+                        write ? "a buffer is not in writable memory" : "a buffer is not in memory");
             break;
         }
         done += chunk;

@@ -40,8 +40,8 @@ struct VirtQueue {
     bool avail_wrap, used_wrap;
     uint16_t signalled_used; /* used_idx at the last decision about an interrupt */
     bool signalled_valid;
-    uint16_t inuse;          /* descriptor heads popped and not pushed yet (packed: slots) */
-    bool pending_work;       /* stopped at the limit of one event; goes on from the main loop */
+    uint16_t inuse;    /* descriptor heads popped and not pushed yet (packed: slots) */
+    bool pending_work; /* stopped at the limit of one event; goes on from the main loop */
 };
 
 extern const VmDesc virtqueue_vmstate;
@@ -53,8 +53,8 @@ typedef struct VirtqSegment {
 
 /* One request: the buffers of one descriptor chain. */
 typedef struct VirtqElement {
-    uint16_t id;      /* head descriptor (split) or buffer id (packed) */
-    uint16_t slots;   /* ring slots it takes: 1 (split) or the chain's length (packed) */
+    uint16_t id;    /* head descriptor (split) or buffer id (packed) */
+    uint16_t slots; /* ring slots it takes: 1 (split) or the chain's length (packed) */
     unsigned nout, nin;
     uint64_t out_len; /* bytes the device reads, in the first nout segments */
     uint64_t in_len;  /* bytes the device writes, in the nin segments after them */

@@ -18,17 +18,21 @@
 typedef struct Fixture {
     Machine *machine;
     IrqProbe intx[PCI_PINS];
-    uint32_t msi_data;   /* the last message */
+    uint32_t msi_data; /* the last message */
     unsigned msi_count;
 } Fixture;
 
 static GpexConfig make_config(Fixture *f)
 {
     GpexConfig config = {
-        .ecam_base = ECAM, .ecam_size = 256 * MIB,
-        .mmio32_base = MMIO32, .mmio32_size = GIB,
-        .mmio64_base = MMIO64, .mmio64_size = 16 * GIB,
-        .pio_base = PIO, .pio_size = 64 * KIB,
+        .ecam_base = ECAM,
+        .ecam_size = 256 * MIB,
+        .mmio32_base = MMIO32,
+        .mmio32_size = GIB,
+        .mmio64_base = MMIO64,
+        .mmio64_size = 16 * GIB,
+        .pio_base = PIO,
+        .pio_size = 64 * KIB,
     };
 
     for (unsigned i = 0; i < PCI_PINS; i++) {
@@ -53,8 +57,8 @@ static uint64_t msi_read(void *opaque, uint64_t offset, unsigned size)
 
 static void setup(Fixture *f, gconstpointer data)
 {
-    static const MmioOps msi_ops = {.read = msi_read, .write = msi_write, .min_access = 4,
-                                    .max_access = 4};
+    static const MmioOps msi_ops = {
+        .read = msi_read, .write = msi_write, .min_access = 4, .max_access = 4};
     GpexConfig config = make_config(f);
 
     f->machine = harness_new();
@@ -324,7 +328,8 @@ static void test_msix(Fixture *f, gconstpointer data)
     ask(&d);
     g_assert_cmpuint(f->msi_count, ==, 0);
     machine_mmio_write(f->machine, d.regs + VIRTIO_PCI_COMMON_Q_MSIX, 9, 2);
-    g_assert_cmphex(machine_mmio_read(f->machine, d.regs + VIRTIO_PCI_COMMON_Q_MSIX, 2), ==, 0xffff);
+    g_assert_cmphex(machine_mmio_read(f->machine, d.regs + VIRTIO_PCI_COMMON_Q_MSIX, 2), ==,
+                    0xffff);
     machine_mmio_write(f->machine, d.regs + VIRTIO_PCI_COMMON_Q_MSIX, 1, 2);
     g_assert_cmphex(machine_mmio_read(f->machine, d.regs + VIRTIO_PCI_COMMON_Q_MSIX, 2), ==, 1);
     ask(&d);
@@ -449,14 +454,14 @@ static void test_save(Fixture *f, gconstpointer data)
     machine_reset(f->machine);
     start(f, 1, &d);
     set_vector(f, 1, 1, MSI_BASE, 5, false);
-    from = device_of_type(f->machine, "virtio-pci", 0);
-    to = device_of_type(f->machine, "virtio-pci", 1);
+    from = device_of_type(f->machine, "virtio-rng-pci", 0);
+    to = device_of_type(f->machine, "virtio-rng-pci", 1);
     check_round_trip(from, to);
     g_assert_cmphex(config_read(f, 2, PCI_BASE_ADDRESS_1, 4), ==, MMIO32 + MIB);
     check_round_trip(device_of_type(f->machine, "gpex-root", 0),
                      device_of_type(f->machine, "gpex-root", 0));
     /* Not into another kind of function. */
-    to = device_of_type(f->machine, "virtio-pci", 2);
+    to = device_of_type(f->machine, "virtio-serial-pci", 0);
     vmstate_save(saved, from->ops->vmstate, from);
     bytes = saved->data;
     len = saved->len;
@@ -477,9 +482,9 @@ static void test_fdt(Fixture *f, gconstpointer data)
     for (size_t i = 0; i < ARRAY_SIZE(slot1); i++) {
         g_assert_cmphex(ntohl(fdt.interrupt_map[24 + i]), ==, slot1[i]);
     }
-    static const uint32_t ranges[] = {0x1000000, 0, 0, 0, 0x3000000, 0, 0x10000,
+    static const uint32_t ranges[] = {0x1000000, 0, 0,          0, 0x3000000,  0, 0x10000,
                                       0x2000000, 0, 0x40000000, 0, 0x40000000, 0, 0x40000000,
-                                      0x3000000, 4, 0, 4, 0, 4, 0};
+                                      0x3000000, 4, 0,          4, 0,          4, 0};
     for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
         g_assert_cmphex(ntohl(fdt.ranges[i]), ==, ranges[i]);
     }

@@ -63,7 +63,8 @@ static void setup(Fixture *f, gconstpointer data)
     close(fd);
     g_free(contents);
     f->machine = harness_new();
-    text = g_strdup_printf("%s,format=raw,if=none,id=d0%s", f->path, data ? (const char *)data : "");
+    text =
+        g_strdup_printf("%s,format=raw,if=none,id=d0%s", f->path, data ? (const char *)data : "");
     add_drive(f->machine, text);
     g_free(text);
     virtio_mmio_new(f->machine, REGS, irq_probe(&f->irq));
@@ -243,7 +244,8 @@ static void test_read_only(Fixture *f, gconstpointer data)
 static void test_many(Fixture *f, gconstpointer data)
 {
     Driver *d = &f->driver;
-    DriverBuf bufs[3] = {{f->header, sizeof(struct virtio_blk_outhdr)}, {f->data, 4096},
+    DriverBuf bufs[3] = {{f->header, sizeof(struct virtio_blk_outhdr)},
+                         {f->data, 4096},
                          {f->status, 1}};
 
     driver_negotiate(d, BIT(VIRTIO_RING_F_INDIRECT_DESC));
@@ -268,7 +270,8 @@ static void test_many(Fixture *f, gconstpointer data)
 /* Stopping the machine waits for what is under way, and starts nothing. */
 static void test_stop(Fixture *f, gconstpointer data)
 {
-    DriverBuf bufs[3] = {{f->header, sizeof(struct virtio_blk_outhdr)}, {f->data, 512},
+    DriverBuf bufs[3] = {{f->header, sizeof(struct virtio_blk_outhdr)},
+                         {f->data, 512},
                          {f->status, 1}};
     uint16_t id;
     uint32_t len;
@@ -318,9 +321,13 @@ static void test_wild(Fixture *f, gconstpointer data)
 /* Random requests; whatever they do, they end. */
 static void test_random(Fixture *f, gconstpointer data)
 {
-    static const uint32_t types[] = {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT, VIRTIO_BLK_T_FLUSH,
-                                     VIRTIO_BLK_T_GET_ID, VIRTIO_BLK_T_DISCARD,
-                                     VIRTIO_BLK_T_WRITE_ZEROES, 77};
+    static const uint32_t types[] = {VIRTIO_BLK_T_IN,
+                                     VIRTIO_BLK_T_OUT,
+                                     VIRTIO_BLK_T_FLUSH,
+                                     VIRTIO_BLK_T_GET_ID,
+                                     VIRTIO_BLK_T_DISCARD,
+                                     VIRTIO_BLK_T_WRITE_ZEROES,
+                                     77};
     GRand *rand = g_rand_new_with_seed(3);
 
     for (unsigned round = 0; round < 300; round++) {

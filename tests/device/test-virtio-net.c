@@ -26,7 +26,7 @@ typedef struct Fixture {
     IrqProbe irq;
     Driver driver;
     Netdev *user;
-    GByteArray *sent;  /* the last frame */
+    GByteArray *sent; /* the last frame */
     unsigned sends, again;
 } Fixture;
 
@@ -46,7 +46,9 @@ static void fake_again(Netdev *net)
     fixture->again++;
 }
 
-static const NetdevOps fake_ops = {.name = "test", .send = fake_send, .can_receive_again = fake_again};
+static const NetdevOps fake_ops = {.name = "test",
+                                   .send = fake_send,
+                                   .can_receive_again = fake_again};
 
 static const NetdevOps *real_ops;
 
@@ -137,10 +139,11 @@ static void test_transmit(Fixture *f, gconstpointer data)
     g_assert_cmpmem(f->sent->data, f->sent->len, frame, sizeof(frame));
     /* Too long, and with an offload that was not offered: dropped. */
     DriverBuf huge[3] = {{driver_alloc(&f->driver, HEADER, 8), HEADER},
-                         {TEST_RAM_BASE, 4 * MIB}, {TEST_RAM_BASE, 4 * MIB}};
+                         {TEST_RAM_BASE, 4 * MIB},
+                         {TEST_RAM_BASE, 4 * MIB}};
     driver_run(&f->driver, TX, huge, 3, 0);
-    send_frame(f, (struct virtio_net_hdr_mrg_rxbuf){.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4}, frame,
-               sizeof(frame));
+    send_frame(f, (struct virtio_net_hdr_mrg_rxbuf){.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4},
+               frame, sizeof(frame));
     g_assert_cmpuint(f->sends, ==, 1);
     g_assert_false(driver_needs_reset(&f->driver));
 }
@@ -283,18 +286,22 @@ static void test_filter(Fixture *f, gconstpointer data)
     g_assert_true(passes(f, card_mac));
     g_assert_true(passes(f, broadcast));
     g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &table,
-                             sizeof(table)), ==, 0);
+                             sizeof(table)),
+                     ==, 0);
     g_assert_true(passes(f, other));
     g_assert_true(passes(f, group));
     g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_RX, VIRTIO_NET_CTRL_RX_NOMULTI, &on, 1), ==, 0);
     g_assert_false(passes(f, group));
-    g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, other, 6), ==, 0);
+    g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, other, 6), ==,
+                     0);
     g_assert_cmpuint(driver_config32(&f->driver, 0), ==, 2);
     /* Malformed or unknown. */
-    g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &many, 4), ==, 1);
+    g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_TABLE_SET, &many, 4), ==,
+                     1);
     g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_RX, 6, &on, 1), ==, 1);
     g_assert_cmpuint(command(f, 77, 0, &on, 1), ==, 1);
-    g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, other, 3), ==, 1);
+    g_assert_cmpuint(command(f, VIRTIO_NET_CTRL_MAC, VIRTIO_NET_CTRL_MAC_ADDR_SET, other, 3), ==,
+                     1);
     g_assert_true(passes(f, other));
 }
 
@@ -378,10 +385,11 @@ static void test_user_dhcp(Fixture *f, gconstpointer data)
 /* Teaches the network where 10.0.2.15 is, by asking for the gateway. */
 static void send_arp(Fixture *f)
 {
-    static const uint8_t request[42] = {
-        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 8, 6,
-        0, 1, 8, 0, 6, 4, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 10, 0, 2, 15,
-        0, 0, 0, 0, 0, 0, 10, 0, 2, 2};
+    static const uint8_t request[42] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0,
+                                        0x12, 0x34, 0x56, 8,    6,    0,    1,    8,    0,
+                                        6,    4,    0,    1,    0x52, 0x54, 0,    0x12, 0x34,
+                                        0x56, 10,   0,    2,    15,   0,    0,    0,    0,
+                                        0,    0,    10,   0,    2,    2};
     const uint8_t *reply;
     uint32_t len;
 

@@ -13,7 +13,7 @@
 #define MMIO_PAGE 0x10002000 /* of another, empty slot: no memory */
 #define QUEUE_MAX 64
 #define BIT(n) (UINT64_C(1) << (n))
-#define ALL_RING_FEATURES                                                                          \
+#define ALL_RING_FEATURES \
     (BIT(VIRTIO_RING_F_INDIRECT_DESC) | BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_F_RING_PACKED))
 
 /* ---- The device ---- */
@@ -39,12 +39,13 @@ static void echo_handle(VirtioDevice *vdev, VirtQueue *vq)
 }
 
 static const VirtioOps echo_ops = {
-    .device = {
-        .name = "test-echo",
-        .reset = virtio_device_reset,
-        .vmstate = &virtio_vmstate,
-        .finalize = virtio_device_finalize,
-    },
+    .device =
+        {
+            .name = "test-echo",
+            .reset = virtio_device_reset,
+            .vmstate = &virtio_vmstate,
+            .finalize = virtio_device_finalize,
+        },
     .device_id = 63,
 };
 
@@ -105,8 +106,10 @@ static void test_echo(Fixture *f, gconstpointer data)
 
     begin(f, data);
     for (unsigned round = 0; round < 100; round++) {
-        DriverBuf bufs[4] = {text_buf(d, "amphi"), text_buf(d, "bian"),
-                             {driver_alloc(d, 4, 1), 4}, {driver_alloc(d, 100, 1), 100}};
+        DriverBuf bufs[4] = {text_buf(d, "amphi"),
+                             text_buf(d, "bian"),
+                             {driver_alloc(d, 4, 1), 4},
+                             {driver_alloc(d, 100, 1), 100}};
         int how = indirect && round % 3 ? DRIVER_INDIRECT : DRIVER_DIRECT;
         uint16_t id = driver_add(d, 0, bufs, 2, 2, how), got_id;
         uint32_t len;
@@ -204,8 +207,9 @@ static void test_notifications(Fixture *f, gconstpointer data)
         if (q->packed) {
             uint16_t *event = guest(f->machine, q->device);
 
-            g_assert_cmpuint(event[1], ==, event_idx ? VRING_PACKED_EVENT_FLAG_DESC
-                                                     : VRING_PACKED_EVENT_FLAG_ENABLE);
+            g_assert_cmpuint(event[1], ==,
+                             event_idx ? VRING_PACKED_EVENT_FLAG_DESC
+                                       : VRING_PACKED_EVENT_FLAG_ENABLE);
             g_assert_cmpuint(event[0], ==, event_idx ? i | 1u << 15 : 0);
         } else {
             struct vring_used *used = guest(f->machine, q->device);
@@ -397,7 +401,8 @@ static void test_split_out_of_range(Fixture *f, gconstpointer data)
 static void test_split_order(Fixture *f, gconstpointer data)
 {
     begin(f, data);
-    *raw_desc(f, 0) = (struct vring_desc){TEST_RAM_BASE, 1, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 1};
+    *raw_desc(f, 0) =
+        (struct vring_desc){TEST_RAM_BASE, 1, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 1};
     *raw_desc(f, 1) = (struct vring_desc){TEST_RAM_BASE, 1, 0, 0};
     offer_split(f, 0);
     check_broken(f, data);
@@ -409,7 +414,7 @@ static void test_split_indirect(Fixture *f, gconstpointer data)
         {TEST_RAM_BASE, 0, VRING_DESC_F_INDIRECT, 0},  /* empty */
         {TEST_RAM_BASE, 24, VRING_DESC_F_INDIRECT, 0}, /* one and a half */
         {TEST_RAM_BASE, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1},
-        {0x1000, 16, VRING_DESC_F_INDIRECT, 0}, /* no memory */
+        {0x1000, 16, VRING_DESC_F_INDIRECT, 0},                       /* no memory */
         {TEST_RAM_BASE, UINT32_MAX & ~15u, VRING_DESC_F_INDIRECT, 0}, /* a loop in a huge table */
     };
 
@@ -445,9 +450,10 @@ static void test_packed_loop(Fixture *f, gconstpointer data)
 {
     begin(f, data);
     for (unsigned i = 0; i < 16; i++) {
-        struct vring_packed_desc desc = {
-            .addr = TEST_RAM_BASE, .len = 1,
-            .flags = VRING_DESC_F_NEXT | 1u << VRING_PACKED_DESC_F_AVAIL};
+        struct vring_packed_desc desc = {.addr = TEST_RAM_BASE,
+                                         .len = 1,
+                                         .flags =
+                                             VRING_DESC_F_NEXT | 1u << VRING_PACKED_DESC_F_AVAIL};
         memcpy(raw_desc(f, i), &desc, sizeof(desc));
     }
     driver_kick(&f->driver, 0);
@@ -480,7 +486,7 @@ static void test_garbage(Fixture *f, gconstpointer data)
     g_rand_free(rand);
 }
 
-#define ADD(path, features, fn)                                                                    \
+#define ADD(path, features, fn) \
     g_test_add("/virtio/ring/" path, Fixture, GSIZE_TO_POINTER(features), setup, fn, teardown)
 
 static void add_for_each_ring(void)

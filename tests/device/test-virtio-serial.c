@@ -24,6 +24,7 @@ static TestChardev *add_chardev(Machine *machine, const char *id)
     TestChardev *chr = test_chardev_new();
 
     chr->chr.id = g_strdup(id);
+    chr->chr.open = true;
     g_ptr_array_add(machine->chardevs, &chr->chr);
     return chr;
 }
@@ -208,7 +209,8 @@ static void test_control_abuse(Fixture *f, gconstpointer data)
     for (unsigned i = 0; i < 3000; i++) {
         uint64_t heap = d->heap;
 
-        send_control(d, g_rand_boolean(rand) ? 0 : g_rand_int(rand), g_rand_int_range(rand, 0, 10), 1);
+        send_control(d, g_rand_boolean(rand) ? 0 : g_rand_int(rand), g_rand_int_range(rand, 0, 10),
+                     1);
         d->heap = heap;
     }
     for (unsigned i = 0; i < 256; i++) {

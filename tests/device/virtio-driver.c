@@ -177,8 +177,8 @@ static void split_fill(Driver *d, DriverQueue *q, uint64_t table, unsigned first
         *split_desc(d, q, table, (first + i) % entries) = (struct vring_desc){
             .addr = bufs[i].addr,
             .len = bufs[i].len,
-            .flags = (i >= nout ? VRING_DESC_F_WRITE : 0) |
-                     (i + 1 < nout + nin ? VRING_DESC_F_NEXT : 0),
+            .flags =
+                (i >= nout ? VRING_DESC_F_WRITE : 0) | (i + 1 < nout + nin ? VRING_DESC_F_NEXT : 0),
             .next = next,
         };
     }
@@ -194,8 +194,9 @@ static uint16_t split_add(Driver *d, DriverQueue *q, const DriverBuf *bufs, unsi
         uint64_t table = driver_alloc(d, 16 * (nout + nin), 16);
 
         split_fill(d, q, table, 0, nout + nin, bufs, nout, nin);
-        *split_desc(d, q, q->desc, head) = (struct vring_desc){
-            .addr = table, .len = 16 * (nout + nin), .flags = VRING_DESC_F_INDIRECT};
+        *split_desc(d, q, q->desc, head) = (struct vring_desc){.addr = table,
+                                                               .len = 16 * (nout + nin),
+                                                               .flags = VRING_DESC_F_INDIRECT};
         q->next_desc = (head + 1) % q->num;
     } else {
         split_fill(d, q, q->desc, head, q->num, bufs, nout, nin);
@@ -253,21 +254,21 @@ static uint16_t packed_add(Driver *d, DriverQueue *q, const DriverBuf *bufs, uns
         uint64_t table = driver_alloc(d, 16 * n, 16);
 
         for (unsigned i = 0; i < n; i++) {
-            *packed_desc(d, table, i) = (struct vring_packed_desc){
-                .addr = bufs[i].addr, .len = bufs[i].len,
-                .flags = i >= nout ? VRING_DESC_F_WRITE : 0};
+            *packed_desc(d, table, i) =
+                (struct vring_packed_desc){.addr = bufs[i].addr,
+                                           .len = bufs[i].len,
+                                           .flags = i >= nout ? VRING_DESC_F_WRITE : 0};
         }
-        *packed_desc(d, q->desc, first) =
-            (struct vring_packed_desc){.addr = table, .len = 16 * n, .id = id,
-                                       .flags = packed_desc(d, q->desc, first)->flags};
+        *packed_desc(d, q->desc, first) = (struct vring_packed_desc){
+            .addr = table, .len = 16 * n, .id = id, .flags = packed_desc(d, q->desc, first)->flags};
         first_flags = VRING_DESC_F_INDIRECT;
         packed_next(q, &q->avail, &q->avail_wrap);
         q->slots[id] = 1;
     } else {
         for (unsigned i = 0; i < n; i++) {
             struct vring_packed_desc *desc = packed_desc(d, q->desc, q->avail);
-            uint16_t flags = (i >= nout ? VRING_DESC_F_WRITE : 0) |
-                             (i + 1 < n ? VRING_DESC_F_NEXT : 0);
+            uint16_t flags =
+                (i >= nout ? VRING_DESC_F_WRITE : 0) | (i + 1 < n ? VRING_DESC_F_NEXT : 0);
 
             desc->addr = bufs[i].addr;
             desc->len = bufs[i].len;
@@ -310,7 +311,8 @@ uint16_t driver_add(Driver *d, unsigned n, const DriverBuf *bufs, unsigned nout,
 {
     DriverQueue *q = &d->queues[n];
 
-    return q->packed ? packed_add(d, q, bufs, nout, nin, how) : split_add(d, q, bufs, nout, nin, how);
+    return q->packed ? packed_add(d, q, bufs, nout, nin, how)
+                     : split_add(d, q, bufs, nout, nin, how);
 }
 
 bool driver_get(Driver *d, unsigned n, uint16_t *id, uint32_t *len)

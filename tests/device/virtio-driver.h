@@ -14,10 +14,10 @@ typedef struct DriverQueue {
     unsigned num;
     bool packed;
     uint64_t desc, driver, device;
-    uint16_t avail;      /* split: avail index; packed: next slot */
-    uint16_t used;       /* split: used index seen; packed: next slot to look at */
+    uint16_t avail; /* split: avail index; packed: next slot */
+    uint16_t used;  /* split: used index seen; packed: next slot to look at */
     bool avail_wrap, used_wrap;
-    uint16_t next_desc;  /* split: next descriptor; they are used in turn */
+    uint16_t next_desc;             /* split: next descriptor; they are used in turn */
     uint16_t slots[DRIVER_MAX_NUM]; /* packed: ring slots of each buffer id */
     uint16_t next_id;
 } DriverQueue;
@@ -69,7 +69,8 @@ uint32_t driver_config32(Driver *d, unsigned offset);
 uint8_t driver_ack(Driver *d);
 
 /* Makes a request of @nout readable buffers and then @nin writable ones available; returns its id. */
-uint16_t driver_add(Driver *d, unsigned n, const DriverBuf *bufs, unsigned nout, unsigned nin, int how);
+uint16_t driver_add(Driver *d, unsigned n, const DriverBuf *bufs, unsigned nout, unsigned nin,
+                    int how);
 void driver_kick(Driver *d, unsigned n);
 
 /* Takes a finished request; false if there is none. */

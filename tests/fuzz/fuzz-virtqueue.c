@@ -91,23 +91,12 @@ static void step(Driver *d, Input *in, uint64_t features)
         }
         break;
     case 3:
-    case 4:
-        driver_kick(d, n % QUEUES);
-        break;
-    case 5: /* a register */
-        wr32(d->machine, REGS + take(in, 1) * 4, take(in, 4));
-        break;
-    case 6:
-        machine_mmio_read(d->machine, REGS + take(in, 2) % 0x200, 1u << (n % 4));
-        break;
-    case 7:
-        begin(d, d->machine, features);
-        break;
-    case 8:
-        g_main_context_iteration(d->machine->context, FALSE);
-        break;
-    default:
-        clock_step(d->machine->clock, (int64_t)op << 12);
+    case 4: driver_kick(d, n % QUEUES); break;
+    case 5: /* a register */ wr32(d->machine, REGS + take(in, 1) * 4, take(in, 4)); break;
+    case 6: machine_mmio_read(d->machine, REGS + take(in, 2) % 0x200, 1u << (n % 4)); break;
+    case 7: begin(d, d->machine, features); break;
+    case 8: g_main_context_iteration(d->machine->context, FALSE); break;
+    default: clock_step(d->machine->clock, (int64_t)op << 12);
     }
 }
 
