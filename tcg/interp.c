@@ -8,9 +8,9 @@
  * is an indirect jump and little more. Constants cost nothing when executed: they are slots that
  * are filled on entry.
  *
- * Guest state is exact in memory at every instruction: variables are read from and written to state
- * at once, and insn_start writes the pc. So a callback may unwind from anywhere without further
- * ado.
+ * Guest state is exact in memory wherever something can see it: variables are read from and written
+ * to state at once, and insn_start writes the pc (left out for instructions during which nothing is
+ * called). So a callback may unwind from anywhere without further ado.
  *
  * Helpers are called through libffi. The prepared call interfaces are part of IrCode, one for each
  * helper that the region calls: no cache to be shared, nothing to be locked.
@@ -94,6 +94,7 @@ typedef struct Freezer {
     unsigned block;     /* current */
     uint32_t next_slot; /* of the current block */
     bool counts;        /* there is a count op */
+    unsigned unseen;    /* insn_start ops left out since the last one */
 } Freezer;
 
 static ffi_type *ffi_type_of(IrType type)
@@ -239,6 +240,25 @@ static bool after_own_start(const Freezer *f, const IrInsn *count)
     return false;
 }
 
+/* Whether nothing can see the pc of the instruction that starts at @start before the next one starts. */
+static bool is_unseen(const Freezer *f, uint32_t start)
+{
+    const IrBlock *block = &f->ir->blocks[f->block];
+
+    for (uint32_t i = start + 1; i < block->first + block->count; i++) {
+        const IrInsn *insn = &f->ir->insns[i];
+
+        if (insn->op == IR_insn_start) {
+            return true;
+        }
+        if (insn->op == IR_call || insn->op == IR_ld_env || insn->op == IR_st_env ||
+            (ir_op_info[insn->op].flags & (IR_FLAG_FAULT | IR_FLAG_END))) {
+            return false;
+        }
+    }
+    return false;
+}
+
 /* Immediates, by code. */
 static void freeze_imm(Freezer *f, Op *op, const IrInsn *insn)
 {
@@ -267,6 +287,8 @@ static void freeze_imm(Freezer *f, Op *op, const IrInsn *insn)
     case C_insn_start:
         op->code = f->counts ? C_insn_start_counted : C_insn_start;
         op->imm = insn->imm;
+        op->a = (uint16_t)(1 + f->unseen);
+        f->unseen = 0;
         break;
     default: op->imm = insn->imm; break;
     }
@@ -280,6 +302,10 @@ static void freeze_insn(Freezer *f, unsigned index)
 
     if (insn->op == IR_check_page || insn->op == IR_call_mark) {
         return; /* the engine checks; there is no return prediction */
+    }
+    if (insn->op == IR_insn_start && is_unseen(f, index)) {
+        f->unseen++;
+        return;
     }
     if (insn->op == IR_const || insn->op == IR_fconst) {
         if (f->code->nconsts < MAX_CONST_SLOTS) {
@@ -451,7 +477,9 @@ void ir_interp(const IrCode *code, const TcgRuntime *rt, void *state, IrInterpEx
     const Op *op = code->ops;
     uint32_t undone = 0;
 
-    memcpy(slots, code->consts, code->nconsts * sizeof(uint64_t));
+    for (unsigned i = 0; i < code->nconsts; i++) {
+        slots[i] = code->consts[i];
+    }
 
 #define NEXT()                  \
     do {                        \
@@ -615,7 +643,7 @@ L_insn_start:
     NEXT();
 L_insn_start_counted:
     FIELD(uint64_t, rt->off_pc) = (uint64_t)op->imm;
-    undone -= undone > 0;
+    undone -= MIN(undone, op->a);
     FIELD(uint32_t, rt->off_undone) = undone;
     NEXT();
 L_count : {
