@@ -78,7 +78,7 @@ static bool load_program(RiscvBoot *boot, const char *what, const char *path, ui
 static bool load_firmware(RiscvBoot *boot, GError **error)
 {
     const MachineConfig *config = &boot->machine->config;
-    bool in_flash = boot->flash_base && !config->bios;
+    bool in_flash = boot->flash_base && (!config->bios || !strcmp(config->bios, "none"));
     char *path = in_flash ? NULL : firmware_path(config);
     boot->start = in_flash ? boot->flash_base : boot->ram_base;
     if (!path) {

@@ -16,7 +16,8 @@ typedef struct RiscvBoot {
     Machine *machine;
     uint64_t ram_base;
     uint64_t rom_base;      /* of the reset vector */
-    uint64_t flash_base;    /* to start in flash memory if no -bios says otherwise; 0: no flash there */
+    uint64_t flash_base;    /* to start in flash memory unless -bios names a firmware, which then
+                               goes on there; 0: no drive is behind the flash */
     bool entry_from_elf;    /* without firmware, start at an ELF kernel's entry even if something is
                                loaded at the start of RAM */
 

@@ -2,7 +2,7 @@
  * Machine "spike": what the Spike simulator offers bare-metal programs, with QEMU's memory map.
  *
  *   0x00001000  boot ROM
- *   0x01000000  HTIF, unless the program has the symbols tohost and fromhost
+ *   0x01000000  HTIF (fromhost, tohost), unless the program has the symbols tohost and fromhost
  *   0x02000000  CLINT
  *   0x80000000  RAM
  *
@@ -60,7 +60,7 @@ static bool make_htif(RiscvBoot *boot, bool *in_program)
             return true;
         }
     }
-    htif_new(boot->machine, HTIF_BASE, HTIF_BASE + 8, chr);
+    htif_new(boot->machine, HTIF_BASE + 8, HTIF_BASE, chr); /* as firmware reads "reg" */
     *in_program = false;
     return true;
 }
