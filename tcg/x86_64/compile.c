@@ -207,8 +207,11 @@ static bool emit_block(Emit *e, unsigned b)
 {
     const IrBlock *block = &e->ir->blocks[b];
     BlockInfo *info = &e->blocks[b];
+    const IrInsn *end;
 
     e->block = block;
+    end = &e->insns[block->first + block->count - 1];
+    e->forget_vars = !e->how->optimize || (end->op != IR_br && end->op != IR_brcond);
     regs_scan_block(e, block);
     if (b == 0 && info->canonical) {
         regs_begin_block(e, &empty_state);
@@ -356,10 +359,10 @@ Tcg *tcg_new(const TcgRuntime *runtime, size_t size, const char *features_off, G
     e->f = &tcg->features;
     e->stubs = &tcg->stubs;
     e->avx = tcg->features.avx;
-    e->states = g_array_new(FALSE, FALSE, sizeof(BlockState));
-    e->cold = g_array_new(FALSE, FALSE, sizeof(Cold));
-    e->words = g_array_new(FALSE, FALSE, sizeof(uint32_t));
-    e->records = g_array_new(FALSE, FALSE, sizeof(SyncRecord));
+    e->states = g_array_sized_new(FALSE, FALSE, sizeof(BlockState), 64);
+    e->cold = g_array_sized_new(FALSE, FALSE, sizeof(Cold), 64);
+    e->words = g_array_sized_new(FALSE, FALSE, sizeof(uint32_t), 64);
+    e->records = g_array_sized_new(FALSE, FALSE, sizeof(SyncRecord), 64);
     stubs_emit(tcg);
     return tcg;
 }

@@ -101,9 +101,33 @@ static void alu_op(Emit *e, const IrInsn *in, AluOp op)
     reg_bind(e, d, zx_flag(in));
 }
 
+/* Operand of an ADD that is a shift made for it alone, as an index of LEA: 0 or 1, else -1. */
+static int fused_operand(const Emit *e, const IrInsn *in)
+{
+    for (int k = 0; k < 2; k++) {
+        if ((e->vals[in->arg[k]].flags & VALUE_FUSED) && e->insns[in->arg[k]].op == IR_shl) {
+            return k;
+        }
+    }
+    return -1;
+}
+
 void op_add(Emit *e, const IrInsn *in)
 {
-    alu_op(e, in, ALU_ADD);
+    int k = fused_operand(e, in);
+    const IrInsn *shift;
+    unsigned index, base, d;
+
+    if (k < 0) {
+        alu_op(e, in, ALU_ADD);
+        return;
+    }
+    shift = &e->insns[in->arg[k]];
+    index = reg_use(e, shift->arg[0]);
+    base = reg_use(e, in->arg[k ^ 1]);
+    d = reg_def(e, base, index);
+    x_rmx(&e->as, X_LEA | width_flag(in), d, base, index, e->insns[shift->arg[1]].imm, 0);
+    reg_bind(e, d, zx_flag(in));
 }
 
 void op_sub(Emit *e, const IrInsn *in)
@@ -404,22 +428,49 @@ static const uint8_t cond_codes[] = {
     [IR_LTU] = CC_B, [IR_GEU] = CC_AE, [IR_LEU] = CC_BE, [IR_GTU] = CC_A,
 };
 
-bool compare_fuses(const Emit *e, const IrInsn *user)
+/* Whether nothing between the definition of @ref and @user, nor after it, uses @ref. */
+static bool used_by_next(const Emit *e, IrRef ref, const IrInsn *user)
 {
-    IrRef ref = user->arg[0];
-    const IrInsn *def = &e->insns[ref];
-    uint64_t zero;
-
-    if (def->op != IR_and || !value_const(e, user->arg[1], &zero) || zero || user->arg[2] == ref ||
-        user->arg[3] == ref || e->vals[ref].last != 0) {
-        return false;
-    }
-    for (const IrInsn *in = def + 1; in < user; in++) {
+    for (const IrInsn *in = &e->insns[ref] + 1; in < user; in++) {
         if (in->op != IR_const && in->op != IR_get_var) {
             return false;
         }
     }
-    return true;
+    return e->vals[ref].last == 0;
+}
+
+/* x + (y << 1..3) */
+static bool shift_fuses(const Emit *e, const IrInsn *user, unsigned k)
+{
+    IrRef ref = user->arg[k];
+    const IrInsn *def = &e->insns[ref];
+    uint64_t count, other;
+
+    return def->op == IR_shl && def->type == user->type && user->arg[k ^ 1] != ref &&
+           value_const(e, def->arg[1], &count) && count >= 1 && count <= 3 &&
+           !value_const(e, user->arg[k ^ 1], &other) && !value_const(e, def->arg[0], &other) &&
+           used_by_next(e, ref, user);
+}
+
+IrRef fusable_operand(const Emit *e, const IrInsn *user)
+{
+    IrRef ref = user->arg[0];
+    uint64_t zero;
+
+    switch (user->op) {
+    case IR_add:
+        return shift_fuses(e, user, 0) ? ref : shift_fuses(e, user, 1) ? user->arg[1] : IR_NOREF;
+    case IR_brcond:
+    case IR_setcond:
+    case IR_select:
+        if (e->insns[ref].op == IR_and && value_const(e, user->arg[1], &zero) && !zero &&
+            user->arg[2] != ref && user->arg[3] != ref && used_by_next(e, ref, user)) {
+            return ref;
+        }
+        return IR_NOREF;
+    default:
+        return IR_NOREF;
+    }
 }
 
 /* TEST of the operands of a fused AND. */

@@ -180,6 +180,7 @@ struct Emit {
     BlockInfo *blocks;
     uint32_t *order;
     uint32_t order_index;
+    bool forget_vars;     /* no block after this one is likely to read the variables again */
     bool has_mark;        /* call_mark before the exit */
     uint64_t mark;
     bool poll_pending;    /* the kick has been compared for the branch that follows */
@@ -318,8 +319,9 @@ typedef struct Compare {
 } Compare;
 Compare compare_prepare(Emit *e, unsigned type, IrCond cond, IrRef a, IrRef b);
 void compare_emit(Emit *e, Compare *c); /* may change c->cc */
-/* Whether a cond user may take over the AND that defines @ref; used by the prepass. */
-bool compare_fuses(const Emit *e, const IrInsn *user);
+/* The operand whose definition @user takes over (an AND compared with 0, a shift added), or IR_NOREF; for
+ * the prepass, before it has seen the operands of @user. */
+IrRef fusable_operand(const Emit *e, const IrInsn *user);
 
 /* emit-fp.c: forms that choose between VEX and SSE. */
 void fp_rr(Emit *e, unsigned op, unsigned reg, unsigned rm);

@@ -312,9 +312,19 @@ void regs_release_args(Emit *e)
     }
 }
 
+/* Whether the result may overwrite @r: it holds nothing, or a clean variable that the block reads no more. */
 static bool reusable(const Emit *e, unsigned r, uint32_t cls)
 {
-    return r != NOREG && (1u << r & cls & e->free_mask);
+    uint32_t bit;
+
+    if (r == NOREG) {
+        return false;
+    }
+    bit = 1u << r;
+    if (!(bit & cls & e->alloc_mask) || e->reg[r].head != IR_NOREF || (bit & e->dirty_mask)) {
+        return false;
+    }
+    return e->reg[r].var == NOVAR || (e->forget_vars && e->var_last[e->reg[r].var] <= e->cur);
 }
 
 /* Registers for the result, best first: where the variable lives that it becomes; one of the operands'
@@ -618,13 +628,11 @@ void regs_scan_block(Emit *e, const IrBlock *block)
         if (v->last == 0 && op_is_skippable[in->op]) {
             continue; /* dead: its operands are not used here */
         }
-        if ((in->op == IR_brcond || in->op == IR_setcond || in->op == IR_select) &&
-            compare_fuses(e, in)) {
-            IrRef ref = in->arg[0];
-
-            e->vals[ref].flags |= VALUE_FUSED;
-            scan_arg(e, e->insns[ref].arg[0], i);
-            scan_arg(e, e->insns[ref].arg[1], i);
+        IrRef fused = fusable_operand(e, in);
+        if (fused != IR_NOREF) {
+            e->vals[fused].flags |= VALUE_FUSED;
+            scan_arg(e, e->insns[fused].arg[0], i);
+            scan_arg(e, e->insns[fused].arg[1], i);
         }
         for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
             scan_arg(e, in->arg[k], i);

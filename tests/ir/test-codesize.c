@@ -1,0 +1,415 @@
+/*
+ * Quality of the emitted code: how many host instructions a list of hot idioms takes, so that a regression
+ * (or a gain) shows as a change of this table. The counts are of the hot path, padding not counted, on a
+ * host with BMI, AVX and FMA.
+ *
+ * The IR is as it reaches the emitter, after optimization; variables start in memory, and the ones written
+ * are stored at the exit, so each idiom's count holds those loads, stores and the final jump.
+ */
+#include "tests/ir/native.h"
+
+#include <string.h>
+
+typedef struct Idiom {
+    const char *name;
+    unsigned expected;
+    void (*build)(IrRegion *ir);
+} Idiom;
+
+#define X(n) ir_get_var(ir, n)
+#define F(n) ir_get_var(ir, RANDOM_NX + (n))
+#define SET(n, v) ir_set_var(ir, n, v)
+#define SETF(n, v) ir_set_var(ir, RANDOM_NX + (n), v)
+
+static IrRef k64(IrRegion *ir, int64_t v)
+{
+    return ir_const(ir, IR_I64, v);
+}
+
+static IrRef op(IrRegion *ir, IrOp op, IrRef a, IrRef b)
+{
+    return ir_op2(ir, op, IR_I64, 0, a, b);
+}
+
+static IrRef word(IrRegion *ir, IrRef v)
+{
+    return ir_op1(ir, IR_trunc, IR_I32, 0, v);
+}
+
+/* ---- Straight code; each ends in the exit that run_idiom() adds. ---- */
+
+static void addi(IrRegion *ir)
+{
+    SET(1, op(ir, IR_add, X(1), k64(ir, 16)));
+}
+
+static void add(IrRegion *ir)
+{
+    SET(3, op(ir, IR_add, X(1), X(2)));
+}
+
+static void sub(IrRegion *ir)
+{
+    SET(3, op(ir, IR_sub, X(1), X(2)));
+}
+
+static void addw(IrRegion *ir)
+{
+    SET(3, ir_op1(ir, IR_sext, IR_I64, 0,
+                  ir_op2(ir, IR_add, IR_I32, 0, word(ir, X(1)), word(ir, X(2)))));
+}
+
+static void addiw_same(IrRegion *ir)
+{
+    SET(1, ir_op1(ir, IR_sext, IR_I64, 0,
+                  ir_op2(ir, IR_add, IR_I32, 0, word(ir, X(1)), ir_const(ir, IR_I32, 1))));
+}
+
+static void li_big(IrRegion *ir)
+{
+    SET(1, k64(ir, INT64_C(0x123456789abc)));
+}
+
+static void mv(IrRegion *ir)
+{
+    SET(2, X(1));
+}
+
+static void slli(IrRegion *ir)
+{
+    SET(2, ir_op2(ir, IR_shl, IR_I64, 0, X(1), k64(ir, 3)));
+}
+
+static void srl(IrRegion *ir)
+{
+    SET(3, op(ir, IR_shr, X(1), X(2)));
+}
+
+static void sh2add(IrRegion *ir)
+{
+    SET(3, op(ir, IR_add, op(ir, IR_shl, X(1), k64(ir, 2)), X(2)));
+}
+
+static void sltu(IrRegion *ir)
+{
+    SET(3, ir_op2(ir, IR_setcond, IR_I64, IR_LTU, X(1), X(2)));
+}
+
+static void min(IrRegion *ir)
+{
+    IrRef a = X(1), b = X(2);
+
+    SET(3, ir_select(ir, IR_I64, IR_LT, a, b, a, b));
+}
+
+static void mul(IrRegion *ir)
+{
+    SET(3, op(ir, IR_mul, X(1), X(2)));
+}
+
+static void mulhu(IrRegion *ir)
+{
+    SET(3, op(ir, IR_mulhu, X(1), X(2)));
+}
+
+static void div_(IrRegion *ir)
+{
+    SET(3, op(ir, IR_divs, X(1), X(2)));
+}
+
+static void ctz(IrRegion *ir)
+{
+    SET(3, ir_op1(ir, IR_ctz, IR_I64, 0, X(1)));
+}
+
+static void ld(IrRegion *ir)
+{
+    SET(2, ir_ld(ir, IR_I64, IR_64, X(1), 0));
+}
+
+static void ld_offset(IrRegion *ir)
+{
+    SET(2, ir_ld(ir, IR_I64, IR_64, X(1), 8));
+}
+
+static void lw(IrRegion *ir)
+{
+    SET(2, ir_ld(ir, IR_I64, IR_S32, X(1), 0));
+}
+
+static void sd(IrRegion *ir)
+{
+    ir_st(ir, IR_I64, IR_64, X(1), 0, X(2));
+}
+
+static void sb_zero(IrRegion *ir)
+{
+    ir_st(ir, IR_I64, IR_U8, X(1), 0, k64(ir, 0));
+}
+
+static void amoadd(IrRegion *ir)
+{
+    SET(3, ir_emit(ir, IR_rmw, IR_I64, IR_RMW_ADD, X(1), X(2), IR_NOREF, IR_NOREF, 0));
+}
+
+static void fadd_d(IrRegion *ir)
+{
+    SETF(3, ir_op1(ir, IR_fcanon, IR_F64, 0, ir_op2(ir, IR_fadd, IR_F64, 0, F(1), F(2))));
+}
+
+static void fmadd_d(IrRegion *ir)
+{
+    IrRef v = ir_emit(ir, IR_fma, IR_F64, IR_FMA_INF_ZERO, F(1), F(2), F(3), IR_NOREF, 0);
+
+    SETF(4, ir_op1(ir, IR_fcanon, IR_F64, 0, v));
+}
+
+static void fadd_s(IrRegion *ir)
+{
+    IrRef a = ir_op1(ir, IR_funbox, IR_F32, 0, F(1)), b = ir_op1(ir, IR_funbox, IR_F32, 0, F(2));
+    IrRef v = ir_op1(ir, IR_fcanon, IR_F32, 0, ir_op2(ir, IR_fadd, IR_F32, 0, a, b));
+
+    SETF(3, ir_op1(ir, IR_fbox, IR_F64, 0, v));
+}
+
+static void flt_d(IrRegion *ir)
+{
+    SET(3, ir_op2(ir, IR_fcmp, IR_F64, IR_FLT_SIGNAL, F(1), F(2)));
+}
+
+static void fmin_d(IrRegion *ir)
+{
+    SETF(3, ir_op2(ir, IR_fminnum, IR_F64, 0, F(1), F(2)));
+}
+
+static void fcvt_w_d(IrRegion *ir)
+{
+    SET(3, ir_op1(ir, IR_fcvt_if, IR_F64, IR_INT_S32 | IR_CVT_TRUNC, F(1)));
+}
+
+static void fcvt_d_l(IrRegion *ir)
+{
+    SETF(3, ir_op1(ir, IR_fcvt_fi, IR_F64, IR_INT_S64, X(1)));
+}
+
+/* ---- Ends of blocks. ---- */
+
+static void branch(IrRegion *ir)
+{
+    unsigned yes = ir_block_new(ir), no = ir_block_new(ir);
+
+    ir_brcond(ir, IR_I64, IR_NE, X(1), X(2), yes, no);
+    ir_block_place(ir, yes, 0x1100);
+    ir_exit_direct(ir, 0x1100);
+    ir_block_place(ir, no, 0x1004);
+}
+
+static void andi_beqz(IrRegion *ir)
+{
+    unsigned yes = ir_block_new(ir), no = ir_block_new(ir);
+    IrRef v = op(ir, IR_and, X(1), k64(ir, 15));
+
+    SET(1, v);
+    ir_brcond(ir, IR_I64, IR_EQ, v, k64(ir, 0), yes, no);
+    ir_block_place(ir, yes, 0x1100);
+    ir_exit_direct(ir, 0x1100);
+    ir_block_place(ir, no, 0x1004);
+}
+
+static void call(IrRegion *ir)
+{
+    SET(1, k64(ir, 0x1008));
+    ir_call_mark(ir, 0x1008);
+}
+
+static void ret(IrRegion *ir)
+{
+    ir_exit_indirect(ir, op(ir, IR_and, X(1), k64(ir, -2)), IR_JUMP_RETURN);
+}
+
+static void jalr(IrRegion *ir)
+{
+    ir_exit_indirect(ir, X(1), IR_JUMP_ANY);
+}
+
+static void helper(IrRegion *ir)
+{
+    IrRef args[] = {X(1), X(2)};
+
+    SET(3, ir_call(ir, 0, 2, args));
+}
+
+/* ---- Loops: the whole region, entry and exit included. ---- */
+
+static void poll(IrRegion *ir)
+{
+    ir_emit(ir, IR_poll, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, 0x1000);
+}
+
+/* Closes a loop on block 0 while @a cond @b. */
+static void loop_end(IrRegion *ir, IrCond cond, IrRef a, IrRef b)
+{
+    unsigned again = ir_block_new(ir), out = ir_block_new(ir);
+
+    ir_brcond(ir, IR_I64, cond, a, b, again, out);
+    ir_block_place(ir, again, 0x1000);
+    poll(ir);
+    ir_br(ir, 0);
+    ir_block_place(ir, out, 0x1100);
+    for (unsigned b0 = 0; b0 < 2; b0++) {
+        ir->blocks[b0].loop_depth = 1;
+    }
+}
+
+/* do { x1--; } while (x1); */
+static void loop_count(IrRegion *ir)
+{
+    IrRef v = op(ir, IR_add, X(1), k64(ir, -1));
+
+    SET(1, v);
+    loop_end(ir, IR_NE, v, k64(ir, 0));
+}
+
+/* do { x3 += *x1; x1 += 8; } while (x1 != x2); */
+static void loop_sum(IrRegion *ir)
+{
+    IrRef p = X(1), next;
+
+    SET(3, op(ir, IR_add, X(3), ir_ld(ir, IR_I64, IR_64, p, 0)));
+    next = op(ir, IR_add, p, k64(ir, 8));
+    SET(1, next);
+    loop_end(ir, IR_NE, next, X(2));
+}
+
+/* do { x4 = *x1; *x2 = x4; x1 += 8; x2 += 8; } while (x1 < x3); */
+static void loop_copy(IrRegion *ir)
+{
+    IrRef from = X(1), to = X(2), next, v = ir_ld(ir, IR_I64, IR_64, from, 0);
+
+    SET(4, v);
+    ir_st(ir, IR_I64, IR_64, to, 0, v);
+    next = op(ir, IR_add, from, k64(ir, 8));
+    SET(1, next);
+    SET(2, op(ir, IR_add, to, k64(ir, 8)));
+    loop_end(ir, IR_LTU, next, X(3));
+}
+
+static const Idiom straight[] = {
+    {"addi", 4, addi},
+    {"add", 5, add},
+    {"sub", 5, sub},
+    {"addw", 6, addw},
+    {"addiw same", 5, addiw_same},
+    {"li big", 3, li_big},
+    {"mv", 4, mv},
+    {"slli", 4, slli},
+    {"srl", 5, srl},
+    {"sh2add", 5, sh2add},
+    {"sltu", 7, sltu},
+    {"min", 6, min},
+    {"mul", 5, mul},
+    {"mulhu", 6, mulhu},
+    {"div", 11, div_},
+    {"ctz", 4, ctz},
+    {"ld", 11, ld},
+    {"ld offset", 12, ld_offset},
+    {"lw", 11, lw},
+    {"sd", 11, sd},
+    {"sb zero", 10, sb_zero},
+    {"amoadd", 16, amoadd},
+    {"fadd.d", 7, fadd_d},
+    {"fmadd.d", 8, fmadd_d},
+    {"fadd.s", 16, fadd_s},
+    {"flt.d", 7, flt_d},
+    {"fmin.d", 7, fmin_d},
+    {"fcvt.w.d", 7, fcvt_w_d},
+    {"fcvt.d.l", 5, fcvt_d_l},
+    {"branch", 5, branch},
+    {"andi, beqz", 5, andi_beqz},
+    {"call", 7, call},
+    {"ret", 7, ret},
+    {"jalr", 10, jalr},
+    {"helper", 9, helper},
+};
+
+/* Second tier. */
+static const Idiom loops[] = {
+    {"loop: count", 8, loop_count},
+    {"loop: sum", 21, loop_sum},
+    {"loop: copy", 31, loop_copy},
+};
+
+/* Instructions in a disassembly, padding not counted. */
+static unsigned count_lines(const char *text)
+{
+    unsigned n = 0;
+
+    for (const char *p = text; (p = strchr(p, '\n')); p++) {
+        const char *line = p;
+
+        while (line > text && line[-1] != '\n') {
+            line--;
+        }
+        n += !g_strstr_len(line, p - line, "nop");
+    }
+    return n;
+}
+
+static void run_idiom(Native *native, IrRegion *ir, const Idiom *idiom, bool optimize)
+{
+    GString *text = g_string_new(NULL);
+    const TcgCode *code;
+    unsigned n;
+
+    ir_region_reset(ir);
+    ir_block_begin(ir, 0x1000);
+    ir_insn_start(ir, 0x1000);
+    idiom->build(ir);
+    if (ir->blocks[ir->cur].count == 0 ||
+        !(ir_op_info[ir->insns[ir->ninsns - 1].op].flags & IR_FLAG_END)) {
+        ir_exit_direct(ir, 0x1004);
+    }
+    if (!ir_verify(ir, text)) {
+        g_error("%s: %s", idiom->name, text->str);
+    }
+    native_reset(native);
+    g_assert_true(native_compile(native, ir, 0x1000, optimize));
+    code = &native->regions[0].code;
+    tcg_disassemble(code->entry, code->main_size, text);
+    n = count_lines(text->str);
+    if (n != idiom->expected) {
+        g_printerr("%s: %u host instructions, expected %u:\n%s", idiom->name, n, idiom->expected,
+                   text->str);
+        g_test_fail();
+    }
+    g_string_free(text, TRUE);
+}
+
+static void test_codesize(void)
+{
+    Native *native = native_new("avx512");
+    const TcgFeatures *f = tcg_features(native->tcg);
+    IrRegion ir;
+
+    if (!f->bmi1 || !f->bmi2 || !f->avx || !f->fma || !f->lzcnt) {
+        g_test_skip("the host lacks BMI, AVX or FMA, for which the counts hold");
+        native_free(native);
+        return;
+    }
+    random_region_init(&ir);
+    for (size_t i = 0; i < G_N_ELEMENTS(straight); i++) {
+        run_idiom(native, &ir, &straight[i], false);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(loops); i++) {
+        run_idiom(native, &ir, &loops[i], true);
+    }
+    ir_region_free(&ir);
+    native_free(native);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/codesize/idioms", test_codesize);
+    return g_test_run();
+}
