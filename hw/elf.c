@@ -15,10 +15,10 @@ static const struct {
     uint16_t machine;
     const char *name;
 } elf_machines[] = {
-    {EM_386, "i386"}, {EM_X86_64, "x86-64"}, {EM_ARM, "arm"}, {EM_AARCH64, "aarch64"},
-    {EM_PPC, "ppc"}, {EM_PPC64, "ppc64"}, {EM_S390, "s390x"}, {EM_MIPS, "mips"},
-    {EM_SPARC, "sparc"}, {EM_SPARCV9, "sparc64"}, {EM_68K, "m68k"}, {EM_IA_64, "ia64"},
-    {EM_SH, "sh4"}, {EM_PARISC, "hppa"}, {EM_ALPHA, "alpha"}, {258, "loongarch64"},
+    {EM_386, "i386"},    {EM_X86_64, "x86-64"},   {EM_ARM, "arm"},     {EM_AARCH64, "aarch64"},
+    {EM_PPC, "ppc"},     {EM_PPC64, "ppc64"},     {EM_S390, "s390x"},  {EM_MIPS, "mips"},
+    {EM_SPARC, "sparc"}, {EM_SPARCV9, "sparc64"}, {EM_68K, "m68k"},    {EM_IA_64, "ia64"},
+    {EM_SH, "sh4"},      {EM_PARISC, "hppa"},     {EM_ALPHA, "alpha"}, {258, "loongarch64"},
 };
 
 static bool check_machine(Loader *loader, ImageName name, GBytes *data, GError **error)
@@ -124,7 +124,8 @@ static bool get_section(GBytes *data, const Elf64_Ehdr *header, unsigned index, 
         return false;
     }
     memcpy(sh, p + header->e_shoff + index * sizeof(*sh), sizeof(*sh));
-    return sh->sh_type == SHT_NOBITS || (sh->sh_offset <= len && sh->sh_size <= len - sh->sh_offset);
+    return sh->sh_type == SHT_NOBITS ||
+           (sh->sh_offset <= len && sh->sh_size <= len - sh->sh_offset);
 }
 
 /* Looks the HTIF symbols up in symbol table @table. */
@@ -186,8 +187,8 @@ bool loader_add_elf(Loader *loader, ImageName name, GBytes *data, LoadedImage *i
         return error_set(error, "%s '%s': ELF file has nothing to load", name.what, name.path);
     }
     if (!to_physical(data, &header, header.e_entry, &image->entry)) {
-        image->entry = header.e_entry >= image->low && header.e_entry < image->high ?
-                       header.e_entry : image->low;
+        image->entry = header.e_entry >= image->low && header.e_entry < image->high ? header.e_entry
+                                                                                    : image->low;
     }
     for (unsigned i = 0; i < header.e_shnum; i++) {
         Elf64_Shdr sh;

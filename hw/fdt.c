@@ -49,8 +49,8 @@ FdtTree *fdt_tree_load(const char *path, GError **error)
     FdtTree *tree = NULL;
     int result = fdt_check_full(data, len);
     if (result < 0) {
-        error_set(error, "-dtb '%s' is not a sound device tree blob (%s); compile it with dtc", path,
-                  fdt_strerror(result));
+        error_set(error, "-dtb '%s' is not a sound device tree blob (%s); compile it with dtc",
+                  path, fdt_strerror(result));
     } else {
         tree = g_new0(FdtTree, 1);
         tree->size = (int)len + FDT_ROOM;
@@ -84,8 +84,7 @@ void fdt_tree_node(FdtTree *tree, const char *path)
                NULL);
 }
 
-void fdt_tree_bytes(FdtTree *tree, const char *path, const char *name, const void *data,
-                    size_t len)
+void fdt_tree_bytes(FdtTree *tree, const char *path, const char *name, const void *data, size_t len)
 {
     if (tree->error) {
         return;
@@ -121,8 +120,7 @@ void fdt_tree_string(FdtTree *tree, const char *path, const char *name, const ch
     fdt_tree_bytes(tree, path, name, value, strlen(value) + 1);
 }
 
-void fdt_tree_strings(FdtTree *tree, const char *path, const char *name,
-                      const char *const *values)
+void fdt_tree_strings(FdtTree *tree, const char *path, const char *name, const char *const *values)
 {
     GByteArray *list = g_byte_array_new();
     for (; *values; values++) {

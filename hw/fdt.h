@@ -39,15 +39,14 @@ void fdt_tree_bytes(FdtTree *tree, const char *path, const char *name, const voi
                     size_t len);
 
 /* A list of strings, NULL-terminated. */
-void fdt_tree_strings(FdtTree *tree, const char *path, const char *name,
-                      const char *const *values);
+void fdt_tree_strings(FdtTree *tree, const char *path, const char *name, const char *const *values);
 
 /* "reg" of one range, with two cells each for address and size. */
 void fdt_tree_reg(FdtTree *tree, const char *path, uint64_t base, uint64_t size);
 
 /* Cells written out: FDT_CELLS(tree, path, "interrupts", 10). */
-#define FDT_CELLS(tree, path, name, ...)                                                           \
-    fdt_tree_cells(tree, path, name, (const uint32_t[]){__VA_ARGS__},                              \
+#define FDT_CELLS(tree, path, name, ...)                              \
+    fdt_tree_cells(tree, path, name, (const uint32_t[]){__VA_ARGS__}, \
                    sizeof((const uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t))
 
 /* A phandle value that no node has yet; the caller sets it as property "phandle". */

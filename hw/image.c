@@ -38,8 +38,8 @@ static const struct {
     uint16_t machine;
     const char *name;
 } pe_machines[] = {
-    {0x014c, "i386"}, {0x8664, "x86-64"}, {0xaa64, "aarch64"}, {0x01c2, "arm"}, {0x01c4, "arm"},
-    {0x5064, "riscv64"}, {0x5032, "riscv32"}, {0x6264, "loongarch64"},
+    {0x014c, "i386"}, {0x8664, "x86-64"},  {0xaa64, "aarch64"}, {0x01c2, "arm"},
+    {0x01c4, "arm"},  {0x5064, "riscv64"}, {0x5032, "riscv32"}, {0x6264, "loongarch64"},
 };
 
 /* The architecture of a plain image that is not ELF; NULL if it does not say. */
@@ -96,8 +96,8 @@ static GBytes *gunzip(ImageName name, const uint8_t *data, size_t len, uint64_t 
         error_set(error, "%s '%s': unpacks to more than the guest's RAM; give more with -m",
                   name.what, name.path);
     } else {
-        error_set(error, "%s '%s': damaged gzip data%s%s", name.what, name.path,
-                  zs.msg ? ": " : "", zs.msg ? zs.msg : "");
+        error_set(error, "%s '%s': damaged gzip data%s%s", name.what, name.path, zs.msg ? ": " : "",
+                  zs.msg ? zs.msg : "");
     }
     g_byte_array_unref(out);
     return NULL;
@@ -119,8 +119,10 @@ static GBytes *unpack_zboot(Loader *loader, ImageName name, GBytes *file, GError
         for (char *c = packing; *c; c++) {
             *c = g_ascii_isalnum(*c) ? *c : '?';
         }
-        error_set(error, "%s '%s': EFI zboot image packed with %s; only gzip can be unpacked, give "
-                  "the plain Image", name.what, name.path, packing);
+        error_set(error,
+                  "%s '%s': EFI zboot image packed with %s; only gzip can be unpacked, give "
+                  "the plain Image",
+                  name.what, name.path, packing);
         return NULL;
     }
     return gunzip(name, data + offset, size, loader_max_size(loader), error);
@@ -166,8 +168,8 @@ GBytes *loader_unpack(Loader *loader, ImageName name, GBytes *file, GError **err
 uint64_t loader_image_mem_size(GBytes *data)
 {
     uint64_t len = g_bytes_get_size(data);
-    bool linux_header = loader_peek(data, 0x38, 4) == 0x05435352 ||
-                        loader_peek(data, 0x38, 4) == 0x644d5241;
+    bool linux_header =
+        loader_peek(data, 0x38, 4) == 0x05435352 || loader_peek(data, 0x38, 4) == 0x644d5241;
     uint64_t image_size = linux_header ? loader_peek(data, 0x10, 8) : 0;
     return MAX(len, image_size);
 }

@@ -14,9 +14,9 @@ typedef struct Loader Loader;
 
 /* What a board's processors execute, and how image files say so. */
 typedef struct LoaderArch {
-    const char *name;      /* "riscv64" */
-    uint16_t elf_machine;  /* e_machine of ELF */
-    uint16_t pe_machine;   /* Machine of a PE header */
+    const char *name;     /* "riscv64" */
+    uint16_t elf_machine; /* e_machine of ELF */
+    uint16_t pe_machine;  /* Machine of a PE header */
 } LoaderArch;
 
 /* Where an image went. */

@@ -16,27 +16,47 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BLOCK_SIZE (256 * KIB)    /* erase block of the bank: 128 KiB of each chip */
-#define BUFFER_SIZE 4096          /* write buffer of the bank */
+#define BLOCK_SIZE (256 * KIB) /* erase block of the bank: 128 KiB of each chip */
+#define BUFFER_SIZE 4096       /* write buffer of the bank */
 #define BUS_BYTES 4
 #define CHIPS 2
 #define CFI_SIZE 0x52
 
 /* Status register bits, of each chip. */
-enum { STATUS_READY = 0x80, STATUS_ERASE_ERROR = 0x20, STATUS_PROGRAM_ERROR = 0x10,
-       STATUS_LOCKED = 0x02 };
+enum {
+    STATUS_READY = 0x80,
+    STATUS_ERASE_ERROR = 0x20,
+    STATUS_PROGRAM_ERROR = 0x10,
+    STATUS_LOCKED = 0x02
+};
 
 enum {
-    CMD_READ_ARRAY = 0xff, CMD_READ_ID = 0x90, CMD_READ_CFI = 0x98, CMD_READ_STATUS = 0x70,
-    CMD_CLEAR_STATUS = 0x50, CMD_PROGRAM = 0x40, CMD_PROGRAM_ALT = 0x10, CMD_BUFFER = 0xe8,
-    CMD_ERASE = 0x20, CMD_CONFIRM = 0xd0, CMD_LOCK = 0x60, CMD_SUSPEND = 0xb0,
+    CMD_READ_ARRAY = 0xff,
+    CMD_READ_ID = 0x90,
+    CMD_READ_CFI = 0x98,
+    CMD_READ_STATUS = 0x70,
+    CMD_CLEAR_STATUS = 0x50,
+    CMD_PROGRAM = 0x40,
+    CMD_PROGRAM_ALT = 0x10,
+    CMD_BUFFER = 0xe8,
+    CMD_ERASE = 0x20,
+    CMD_CONFIRM = 0xd0,
+    CMD_LOCK = 0x60,
+    CMD_SUSPEND = 0xb0,
 };
 
 /* What the next read returns, and what the next write is. */
 typedef enum FlashMode {
-    MODE_ARRAY, MODE_STATUS, MODE_ID, MODE_CFI,      /* reads; a write is a command */
-    MODE_PROGRAM, MODE_ERASE, MODE_LOCK,             /* waits for the second cycle */
-    MODE_BUFFER_COUNT, MODE_BUFFER_DATA, MODE_BUFFER_CONFIRM,
+    MODE_ARRAY,
+    MODE_STATUS,
+    MODE_ID,
+    MODE_CFI, /* reads; a write is a command */
+    MODE_PROGRAM,
+    MODE_ERASE,
+    MODE_LOCK, /* waits for the second cycle */
+    MODE_BUFFER_COUNT,
+    MODE_BUFFER_DATA,
+    MODE_BUFFER_CONFIRM,
     MODE_LAST = MODE_BUFFER_CONFIRM
 } FlashMode;
 
@@ -49,9 +69,9 @@ typedef struct Flash {
 
     uint8_t mode; /* FlashMode */
     uint8_t status;
-    uint32_t buffer_words;  /* bus words still to come */
+    uint32_t buffer_words;              /* bus words still to come */
     uint32_t buffer_first, buffer_last; /* bytes of the write buffer that are filled */
-    uint64_t buffer_base;   /* of the write buffer in the bank; FLASH_NO_BUFFER before the first word */
+    uint64_t buffer_base;               /* of the write buffer in the bank, or FLASH_NO_BUFFER */
     uint8_t buffer[BUFFER_SIZE];
 
     /* Changed bytes that the drive does not have yet: one range, and one request in flight. */
@@ -151,6 +171,7 @@ static uint8_t cfi_byte(const Flash *s, unsigned index)
 {
     unsigned chip_log2 = __builtin_ctzll(s->size / CHIPS);
     unsigned blocks = s->size / BLOCK_SIZE, block = BLOCK_SIZE / CHIPS / 256;
+    /* clang-format off */
     const uint8_t table[CFI_SIZE - 0x10] = {
         'Q', 'R', 'Y',
         0x01, 0x00,             /* 13: Intel extended command set */
@@ -168,6 +189,7 @@ static uint8_t cfi_byte(const Flash *s, unsigned index)
         0, 0, 0,                /* 3a: not while suspended; no block status */
         0, 0, 0,                /* 3d: voltages unknown */
     };
+    /* clang-format on */
     return index >= 0x10 && index < CFI_SIZE ? table[index - 0x10] : 0;
 }
 
@@ -176,12 +198,9 @@ static uint32_t read_word(Flash *s, uint64_t offset)
     unsigned index = (offset / BUS_BYTES) & 0xff;
     static const uint8_t id[] = {0x89, 0x18}; /* Intel 28F128J3 */
     switch (s->mode) {
-    case MODE_ID:
-        return both_chips(index < sizeof(id) ? id[index] : 0);
-    case MODE_CFI:
-        return both_chips(cfi_byte(s, index));
-    default:
-        return both_chips(s->status | STATUS_READY);
+    case MODE_ID: return both_chips(index < sizeof(id) ? id[index] : 0);
+    case MODE_CFI: return both_chips(cfi_byte(s, index));
+    default: return both_chips(s->status | STATUS_READY);
     }
 }
 
@@ -198,40 +217,22 @@ static uint64_t flash_read(void *opaque, uint64_t offset, unsigned size)
 static void command(Flash *s, uint8_t cmd)
 {
     switch (cmd) {
-    case CMD_READ_ARRAY:
-        set_mode(s, MODE_ARRAY);
-        break;
-    case CMD_READ_ID:
-        set_mode(s, MODE_ID);
-        break;
-    case CMD_READ_CFI:
-        set_mode(s, MODE_CFI);
-        break;
+    case CMD_READ_ARRAY: set_mode(s, MODE_ARRAY); break;
+    case CMD_READ_ID: set_mode(s, MODE_ID); break;
+    case CMD_READ_CFI: set_mode(s, MODE_CFI); break;
     case CMD_CLEAR_STATUS:
         s->status = 0;
         set_mode(s, MODE_ARRAY);
         break;
     case CMD_PROGRAM:
-    case CMD_PROGRAM_ALT:
-        set_mode(s, MODE_PROGRAM);
-        break;
-    case CMD_BUFFER:
-        set_mode(s, MODE_BUFFER_COUNT);
-        break;
-    case CMD_ERASE:
-        set_mode(s, MODE_ERASE);
-        break;
-    case CMD_LOCK:
-        set_mode(s, MODE_LOCK);
-        break;
+    case CMD_PROGRAM_ALT: set_mode(s, MODE_PROGRAM); break;
+    case CMD_BUFFER: set_mode(s, MODE_BUFFER_COUNT); break;
+    case CMD_ERASE: set_mode(s, MODE_ERASE); break;
+    case CMD_LOCK: set_mode(s, MODE_LOCK); break;
     case CMD_READ_STATUS:
     case CMD_SUSPEND: /* nothing is ever under way */
-    case CMD_CONFIRM:
-        set_mode(s, MODE_STATUS);
-        break;
-    default:
-        log_guest_error("flash: unknown command 0x%02x\n", cmd);
-        set_mode(s, MODE_ARRAY);
+    case CMD_CONFIRM: set_mode(s, MODE_STATUS); break;
+    default: log_guest_error("flash: unknown command 0x%02x\n", cmd); set_mode(s, MODE_ARRAY);
     }
 }
 
@@ -304,9 +305,7 @@ static void flash_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
         set_mode(s, MODE_STATUS);
         break;
     case MODE_ERASE:
-    case MODE_LOCK:
-        second_cycle(s, offset, cmd);
-        break;
+    case MODE_LOCK: second_cycle(s, offset, cmd); break;
     case MODE_BUFFER_COUNT:
         /* Words of each chip, less one; both get one from a word of the bus. */
         s->buffer_words = (value & 0xffff) + 1;
@@ -318,14 +317,9 @@ static void flash_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
             set_mode(s, MODE_BUFFER_DATA);
         }
         break;
-    case MODE_BUFFER_DATA:
-        buffer_data(s, offset, value, size);
-        break;
-    case MODE_BUFFER_CONFIRM:
-        buffer_confirm(s, cmd);
-        break;
-    default:
-        command(s, cmd);
+    case MODE_BUFFER_DATA: buffer_data(s, offset, value, size); break;
+    case MODE_BUFFER_CONFIRM: buffer_confirm(s, cmd); break;
+    default: command(s, cmd);
     }
 }
 
@@ -356,9 +350,10 @@ static bool flash_post_load(void *opaque, GError **error)
 }
 
 static const VmField flash_fields[] = {
-    VM_FIELD_U8(Flash, mode), VM_FIELD_U8(Flash, status), VM_FIELD_U32(Flash, buffer_words),
-    VM_FIELD_U32(Flash, buffer_first), VM_FIELD_U32(Flash, buffer_last),
-    VM_FIELD_U64(Flash, buffer_base), VM_ARRAY_U8(Flash, buffer), VM_FIELD_END(),
+    VM_FIELD_U8(Flash, mode),          VM_FIELD_U8(Flash, status),
+    VM_FIELD_U32(Flash, buffer_words), VM_FIELD_U32(Flash, buffer_first),
+    VM_FIELD_U32(Flash, buffer_last),  VM_FIELD_U64(Flash, buffer_base),
+    VM_ARRAY_U8(Flash, buffer),        VM_FIELD_END(),
 };
 
 static const VmDesc flash_vmstate = {"pflash-cfi01", flash_fields, NULL, flash_post_load};
@@ -383,9 +378,11 @@ static bool load_drive(Flash *s, GError **error)
 {
     uint64_t size = blockdev_size(s->blk);
     if (size != s->size) {
-        return error_set(error, "flash drive '%s' is %" PRIu64 " bytes, but the flash is %" PRIu64
-                         "; %s it (truncate -s %" PRIu64 "M FILE)", blockdev_id(s->blk), size,
-                         s->size, size < s->size ? "extend" : "shorten", s->size / MIB);
+        return error_set(error,
+                         "flash drive '%s' is %" PRIu64 " bytes, but the flash is %" PRIu64
+                         "; %s it (truncate -s %" PRIu64 "M FILE)",
+                         blockdev_id(s->blk), size, s->size, size < s->size ? "extend" : "shorten",
+                         s->size / MIB);
     }
     return blockdev_attach(s->blk, s->dev.id, error) &&
            blockdev_pread(s->blk, 0, s->ram->host, s->size, error);
@@ -413,8 +410,8 @@ bool pflash_cfi01_new(Machine *machine, uint64_t base, uint64_t size, unsigned u
     s->dirty_start = UINT64_MAX;
     s->blk = blk;
     s->ram = ram;
-    s->region = memory_map_add_ram(machine->memory, name, base, size, 0, s->ram, 0, true,
-                                   &flash_mmio, s);
+    s->region =
+        memory_map_add_ram(machine->memory, name, base, size, 0, s->ram, 0, true, &flash_mmio, s);
     *backed = blk != NULL;
     return !blk || load_drive(s, error);
 }

@@ -199,7 +199,9 @@ static void released(void *opaque)
 }
 
 static const CharHandlers htif_handlers = {
-    .can_receive = can_receive, .receive = receive, .released = released,
+    .can_receive = can_receive,
+    .receive = receive,
+    .released = released,
 };
 
 static void htif_reset(Device *dev)
@@ -230,8 +232,12 @@ static bool htif_post_load(void *opaque, GError **error)
 }
 
 static const VmField htif_fields[] = {
-    VM_FIELD_U64(Htif, tohost), VM_FIELD_U64(Htif, fromhost), VM_FIELD_U64(Htif, half_ns),
-    VM_FIELD_BOOL(Htif, read_pending), VM_ARRAY_U8(Htif, input), VM_FIELD_U8(Htif, input_count),
+    VM_FIELD_U64(Htif, tohost),
+    VM_FIELD_U64(Htif, fromhost),
+    VM_FIELD_U64(Htif, half_ns),
+    VM_FIELD_BOOL(Htif, read_pending),
+    VM_ARRAY_U8(Htif, input),
+    VM_FIELD_U8(Htif, input_count),
     VM_FIELD_END(),
 };
 
@@ -261,8 +267,8 @@ Device *htif_new(Machine *machine, uint64_t tohost, uint64_t fromhost, Chardev *
     if (chr) {
         chardev_set_handlers(chr, &htif_handlers, s);
     }
-    s->tohost_region = memory_map_add_mmio(machine->memory, "htif-tohost", tohost, 8, 1, &tohost_ops,
-                                           s, &s->dev);
+    s->tohost_region =
+        memory_map_add_mmio(machine->memory, "htif-tohost", tohost, 8, 1, &tohost_ops, s, &s->dev);
     s->fromhost_region = memory_map_add_mmio(machine->memory, "htif-fromhost", fromhost, 8, 1,
                                              &fromhost_ops, s, &s->dev);
     return &s->dev;

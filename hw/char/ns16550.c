@@ -15,6 +15,7 @@
 
 enum { REG_DATA, REG_IER, REG_IIR_FCR, REG_LCR, REG_MCR, REG_LSR, REG_MSR, REG_SCRATCH };
 
+/* clang-format off */
 enum {
     IER_RX = 1, IER_TX = 2, IER_LINE = 4, IER_MODEM = 8,
     IIR_MODEM = 0, IIR_NONE = 1, IIR_TX = 2, IIR_RX = 4, IIR_LINE = 6, IIR_TIMEOUT = 12,
@@ -25,6 +26,7 @@ enum {
     LSR_DATA = 1, LSR_OVERRUN = 2, LSR_BREAK = 16, LSR_EMPTY = 0x60, LSR_FIFO_ERROR = 0x80,
     MSR_DELTAS = 15, MSR_CTS = 16, MSR_DSR = 32, MSR_RI = 64, MSR_DCD = 128,
 };
+/* clang-format on */
 
 typedef struct Ns16550 {
     Device dev;
@@ -33,14 +35,14 @@ typedef struct Ns16550 {
     Timer timeout;
 
     uint8_t ier, fcr, lcr, mcr, msr, scratch;
-    uint8_t overrun;        /* LSR_OVERRUN, until LSR is read */
+    uint8_t overrun; /* LSR_OVERRUN, until LSR is read */
     uint16_t divisor;
     uint8_t rx[FIFO_SIZE];
     uint8_t rx_error[FIFO_SIZE]; /* LSR bits that came with each byte */
     uint8_t rx_head, rx_count;
-    bool tx_pending;        /* transmitter-empty interrupt not yet seen by the guest */
-    bool timeout_pending;   /* receive time-out interrupt */
-    uint64_t timeout_ns;    /* saved deadline */
+    bool tx_pending;      /* transmitter-empty interrupt not yet seen by the guest */
+    bool timeout_pending; /* receive time-out interrupt */
+    uint64_t timeout_ns;  /* saved deadline */
 } Ns16550;
 
 static unsigned rx_size(const Ns16550 *s)
@@ -182,7 +184,10 @@ static void released(void *opaque)
 }
 
 static const CharHandlers ns16550_handlers = {
-    .can_receive = can_receive, .receive = receive, .event = event, .released = released,
+    .can_receive = can_receive,
+    .receive = receive,
+    .event = event,
+    .released = released,
 };
 
 /* Modem inputs: all present from the chardev; the outputs themselves in loopback. */
@@ -268,20 +273,11 @@ static void ns16550_write(Device *dev, uint64_t offset, uint64_t value, unsigned
             s->ier = byte & 15;
         }
         break;
-    case REG_IIR_FCR:
-        write_fcr(s, byte);
-        break;
-    case REG_LCR:
-        write_lcr(s, byte);
-        break;
-    case REG_MCR:
-        write_mcr(s, byte);
-        break;
-    case REG_SCRATCH:
-        s->scratch = byte;
-        break;
-    default: /* LSR and MSR are read-only */
-        break;
+    case REG_IIR_FCR: write_fcr(s, byte); break;
+    case REG_LCR: write_lcr(s, byte); break;
+    case REG_MCR: write_mcr(s, byte); break;
+    case REG_SCRATCH: s->scratch = byte; break;
+    default: /* LSR and MSR are read-only */ break;
     }
     ns16550_update_irq(s);
 }
@@ -311,31 +307,17 @@ static uint64_t ns16550_read(Device *dev, uint64_t offset, unsigned size)
     bool dlab = s->lcr & LCR_DLAB;
     uint8_t value = 0;
     switch (offset) {
-    case REG_DATA:
-        value = dlab ? s->divisor & 0xff : rx_pop(s);
-        break;
-    case REG_IER:
-        value = dlab ? s->divisor >> 8 : s->ier;
-        break;
-    case REG_IIR_FCR:
-        value = read_iir(s);
-        break;
-    case REG_LCR:
-        value = s->lcr;
-        break;
-    case REG_MCR:
-        value = s->mcr;
-        break;
-    case REG_LSR:
-        value = read_lsr(s);
-        break;
+    case REG_DATA: value = dlab ? s->divisor & 0xff : rx_pop(s); break;
+    case REG_IER: value = dlab ? s->divisor >> 8 : s->ier; break;
+    case REG_IIR_FCR: value = read_iir(s); break;
+    case REG_LCR: value = s->lcr; break;
+    case REG_MCR: value = s->mcr; break;
+    case REG_LSR: value = read_lsr(s); break;
     case REG_MSR:
         value = s->msr;
         s->msr &= ~MSR_DELTAS;
         break;
-    case REG_SCRATCH:
-        value = s->scratch;
-        break;
+    case REG_SCRATCH: value = s->scratch; break;
     }
     ns16550_update_irq(s);
     return value;
@@ -376,17 +358,21 @@ static bool ns16550_post_load(void *opaque, GError **error)
 }
 
 static const VmField ns16550_fields[] = {
-    VM_FIELD_U8(Ns16550, ier), VM_FIELD_U8(Ns16550, fcr), VM_FIELD_U8(Ns16550, lcr),
-    VM_FIELD_U8(Ns16550, mcr), VM_FIELD_U8(Ns16550, msr), VM_FIELD_U8(Ns16550, scratch),
-    VM_FIELD_U8(Ns16550, overrun), VM_FIELD_U16(Ns16550, divisor), VM_ARRAY_U8(Ns16550, rx),
-    VM_ARRAY_U8(Ns16550, rx_error), VM_FIELD_U8(Ns16550, rx_head),
-    VM_FIELD_U8(Ns16550, rx_count), VM_FIELD_BOOL(Ns16550, tx_pending),
-    VM_FIELD_BOOL(Ns16550, timeout_pending), VM_FIELD_U64(Ns16550, timeout_ns),
-    VM_FIELD_END(),
+    VM_FIELD_U8(Ns16550, ier),          VM_FIELD_U8(Ns16550, fcr),
+    VM_FIELD_U8(Ns16550, lcr),          VM_FIELD_U8(Ns16550, mcr),
+    VM_FIELD_U8(Ns16550, msr),          VM_FIELD_U8(Ns16550, scratch),
+    VM_FIELD_U8(Ns16550, overrun),      VM_FIELD_U16(Ns16550, divisor),
+    VM_ARRAY_U8(Ns16550, rx),           VM_ARRAY_U8(Ns16550, rx_error),
+    VM_FIELD_U8(Ns16550, rx_head),      VM_FIELD_U8(Ns16550, rx_count),
+    VM_FIELD_BOOL(Ns16550, tx_pending), VM_FIELD_BOOL(Ns16550, timeout_pending),
+    VM_FIELD_U64(Ns16550, timeout_ns),  VM_FIELD_END(),
 };
 
 static const VmDesc ns16550_vmstate = {
-    "ns16550", ns16550_fields, ns16550_pre_save, ns16550_post_load,
+    "ns16550",
+    ns16550_fields,
+    ns16550_pre_save,
+    ns16550_post_load,
 };
 
 static void ns16550_finalize(Device *dev)

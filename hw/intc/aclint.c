@@ -91,12 +91,9 @@ static uint64_t aclint_read(Device *dev, uint64_t offset, unsigned size)
     case IS_MSIP:
         return s->harts[hart].msip |
                (size == 8 && hart + 1 < s->nharts ? (uint64_t)s->harts[hart + 1].msip << 32 : 0);
-    case IS_MTIMECMP:
-        return s->harts[hart].mtimecmp >> shift;
-    case IS_MTIME:
-        return get_time(s) >> shift;
-    default:
-        return 0;
+    case IS_MTIMECMP: return s->harts[hart].mtimecmp >> shift;
+    case IS_MTIME: return get_time(s) >> shift;
+    default: return 0;
     }
 }
 
@@ -135,8 +132,7 @@ static void aclint_write(Device *dev, uint64_t offset, uint64_t value, unsigned 
             aclint_update_irq(s);
         }
         break;
-    default:
-        log_guest_error("aclint: write to unknown offset 0x%" PRIx64 "\n", offset);
+    default: log_guest_error("aclint: write to unknown offset 0x%" PRIx64 "\n", offset);
     }
 }
 
@@ -157,13 +153,16 @@ static bool aclint_post_load(void *opaque, GError **error)
 }
 
 static const VmField hart_fields[] = {
-    VM_FIELD_U64(AclintHart, mtimecmp), VM_FIELD_BOOL(AclintHart, msip), VM_FIELD_END(),
+    VM_FIELD_U64(AclintHart, mtimecmp),
+    VM_FIELD_BOOL(AclintHart, msip),
+    VM_FIELD_END(),
 };
 
 static const VmDesc hart_vmstate = {"aclint-hart", hart_fields, NULL, NULL};
 
 static const VmField aclint_fields[] = {
-    VM_ARRAY_STRUCT(Aclint, harts, &hart_vmstate), VM_FIELD_END(),
+    VM_ARRAY_STRUCT(Aclint, harts, &hart_vmstate),
+    VM_FIELD_END(),
 };
 
 static const VmDesc aclint_vmstate = {"aclint", aclint_fields, NULL, aclint_post_load};

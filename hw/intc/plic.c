@@ -92,8 +92,7 @@ static uint32_t claim(Plic *s, unsigned context)
 /* Of a source that is not enabled for the context, completion is ignored. */
 static void complete(Plic *s, unsigned context, uint64_t source)
 {
-    if (source <= s->sources &&
-        (s->enable[context * WORDS + source / 32] >> source % 32) & 1) {
+    if (source <= s->sources && (s->enable[context * WORDS + source / 32] >> source % 32) & 1) {
         s->claimed[source / 32] &= ~(1u << source % 32);
         plic_update_irq(s);
     }
@@ -195,7 +194,7 @@ static bool plic_post_load(void *opaque, GError **error)
 }
 
 static const VmField plic_fields[] = {
-    VM_ARRAY_U32(Plic, level), VM_ARRAY_U32(Plic, claimed), VM_ARRAY_U32(Plic, enable),
+    VM_ARRAY_U32(Plic, level),   VM_ARRAY_U32(Plic, claimed),  VM_ARRAY_U32(Plic, enable),
     VM_ARRAY_U8(Plic, priority), VM_ARRAY_U8(Plic, threshold), VM_FIELD_END(),
 };
 

@@ -248,7 +248,9 @@ static void fw_cfg_reset(Device *dev)
 }
 
 static const VmField fw_cfg_fields[] = {
-    VM_FIELD_U16(FwCfg, selected), VM_FIELD_U64(FwCfg, position), VM_FIELD_U64(FwCfg, dma_addr),
+    VM_FIELD_U16(FwCfg, selected),
+    VM_FIELD_U64(FwCfg, position),
+    VM_FIELD_U64(FwCfg, dma_addr),
     VM_FIELD_END(),
 };
 

@@ -20,15 +20,9 @@ static void syscon_write(Device *dev, uint64_t offset, uint64_t value, unsigned 
     int status = (value >> 16) & 0xff;
     if (offset == 0) {
         switch (value & 0xffff) {
-        case SYSCON_FAIL:
-            machine_request_shutdown(dev->machine, status ? status : 1);
-            return;
-        case SYSCON_PASS:
-            machine_request_shutdown(dev->machine, 0);
-            return;
-        case SYSCON_RESET:
-            machine_request_reset(dev->machine);
-            return;
+        case SYSCON_FAIL: machine_request_shutdown(dev->machine, status ? status : 1); return;
+        case SYSCON_PASS: machine_request_shutdown(dev->machine, 0); return;
+        case SYSCON_RESET: machine_request_reset(dev->machine); return;
         }
     }
     log_guest_error("syscon: write of 0x%" PRIx64 " to offset 0x%" PRIx64 "\n", value, offset);

@@ -45,7 +45,8 @@ static char *firmware_path(const MachineConfig *config)
     }
     if (!strchr(bios, '/') && !g_file_test(bios, G_FILE_TEST_EXISTS)) {
         static const char *const dirs[] = {
-            "/usr/share/qemu", "/usr/lib/riscv64-linux-gnu/opensbi/generic",
+            "/usr/share/qemu",
+            "/usr/lib/riscv64-linux-gnu/opensbi/generic",
         };
         for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
             char *path = g_build_filename(dirs[i], bios, NULL);
@@ -85,8 +86,10 @@ static bool load_firmware(RiscvBoot *boot, GError **error)
         return true;
     }
     if (!strcmp(path, RISCV_DEFAULT_FIRMWARE) && !g_file_test(path, G_FILE_TEST_EXISTS)) {
-        error_set(error, "the default firmware %s is missing; install Debian's package opensbi, or "
-                  "give -bios FILE or -bios none", path);
+        error_set(error,
+                  "the default firmware %s is missing; install Debian's package opensbi, or "
+                  "give -bios FILE or -bios none",
+                  path);
         g_free(path);
         return false;
     }
@@ -152,9 +155,10 @@ static bool load_initrd(RiscvBoot *boot, GError **error)
         addr = align_up(MAX(boot->kernel.high, boot->firmware.high), 2 * MIB);
     }
     if (addr < boot->ram_base || addr >= ram_end || size > ram_end - addr) {
-        return error_set(error, "-initrd '%s' (%" PRIu64 " MiB) does not fit into %" PRIu64
-                         " MiB of RAM beside the kernel; give more with -m", path,
-                         size / MIB + 1, ram_size / MIB);
+        return error_set(error,
+                         "-initrd '%s' (%" PRIu64 " MiB) does not fit into %" PRIu64
+                         " MiB of RAM beside the kernel; give more with -m",
+                         path, size / MIB + 1, ram_size / MIB);
     }
     boot->initrd = (LoadedImage){.entry = addr, .low = addr, .high = addr + size};
     return loader_add(boot->loader, "-initrd", addr, boot->initrd_file, size, error);
@@ -321,11 +325,12 @@ static bool finish_fdt(RiscvBoot *boot, FdtTree *tree, GError **error)
     }
     if (ok) {
         boot->fdt_addr = place_fdt(boot, len);
-        ok = boot->fdt_addr ? loader_add(boot->loader, "device tree", boot->fdt_addr, blob, len,
-                                         error)
-                            : error_set(error, "no room for the device tree in %" PRIu64
-                                        " MiB of RAM; give more with -m",
-                                        boot->machine->ram->size / MIB);
+        ok = boot->fdt_addr
+                 ? loader_add(boot->loader, "device tree", boot->fdt_addr, blob, len, error)
+                 : error_set(error,
+                             "no room for the device tree in %" PRIu64
+                             " MiB of RAM; give more with -m",
+                             boot->machine->ram->size / MIB);
     }
     g_bytes_unref(blob);
     return ok;
@@ -344,14 +349,15 @@ typedef struct ResetVector {
 static bool make_rom(RiscvBoot *boot, GError **error)
 {
     ResetVector vector = {
-        .code = {
-            0x00000297, /* auipc t0, 0 */
-            0x02828613, /* addi  a2, t0, 0x28: info */
-            0xf1402573, /* csrr  a0, mhartid */
-            0x0202b583, /* ld    a1, 0x20(t0): fdt_addr */
-            0x0182b283, /* ld    t0, 0x18(t0): start */
-            0x00028067, /* jr    t0 */
-        },
+        .code =
+            {
+                0x00000297, /* auipc t0, 0 */
+                0x02828613, /* addi  a2, t0, 0x28: info */
+                0xf1402573, /* csrr  a0, mhartid */
+                0x0202b583, /* ld    a1, 0x20(t0): fdt_addr */
+                0x0182b283, /* ld    t0, 0x18(t0): start */
+                0x00028067, /* jr    t0 */
+            },
         .start = boot->start,
         .fdt_addr = boot->fdt_addr,
         .info = {FW_DYNAMIC_MAGIC, FW_DYNAMIC_VERSION, boot->next, FW_NEXT_MODE_S, 0, 0},
@@ -433,7 +439,8 @@ bool riscv_boot_make_ram(Machine *machine, uint64_t base, uint64_t max_size, GEr
 {
     uint64_t size = machine->config.ram_size;
     if (size > max_size) {
-        return error_set(error, "machine '%s' has at most %" PRIu64 " GiB of RAM; give a smaller -m",
+        return error_set(error,
+                         "machine '%s' has at most %" PRIu64 " GiB of RAM; give a smaller -m",
                          machine->cls->name, max_size / GIB);
     }
     machine->ram = ram_block_new(machine->memory, "ram", size, error);

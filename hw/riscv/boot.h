@@ -15,18 +15,18 @@
 typedef struct RiscvBoot {
     Machine *machine;
     uint64_t ram_base;
-    uint64_t rom_base;      /* of the reset vector */
-    uint64_t flash_base;    /* to start in flash memory unless -bios names a firmware, which then
+    uint64_t rom_base;   /* of the reset vector */
+    uint64_t flash_base; /* to start in flash memory unless -bios names a firmware, which then
                                goes on there; 0: no drive is behind the flash */
-    bool entry_from_elf;    /* without firmware, start at an ELF kernel's entry even if something is
+    bool entry_from_elf; /* without firmware, start at an ELF kernel's entry even if something is
                                loaded at the start of RAM */
 
     Loader *loader;
     bool has_firmware;
     LoadedImage firmware, kernel, initrd; /* high 0: none */
     GBytes *kernel_file, *initrd_file;    /* as read */
-    uint64_t start;         /* first instruction after the reset vector */
-    uint64_t next;          /* where the firmware goes on */
+    uint64_t start;                       /* first instruction after the reset vector */
+    uint64_t next;                        /* where the firmware goes on */
     uint64_t fdt_addr;
 } RiscvBoot;
 

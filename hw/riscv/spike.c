@@ -71,7 +71,10 @@ static bool spike_init(Machine *machine, GError **error)
     bool htif_in_program;
     machine->board = boot;
     *boot = (RiscvBoot){
-        .machine = machine, .ram_base = RAM_BASE, .rom_base = ROM_BASE, .entry_from_elf = true,
+        .machine = machine,
+        .ram_base = RAM_BASE,
+        .rom_base = ROM_BASE,
+        .entry_from_elf = true,
     };
     if (!riscv_boot_check_options(machine, error) ||
         !riscv_boot_make_ram(machine, RAM_BASE, 16 * GIB, error) ||

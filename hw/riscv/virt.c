@@ -82,11 +82,14 @@ static void add_pci_window(Machine *machine, const char *name, uint64_t base, ui
 static void make_pci(Machine *machine, Virt *virt)
 {
     virt->pci = (GpexConfig){
-        .ecam_base = ECAM_BASE, .ecam_size = ECAM_SIZE,
-        .mmio32_base = MMIO_BASE, .mmio32_size = MMIO_SIZE,
+        .ecam_base = ECAM_BASE,
+        .ecam_size = ECAM_SIZE,
+        .mmio32_base = MMIO_BASE,
+        .mmio32_size = MMIO_SIZE,
         .mmio64_base = align_up(RAM_BASE + machine->ram->size, HIGH_MMIO_SIZE),
         .mmio64_size = HIGH_MMIO_SIZE,
-        .pio_base = PIO_BASE, .pio_size = PIO_SIZE,
+        .pio_base = PIO_BASE,
+        .pio_size = PIO_SIZE,
     };
     for (unsigned i = 0; i < ARRAY_SIZE(virt->pci.intx); i++) {
         virt->pci.intx[i] = plic_input(virt->plic, IRQ_PCI + i);
@@ -313,8 +316,8 @@ static bool virt_init(Machine *machine, GError **error)
     virt->boot = (RiscvBoot){.machine = machine, .ram_base = RAM_BASE, .rom_base = ROM_BASE};
     if (!riscv_boot_check_options(machine, error) ||
         !riscv_boot_make_ram(machine, RAM_BASE, 16 * GIB, error) ||
-        !riscv_boot_make_harts(machine, ROM_BASE, error) ||
-        !make_devices(machine, virt, error) || !riscv_boot_load(&virt->boot, error)) {
+        !riscv_boot_make_harts(machine, ROM_BASE, error) || !make_devices(machine, virt, error) ||
+        !riscv_boot_load(&virt->boot, error)) {
         return false;
     }
     fill_fw_cfg(virt);

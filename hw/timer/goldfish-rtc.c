@@ -10,8 +10,15 @@
 #include "softmmu/base/bits.h"
 
 enum {
-    TIME_LOW, TIME_HIGH, ALARM_LOW, ALARM_HIGH, IRQ_ENABLED, CLEAR_ALARM, ALARM_STATUS,
-    CLEAR_INTERRUPT, NREGS
+    TIME_LOW,
+    TIME_HIGH,
+    ALARM_LOW,
+    ALARM_HIGH,
+    IRQ_ENABLED,
+    CLEAR_ALARM,
+    ALARM_STATUS,
+    CLEAR_INTERRUPT,
+    NREGS
 };
 
 typedef struct GoldfishRtc {
@@ -149,8 +156,10 @@ static bool rtc_post_load(void *opaque, GError **error)
 }
 
 static const VmField rtc_fields[] = {
-    VM_ARRAY_U32(GoldfishRtc, regs), VM_FIELD_U64(GoldfishRtc, offset),
-    VM_FIELD_BOOL(GoldfishRtc, alarm_pending), VM_FIELD_END(),
+    VM_ARRAY_U32(GoldfishRtc, regs),
+    VM_FIELD_U64(GoldfishRtc, offset),
+    VM_FIELD_BOOL(GoldfishRtc, alarm_pending),
+    VM_FIELD_END(),
 };
 
 static const VmDesc rtc_vmstate = {"goldfish-rtc", rtc_fields, NULL, rtc_post_load};

@@ -63,7 +63,9 @@ static void count_accept(Chardev *chr)
 }
 
 static const CharOps test_chardev_ops = {
-    .name = "test", .write = collect, .accept_input = count_accept,
+    .name = "test",
+    .write = collect,
+    .accept_input = count_accept,
 };
 
 TestChardev *test_chardev_new(void)

@@ -130,15 +130,25 @@ typedef struct TestElf {
 static TestElf test_elf(uint64_t addr)
 {
     TestElf elf = {
-        .header = {
-            .e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-            .e_type = ET_EXEC, .e_machine = EM_RISCV, .e_version = EV_CURRENT,
-            .e_entry = addr + 8, .e_phoff = offsetof(TestElf, segments),
-            .e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1,
-        },
+        .header =
+            {
+                .e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+                .e_type = ET_EXEC,
+                .e_machine = EM_RISCV,
+                .e_version = EV_CURRENT,
+                .e_entry = addr + 8,
+                .e_phoff = offsetof(TestElf, segments),
+                .e_ehsize = sizeof(Elf64_Ehdr),
+                .e_phentsize = sizeof(Elf64_Phdr),
+                .e_phnum = 1,
+            },
         .segments = {{
-            .p_type = PT_LOAD, .p_offset = offsetof(TestElf, code), .p_vaddr = addr,
-            .p_paddr = addr, .p_filesz = 64, .p_memsz = 4096,
+            .p_type = PT_LOAD,
+            .p_offset = offsetof(TestElf, code),
+            .p_vaddr = addr,
+            .p_paddr = addr,
+            .p_filesz = 64,
+            .p_memsz = 4096,
         }},
     };
     memset(elf.code, 0xa5, sizeof(elf.code));
@@ -152,11 +162,14 @@ static void test_memory_map(Fixture *f, gconstpointer data)
     static const struct {
         uint64_t base, size;
     } blocks[] = {
-        {0x1000, 0xf000}, {0x100000, 0x1000}, {0x101000, 0x24}, {0x2000000, 0x10000},
-        {0x3000000, 0x10000}, {0xc000000, 0x600000}, {0x10000000, 8}, {0x10001000, 0x200},
-        {0x10008000, 0x200}, {0x10100000, 0x18}, {0x20000000, 0x2000000}, {0x22000000, 0x2000000},
-        {0x30000000, 0x10000000}, {0x40000000, 0x40000000}, {0x80000000, 0x8000000},
-        {0x400000000, 0x400000000},
+        {0x1000, 0xf000},         {0x100000, 0x1000},
+        {0x101000, 0x24},         {0x2000000, 0x10000},
+        {0x3000000, 0x10000},     {0xc000000, 0x600000},
+        {0x10000000, 8},          {0x10001000, 0x200},
+        {0x10008000, 0x200},      {0x10100000, 0x18},
+        {0x20000000, 0x2000000},  {0x22000000, 0x2000000},
+        {0x30000000, 0x10000000}, {0x40000000, 0x40000000},
+        {0x80000000, 0x8000000},  {0x400000000, 0x400000000},
     };
     Machine *machine = make_ok(&riscv_virt_machine, (MachineConfig){.cpus = 2});
     g_assert_cmpuint(machine->ncpus, ==, 2);
@@ -193,8 +206,12 @@ static void test_image(Fixture *f, gconstpointer data)
     uint8_t *image = linux_image(8192, 3 * MIB, RISCV_MAGIC);
     const char *kernel = write_file(f, image, 8192), *initrd = write_file(f, "initrd", 6);
     const char *bios = write_file(f, "firmware", 8);
-    MachineConfig config = {.cpus = 1, .ram_size = 64 * MIB, .bios = bios, .kernel = kernel,
-                            .initrd = initrd, .append = "a b"};
+    MachineConfig config = {.cpus = 1,
+                            .ram_size = 64 * MIB,
+                            .bios = bios,
+                            .kernel = kernel,
+                            .initrd = initrd,
+                            .append = "a b"};
     Machine *machine = make_ok(&riscv_virt_machine, config);
     g_assert_cmphex(rd64(machine, 0x1018), ==, RAM_BASE);
     g_assert_cmphex(rd64(machine, 0x1038), ==, 0x80200000);
@@ -235,7 +252,8 @@ static void test_large_kernel(Fixture *f, gconstpointer data)
 {
     /* Larger than the distance to the usual place of the initial RAM disk. */
     uint8_t *image = linux_image(8192, 40 * MIB, RISCV_MAGIC);
-    MachineConfig config = {.cpus = 1, .ram_size = 64 * MIB,
+    MachineConfig config = {.cpus = 1,
+                            .ram_size = 64 * MIB,
                             .kernel = write_file(f, image, 8192),
                             .initrd = write_file(f, "initrd", 6)};
     Machine *machine = make_ok(&riscv_virt_machine, config);
@@ -251,8 +269,8 @@ static void test_large_kernel(Fixture *f, gconstpointer data)
 static void test_gzip(Fixture *f, gconstpointer data)
 {
     uint8_t *image = linux_image(100000, 100000, RISCV_MAGIC), packed[4096];
-    z_stream zs = {.next_in = image, .avail_in = 100000, .next_out = packed,
-                   .avail_out = sizeof(packed)};
+    z_stream zs = {
+        .next_in = image, .avail_in = 100000, .next_out = packed, .avail_out = sizeof(packed)};
     deflateInit2(&zs, 9, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
     g_assert_cmpint(deflate(&zs, Z_FINISH), ==, Z_STREAM_END);
     size_t len = sizeof(packed) - zs.avail_out;
@@ -308,7 +326,8 @@ static void test_gzip_bomb(Fixture *f, gconstpointer data)
 static void test_elf_files(Fixture *f, gconstpointer data)
 {
     TestElf elf = test_elf(RAM_BASE + 0x1000);
-    MachineConfig config = {.cpus = 1, .ram_size = 16 * MIB,
+    MachineConfig config = {.cpus = 1,
+                            .ram_size = 16 * MIB,
                             .kernel = write_file(f, &elf, sizeof(elf))};
     Machine *machine = make_ok(&riscv_virt_machine, config);
     /* Nothing is at the start of RAM, so it starts at the entry. */
@@ -340,12 +359,12 @@ static void test_elf_files(Fixture *f, gconstpointer data)
 static void test_bad_elf(Fixture *f, gconstpointer data)
 {
     MachineConfig config = {.cpus = 1, .ram_size = 16 * MIB};
-#define BAD(change, text)                                                                          \
-    do {                                                                                           \
-        TestElf elf = test_elf(RAM_BASE);                                                          \
-        change;                                                                                    \
-        config.kernel = write_file(f, &elf, sizeof(elf));                                          \
-        expect_error(config, text);                                                                \
+#define BAD(change, text)                                 \
+    do {                                                  \
+        TestElf elf = test_elf(RAM_BASE);                 \
+        change;                                           \
+        config.kernel = write_file(f, &elf, sizeof(elf)); \
+        expect_error(config, text);                       \
     } while (0)
     BAD(elf.header.e_machine = EM_AARCH64, "kernel is for aarch64");
     BAD(elf.header.e_machine = EM_X86_64, "kernel is for x86-64");
@@ -404,7 +423,10 @@ static void test_wrong_files(Fixture *f, gconstpointer data)
     x86[0x236] = 1;
     config.kernel = write_file(f, x86, sizeof(x86));
     expect_error(config, "kernel is for x86-64");
-    config.kernel = write_file(f, "\xfd" "7zXZ\0", 6);
+    config.kernel = write_file(f,
+                               "\xfd"
+                               "7zXZ\0",
+                               6);
     expect_error(config, "compressed with xz");
     config.kernel = write_file(f, "\xd0\x0d\xfe\xed", 4);
     expect_error(config, "device tree");
@@ -471,8 +493,8 @@ static void test_dumpdtb(Fixture *f, gconstpointer data)
     g_free(blob);
 
     /* And back in, with additions. */
-    config = (MachineConfig){.cpus = 1, .dtb = file, .append = "hello",
-                             .kernel = write_file(f, "code", 4)};
+    config = (MachineConfig){
+        .cpus = 1, .dtb = file, .append = "hello", .kernel = write_file(f, "code", 4)};
     machine = make_ok(&riscv_virt_machine, config);
     void *fdt = get_fdt(machine);
     g_assert_cmpint(fdt_path_offset(fdt, "/cpus/cpu@3"), >=, 0);
@@ -501,8 +523,8 @@ static void test_bad_dtb(Fixture *f, gconstpointer data)
             bad[g_rand_int(rand) % range] = g_rand_int(rand);
         }
         g_file_set_contents(file, bad, i % 3 ? len : g_rand_int(rand) % len, NULL);
-        Machine *machine = make(&riscv_virt_machine, (MachineConfig){.cpus = 1, .dtb = file},
-                                &error);
+        Machine *machine =
+            make(&riscv_virt_machine, (MachineConfig){.cpus = 1, .dtb = file}, &error);
         if (machine) {
             harness_free(machine);
         }
@@ -523,9 +545,16 @@ static void test_wild(Fixture *f, gconstpointer data)
     static const struct {
         uint64_t base, size;
     } blocks[] = {
-        {0, 0x120000}, {0x2000000, 0x10000}, {0x3000000, 0x10000}, {0xc000000, 0x600000},
-        {0x10000000, 0x200000}, {0x20000000, 0x4000000}, {0x30000000, 0x10000000},
-        {0x40000000, 0x40000000}, {0x80000000, 0x2000000}, {0x400000000, 0x400000000},
+        {0, 0x120000},
+        {0x2000000, 0x10000},
+        {0x3000000, 0x10000},
+        {0xc000000, 0x600000},
+        {0x10000000, 0x200000},
+        {0x20000000, 0x4000000},
+        {0x30000000, 0x10000000},
+        {0x40000000, 0x40000000},
+        {0x80000000, 0x2000000},
+        {0x400000000, 0x400000000},
         {UINT64_MAX - 0xfff, 0x1000},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(blocks); i++) {

@@ -51,7 +51,7 @@ static uint32_t dma(Fixture *f, uint32_t control, uint32_t len, uint64_t addr)
 static void test_data(Fixture *f, gconstpointer data)
 {
     g_assert_cmphex(machine_mmio_read(f->machine, BASE, 4), ==, 0x554d4551); /* "QEMU" */
-    g_assert_cmphex(machine_mmio_read(f->machine, BASE, 1), ==, 0); /* past its end */
+    g_assert_cmphex(machine_mmio_read(f->machine, BASE, 1), ==, 0);          /* past its end */
     select_item(f, FW_CFG_SIGNATURE);
     for (unsigned i = 0; i < 4; i++) {
         g_assert_cmphex(machine_mmio_read(f->machine, BASE, 1), ==, "QEMU"[i]);
@@ -102,8 +102,8 @@ static void test_dma_errors(Fixture *f, gconstpointer data)
     machine_mmio_write(f->machine, BASE + 0x10, GUINT64_TO_BE(BASE), 8);
     machine_mmio_write(f->machine, BASE + 0x10, GUINT64_TO_BE(end - 4), 8);
     /* In halves, the low one starts it. */
-    uint32_t block[4] = {GUINT32_TO_BE(SELECT | READ), GUINT32_TO_BE(4), GUINT32_TO_BE(BUFFER >> 32),
-                         GUINT32_TO_BE((uint32_t)BUFFER)};
+    uint32_t block[4] = {GUINT32_TO_BE(SELECT | READ), GUINT32_TO_BE(4),
+                         GUINT32_TO_BE(BUFFER >> 32), GUINT32_TO_BE((uint32_t)BUFFER)};
     dma_write(&f->machine->dma, BLOCK, block, sizeof(block));
     wr32(f->machine, BASE + 0x10, 0);
     wr32(f->machine, BASE + 0x14, GUINT32_TO_BE((uint32_t)BLOCK));

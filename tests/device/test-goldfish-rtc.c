@@ -7,8 +7,16 @@
 
 #define BASE 0x101000
 
-enum { TIME_LOW = 0, TIME_HIGH = 4, ALARM_LOW = 8, ALARM_HIGH = 12, IRQ_ENABLED = 16,
-       CLEAR_ALARM = 20, ALARM_STATUS = 24, CLEAR_INTERRUPT = 28 };
+enum {
+    TIME_LOW = 0,
+    TIME_HIGH = 4,
+    ALARM_LOW = 8,
+    ALARM_HIGH = 12,
+    IRQ_ENABLED = 16,
+    CLEAR_ALARM = 20,
+    ALARM_STATUS = 24,
+    CLEAR_INTERRUPT = 28
+};
 
 typedef struct Fixture {
     Machine *machine;

@@ -9,7 +9,7 @@
 #define FROMHOST (TEST_RAM_BASE + 0x1040)
 #define BLOCK (TEST_RAM_BASE + 0x2000)
 
-#define COMMAND(device, command, payload)                                                          \
+#define COMMAND(device, command, payload) \
     ((uint64_t)(device) << 56 | (uint64_t)(command) << 48 | (payload))
 
 typedef struct Fixture {

@@ -213,8 +213,8 @@ static void test_wild(Fixture *f, gconstpointer data)
 {
     wild_accesses(f->machine, BASE, SIZE, 20000, 42);
     GRand *rand = g_rand_new_with_seed(43);
-    static const uint8_t commands[] = {0xff, 0x90, 0x98, 0x70, 0x50, 0x40, 0x10, 0xe8, 0x20, 0xd0,
-                                       0x60, 0x01, 0xb0, 3};
+    static const uint8_t commands[] = {0xff, 0x90, 0x98, 0x70, 0x50, 0x40, 0x10,
+                                       0xe8, 0x20, 0xd0, 0x60, 0x01, 0xb0, 3};
     for (unsigned i = 0; i < 20000; i++) {
         unsigned size = 1u << g_rand_int_range(rand, 0, 4);
         uint64_t offset = g_rand_int(rand) % SIZE & ~7u;

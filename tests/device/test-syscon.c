@@ -25,11 +25,11 @@ static void test_requests(void)
         bool shutdown, reset;
         int status;
     } cases[] = {
-        {0x5555, 4, true, false, 0},       {0x5555, 2, true, false, 0},
-        {0x00053333, 4, true, false, 5},   {0x00ff3333, 4, true, false, 255},
+        {0x5555, 4, true, false, 0},     {0x5555, 2, true, false, 0},
+        {0x00053333, 4, true, false, 5}, {0x00ff3333, 4, true, false, 255},
         {0x3333, 4, true, false, 1}, /* a failure is never status 0 */
-        {0x01003333, 4, true, false, 1},   {0x7777, 4, false, true, -1},
-        {0x1234, 4, false, false, -1},     {0, 4, false, false, -1},
+        {0x01003333, 4, true, false, 1}, {0x7777, 4, false, true, -1},
+        {0x1234, 4, false, false, -1},   {0, 4, false, false, -1},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
         Machine *machine = after(0, cases[i].value, cases[i].size);
