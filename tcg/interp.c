@@ -240,7 +240,8 @@ static bool after_own_start(const Freezer *f, const IrInsn *count)
     return false;
 }
 
-/* Whether nothing can see the pc of the instruction that starts at @start before the next one starts. */
+/* Whether nothing can see the pc of the instruction that starts at @start before the next one
+ * starts. */
 static bool is_unseen(const Freezer *f, uint32_t start)
 {
     const IrBlock *block = &f->ir->blocks[f->block];

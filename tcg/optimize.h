@@ -144,8 +144,8 @@ static inline bool opt_may_bypass(const IrOptScratch *o, IrRef outer, IrRef inne
     return o->facts[outer].held == 0 || o->facts[inner].held != 0;
 }
 
-/* The same for extensions and negations, which cost the host little beside their operand: in a chain of
- * word arithmetic, the variable that holds the outer value is mostly overwritten soon. */
+/* The same for extensions and negations, which cost the host little beside their operand: in a
+ * chain of word arithmetic, the variable that holds the outer value is mostly overwritten soon. */
 #define OPT_NEAR 16
 static inline bool opt_may_bypass_near(const IrOptScratch *o, IrRef outer, IrRef inner)
 {
