@@ -1,7 +1,7 @@
 /*
  * Frame of the bare-metal guest tests: included once, at the top, by each tests/guest/<group>.S.
  *
- * A program begins at `test:` in machine mode with FP on, and ends with `j test_pass`. The first
+ * A program begins at `test:` in machine mode with FP on (unless NO_FP is defined), and ends with `j test_pass`. The first
  * check that fails prints its source line, the value and what it should have been, and ends the
  * program with exit status 1. Instructions that trap are written in EXPECT_TRAP; any other trap
  * fails. Results go out through HTIF, so Spike and QEMU's machine spike run the programs too.
@@ -57,9 +57,11 @@ _start:
     li tp, 0
     la t0, test_trap
     csrw mtvec, t0
+#ifndef NO_FP
     li t0, MSTATUS_FS_INITIAL
     csrs mstatus, t0
     csrwi fcsr, 0
+#endif
     j test
 
 /* Traps go on at tp, if there is something. */
