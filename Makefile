@@ -24,7 +24,7 @@ all:
 # ---- Configuration ----
 
 # What `make run` and `make check` install before a first configure.
-deps_group := $(or $(if $(filter bench,$(MAKECMDGOALS)),bench), \
+deps_group := $(or $(if $(filter bench bench-programs,$(MAKECMDGOALS)),bench), \
     $(if $(filter check check-% tests,$(MAKECMDGOALS)),test), \
     $(if $(filter run guest,$(MAKECMDGOALS)),run))
 goals_without_build := clean distclean help format check-format check-docs check-includes
@@ -139,6 +139,61 @@ $(guest_programs): $(BUILD)/%.elf: %.S $(wildcard tests/guest/link.ld) $(BUILD)/
 
 tests: all $(test_programs) $(guest_programs)
 
+# ---- Benchmarks ----
+
+# One program for the guest and, from the same sources, for the host; the vector loops once more
+# for the vector extension. See tests/bench/README.md.
+BENCH_CC ?= gcc
+BENCH_RISCV64_CC ?= riscv64-linux-gnu-gcc
+BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -static -pthread
+bench_dir := $(BUILD)/tests/bench
+bench_objects := main.o integer.o double.o vector.o vector-scalar.o memory.o system.o
+bench_v_objects := main-v.o vector.o vector-rvv.o
+bench_programs := $(addprefix $(bench_dir)/,native/bench riscv64/bench riscv64/bench-v start.elf \
+    stopwatch)
+
+$(bench_dir)/native/%: bench_cc = $(BENCH_CC)
+$(bench_dir)/riscv64/%: bench_cc = $(BENCH_RISCV64_CC)
+$(bench_dir)/%/double.o: bench_flags = -ffp-contract=off
+$(bench_dir)/%/vector-scalar.o: bench_flags = -O3
+$(bench_dir)/%/main-v.o: bench_flags = -DVECTOR_ONLY
+
+define bench_rule
+$(bench_dir)/$(1)/%.o: tests/bench/guest/%.c $(BUILD)/config.mk
+	@mkdir -p $$(@D)
+	$$(call quiet,CC,$$@) $$(bench_cc) $$(BENCH_CFLAGS) $$(bench_flags) -MMD -MP -c -o $$@ $$<
+
+$(bench_dir)/$(1)/main-v.o: tests/bench/guest/main.c $(BUILD)/config.mk
+	@mkdir -p $$(@D)
+	$$(call quiet,CC,$$@) $$(bench_cc) $$(BENCH_CFLAGS) $$(bench_flags) -MMD -MP -c -o $$@ $$<
+endef
+$(foreach isa,native riscv64,$(eval $(call bench_rule,$(isa))))
+
+$(bench_dir)/riscv64/vector-rvv.o: tests/bench/guest/vector-rvv.S $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,GUEST,$<) $(GUEST_CC) --target=riscv64-linux-gnu -march=rv64gcv -c -o $@ $<
+
+$(bench_dir)/%/bench: $(addprefix $(bench_dir)/%/,$(bench_objects))
+	$(call quiet,LINK,$@) $(bench_cc) $(BENCH_CFLAGS) -o $@ $^ -lm
+
+$(bench_dir)/%/bench-v: $(addprefix $(bench_dir)/%/,$(bench_v_objects))
+	$(call quiet,LINK,$@) $(bench_cc) $(BENCH_CFLAGS) -o $@ $^ -lm
+
+$(bench_dir)/stopwatch: tests/bench/stopwatch.c $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<) $(CC) -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -o $@ $<
+
+$(bench_dir)/start.elf: tests/bench/guest/start.S tests/guest/link.ld $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,GUEST,$<) $(GUEST_CC) --target=riscv64 -march=rv64i -mno-relax -nostdlib \
+	    -static -fuse-ld=lld -Wl,-T,tests/guest/link.ld -o $@ $<
+
+.SECONDARY: $(foreach isa,native riscv64,$(addprefix $(bench_dir)/$(isa)/,$(bench_objects) \
+    $(bench_v_objects)))
+-include $(wildcard $(bench_dir)/*/*.d)
+
+bench-programs: $(bench_programs)
+
 # ---- Things to do ----
 
 export BUILD
@@ -174,14 +229,15 @@ check: $(BUILD)/config.mk
 	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' tests/run-all $(BUILD) $(TESTS)
 
+# BENCH='-r 5 -g integer,double' are arguments for tests/bench/run.
 bench: $(BUILD)/config.mk
 	@echo "amphi: looking for missing packages"
 	@$(MAKE) --no-print-directory deps-bench
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
-	@if [ -x tests/bench/run ]; then \
-	    AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/bench/run $(BUILD); \
-	else echo "make bench: there are no benchmarks yet (no tests/bench/run)" >&2; exit 1; fi
+	@echo "amphi: building $(BUILD)/amphi and the benchmarks"
+	@$(MAKE) --no-print-directory all bench-programs
+	@echo "amphi: getting the Debian riscv64 guest into $(AMPHI_GUEST_DIR)"
+	@$(MAKE) --no-print-directory guest
+	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/bench/run $(BENCH) $(BUILD)
 
 check-includes check-docs:
 	@tests/$@
@@ -211,7 +267,7 @@ help:
 	@sed -n '4,13s/^# \?//p' Makefile
 
 FORCE:
-.PHONY: all tests run check bench guest check-includes check-docs format check-format install \
+.PHONY: all tests run check bench bench-programs guest check-includes check-docs format check-format install \
     clean distclean help FORCE
 
 -include $(objects:.o=.d) $(test_objects:.o=.d) $(guest_programs:.elf=.d)
