@@ -195,10 +195,12 @@ void *tlb_translate(Vcpu *vcpu, uint64_t addr, unsigned len, bool write)
 {
     TlbTarget target;
 
-    if (crosses_page(addr, len)) {
+    /* No fault from here: it has to carry the address of the access that faults. */
+    if (crosses_page(addr, len) ||
+        tlb_try_resolve(vcpu, addr, len, write ? MMU_WRITE : MMU_READ, &target) != MMU_OK ||
+        !target.host || target.avail < len) {
         return NULL;
     }
-    tlb_resolve(vcpu, addr, len, write ? MMU_WRITE : MMU_READ, &target);
     return write && (target.tracked || target.to_ops) ? NULL : target.host;
 }
 

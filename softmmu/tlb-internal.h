@@ -50,12 +50,17 @@ typedef struct TlbTarget {
     uint8_t *host; /* of the byte, NULL for a device */
     uint64_t gpa;
     uint64_t ram_page;
-    bool tracked; /* a store must go through tlb_code_written() */
-    bool to_ops;  /* RAM that is not written directly (ROM, flash) */
+    uint64_t avail; /* bytes from @host on that are contiguous */
+    bool tracked;   /* a store must go through tlb_code_written() */
+    bool to_ops;    /* RAM that is not written directly (ROM, flash) */
 } TlbTarget;
 
 /* Translates @addr for an access within one page, filling the TLB. A fault is delivered and unwinds. */
 void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, TlbTarget *target);
+
+/* The same, but a fault is the result, and nothing else happens. */
+MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access,
+                         TlbTarget *target);
 
 /* Finds the mapping of @addr for @access of @size bytes. Faults unwind. */
 void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *mapping);

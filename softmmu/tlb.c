@@ -251,13 +251,14 @@ static void large_remember(TlbContext *c, uint64_t addr, const MmuMapping *m)
                        .global = m->global};
 }
 
-void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *m)
+/* As tlb_walk(), but returns the fault. */
+static MmuFault try_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *m)
 {
     TlbContext *c = vcpu->tlb;
 
     if (large_find(c, addr, access, m)) {
         vcpu->tlbs->stats.large_hits++;
-        return;
+        return MMU_OK;
     }
     vcpu->tlbs->stats.walks++;
     MmuFault fault = vcpu->arch->walk(vcpu, addr, size, access, m);
@@ -270,13 +271,20 @@ void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMap
                                          : "fetch",
                    addr, fault == MMU_OK ? "ok" : "fault", fault == MMU_OK ? m->gpa : 0);
     }
-    if (fault != MMU_OK) {
-        tlb_fault(vcpu, addr, access, fault);
-    }
-    if (m->cacheable && m->page_size > TLB_PAGE_SIZE && c == vcpu->tlb) {
+    if (fault == MMU_OK && m->cacheable && m->page_size > TLB_PAGE_SIZE && c == vcpu->tlb) {
         g_mutex_lock(&vcpu->tlbs->lock);
         large_remember(c, addr, m);
         g_mutex_unlock(&vcpu->tlbs->lock);
+    }
+    return fault;
+}
+
+void tlb_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *m)
+{
+    MmuFault fault = try_walk(vcpu, addr, size, access, m);
+
+    if (fault != MMU_OK) {
+        tlb_fault(vcpu, addr, access, fault);
     }
 }
 
@@ -349,7 +357,8 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
     return tracked;
 }
 
-void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, TlbTarget *target)
+MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access,
+                         TlbTarget *target)
 {
     uint64_t page = addr & TLB_PAGE_MASK, in_page = addr & ~TLB_PAGE_MASK;
     TlbContext *c = vcpu->tlb;
@@ -360,16 +369,21 @@ void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, Tlb
 
     if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
         victim_restore(vcpu, c, e, index, page, access)) {
-        *target =
-            (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page, .ram_page = e->ram_page};
-        return;
+        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page,
+                              .ram_page = e->ram_page,
+                              .avail = TLB_PAGE_SIZE - in_page};
+        return MMU_OK;
     }
-    tlb_walk(vcpu, addr, size, access, &m);
+    MmuFault fault = try_walk(vcpu, addr, size, access, &m);
+    if (fault != MMU_OK) {
+        return fault;
+    }
     *target = (TlbTarget){.gpa = m.gpa};
     if (!memory_map_find(vcpu->machine->memory, m.gpa, &hit) || !hit.host) {
-        return;
+        return MMU_OK;
     }
     target->host = hit.host;
+    target->avail = hit.avail;
     target->ram_page = hit.ram_page;
     target->to_ops = hit.readonly;
     if (m.cacheable && hit.avail >= TLB_PAGE_SIZE - in_page &&
@@ -380,6 +394,16 @@ void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, Tlb
         target->tracked = __atomic_load_n(&vcpu->machine->tlb_system->page_flags[hit.ram_page],
                                           __ATOMIC_SEQ_CST) &
                           PAGE_HAS_CODE;
+    }
+    return MMU_OK;
+}
+
+void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, TlbTarget *target)
+{
+    MmuFault fault = tlb_try_resolve(vcpu, addr, size, access, target);
+
+    if (fault != MMU_OK) {
+        tlb_fault(vcpu, addr, access, fault);
     }
 }
 

@@ -137,7 +137,7 @@ uint64_t tlb_rmw(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned rmw, unsign
 uint64_t tlb_cas(Vcpu *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned memop);
 
 /* Host pointer to @len bytes at @addr in one page of RAM for reading, or writing that needs no tracking;
- * NULL if there is none. A fault unwinds. */
+ * NULL if there is none, or if an access would fault. */
 void *tlb_translate(Vcpu *vcpu, uint64_t addr, unsigned len, bool write);
 
 #endif
