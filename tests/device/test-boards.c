@@ -2,6 +2,7 @@
  * The RISC-V boards as a whole: memory map, boot ROM, device tree, placement of images, and what the loader
  * says about files that it cannot use.
  */
+#include "hw/hw.h"
 #include "hw/riscv/boards.h"
 #include "tests/device/harness.h"
 #include <elf.h>
@@ -473,6 +474,36 @@ static void test_wrong_config(Fixture *f, gconstpointer data)
     expect_error(config, "aia");
 }
 
+/* ---- Devices by name ---- */
+
+static void expect_device_error(Machine *machine, const char *device, const char *text)
+{
+    GError *error = NULL;
+    Options *opts = options_parse("-device", device, "driver", &error);
+    g_assert_no_error(error);
+    g_assert_false(hw_device_create(machine, opts, &error));
+    g_assert_nonnull(error);
+    if (!strstr(error->message, text)) {
+        g_error("expected '%s' in '%s'", text, error->message);
+    }
+    g_error_free(error);
+    options_free(opts);
+}
+
+static void test_devices_by_name(Fixture *f, gconstpointer data)
+{
+    Machine *machine = make_ok(&riscv_virt_machine, (MachineConfig){.cpus = 1});
+    expect_device_error(machine, "virtio-rgn-device", "did you mean 'virtio-rng-device'");
+    expect_device_error(machine, "xyzzy", "unknown device 'xyzzy'");
+    expect_device_error(machine, "", "needs the name");
+    expect_device_error(machine, "virtio-rng-device,perod=3", "did you mean 'period'");
+    GString *help = g_string_new(NULL);
+    hw_device_help(help);
+    g_assert_nonnull(strstr(help->str, "name \"virtio-blk-device\", bus virtio-bus"));
+    g_string_free(help, true);
+    harness_free(machine);
+}
+
 /* ---- Device trees from and to files ---- */
 
 static void test_dumpdtb(Fixture *f, gconstpointer data)
@@ -578,6 +609,7 @@ int main(int argc, char **argv)
     ADD(bad_elf);
     ADD(wrong_files);
     ADD(wrong_config);
+    ADD(devices_by_name);
     ADD(dumpdtb);
     ADD(bad_dtb);
     ADD(wild);
