@@ -259,6 +259,10 @@ void machine_reset(Machine *machine)
         if (vcpu->arch->reset) {
             vcpu->arch->reset(vcpu);
         }
+        if (vcpu->tlbs) { /* translations of what memory held before go too */
+            vcpu_tlb_flush(vcpu, ~UINT64_C(0), NULL, 0, false);
+            vcpu_mmu_changed(vcpu);
+        }
     }
     if (running && machine->state == RUN_STATE_RUNNING) {
         cpus_resume(machine);
