@@ -149,8 +149,8 @@ static IrRef jalr_target(RiscvDis *ctx, const ArgsI *a)
     return op2(ctx, IR_and, target, c64(ctx, -2));
 }
 
-/* Without C: goes to a new block that raises the fault if bit 1 of the target is set, and goes on in
- * another one. */
+/* Without C: goes to a new block that raises the fault if bit 1 of the target is set, and goes on
+ * in another one. */
 static void gen_check_alignment(RiscvDis *ctx, const ArgsI *a)
 {
     unsigned fault = ir_block_new(ctx->ir), fine = ir_block_new(ctx->ir);

@@ -17,7 +17,13 @@
 #define RESERVED (POINTERS | 1u << COUNTER)
 
 typedef enum Class {
-    CLASS_INTEGER, CLASS_SHORT, CLASS_MEMORY, CLASS_FP, CLASS_FP_MEMORY, CLASS_ATOMIC, CLASS_COUNT
+    CLASS_INTEGER,
+    CLASS_SHORT,
+    CLASS_MEMORY,
+    CLASS_FP,
+    CLASS_FP_MEMORY,
+    CLASS_ATOMIC,
+    CLASS_COUNT
 } Class;
 
 typedef struct Maker {
@@ -49,9 +55,9 @@ static bool is_one_of(const char *name, const char *const *list)
 static bool is_special(const char *name)
 {
     static const char *const jumps[] = {"jal", "beq", "bne", "blt", "bge", NULL};
-    static const char *const system[] = {"ecall", "ebreak", "sret", "mret", "wfi", "wrs", "sfence",
-                                         "sinval", "csr", "cbo", "fence.i", "lr.", "sc.",
-                                         "amocas.q", NULL};
+    static const char *const system[] = {"ecall",   "ebreak", "sret",   "mret",     "wfi",
+                                         "wrs",     "sfence", "sinval", "csr",      "cbo",
+                                         "fence.i", "lr.",    "sc.",    "amocas.q", NULL};
     return is_one_of(name, jumps) || is_one_of(name, system);
 }
 
@@ -173,8 +179,10 @@ static unsigned pointer(Maker *m)
 static void put_lr_sc(Maker *m)
 {
     bool wide = below(m, 2);
-    put(m, encode(m, wide ? RISCV_INSN_lr_d : RISCV_INSN_lr_w, RD, writable(m), RS1, pointer(m), END));
-    put(m, encode(m, wide ? RISCV_INSN_sc_d : RISCV_INSN_sc_w, RD, writable(m), RS1, pointer(m), END));
+    put(m,
+        encode(m, wide ? RISCV_INSN_lr_d : RISCV_INSN_lr_w, RD, writable(m), RS1, pointer(m), END));
+    put(m,
+        encode(m, wide ? RISCV_INSN_sc_d : RISCV_INSN_sc_w, RD, writable(m), RS1, pointer(m), END));
 }
 
 /* fflags by any CSR instruction, frm by values, fcsr read. */
@@ -183,15 +191,12 @@ static void put_csr(Maker *m)
     static const RiscvInsn forms[] = {RISCV_INSN_csrrw,  RISCV_INSN_csrrs,  RISCV_INSN_csrrc,
                                       RISCV_INSN_csrrwi, RISCV_INSN_csrrsi, RISCV_INSN_csrrci};
     switch (below(m, 3)) {
-    case 0:
-        put(m, encode(m, forms[below(m, 6)], RD, writable(m), RISCV_MEMBER_csr, 1, END));
-        break;
+    case 0: put(m, encode(m, forms[below(m, 6)], RD, writable(m), RISCV_MEMBER_csr, 1, END)); break;
     case 1:
         put(m, encode(m, RISCV_INSN_csrrwi, RD, writable(m), RISCV_MEMBER_csr, 2, RISCV_MEMBER_zimm,
                       below(m, 5), END));
         break;
-    default:
-        put(m, encode(m, RISCV_INSN_csrrs, RD, writable(m), RISCV_MEMBER_csr, 3, RS1, 0, END));
+    default: put(m, encode(m, RISCV_INSN_csrrs, RD, writable(m), RISCV_MEMBER_csr, 3, RS1, 0, END));
     }
 }
 
@@ -238,8 +243,9 @@ static void put_branch(Maker *m)
     put(m, word);
     put_some(m, 4);
     const RiscvPattern *p = &riscv_patterns[riscv_decode(word)];
-    put_at(m, at, encode(m, (RiscvInsn)(p - riscv_patterns), IMM, m->p->size - at, RS1,
-                         below(m, 32), RS2, below(m, 32), END));
+    put_at(m, at,
+           encode(m, (RiscvInsn)(p - riscv_patterns), IMM, m->p->size - at, RS1, below(m, 32), RS2,
+                  below(m, 32), END));
 }
 
 /* jal over some instructions. */
@@ -262,7 +268,8 @@ static void put_indirect(Maker *m)
     put(m, encode(m, RISCV_INSN_auipc, RD, reg, IMM, 0, END));
     put(m, encode(m, RISCV_INSN_jalr, END));
     put_some(m, 3);
-    put_at(m, at + 4, encode(m, RISCV_INSN_jalr, RD, writable(m), RS1, reg, IMM, m->p->size - at, END));
+    put_at(m, at + 4,
+           encode(m, RISCV_INSN_jalr, RD, writable(m), RS1, reg, IMM, m->p->size - at, END));
 }
 
 /* A call of a function that follows, and a jump over it. */
@@ -285,17 +292,10 @@ static void put_call(Maker *m)
 static void put_control(Maker *m)
 {
     switch (below(m, 4)) {
-    case 0:
-        put_jump(m);
-        break;
-    case 1:
-        put_indirect(m);
-        break;
-    case 2:
-        put_call(m);
-        break;
-    default:
-        put_branch(m);
+    case 0: put_jump(m); break;
+    case 1: put_indirect(m); break;
+    case 2: put_call(m); break;
+    default: put_branch(m);
     }
 }
 
@@ -327,35 +327,75 @@ static uint64_t random_bits(GRand *rand)
 static uint64_t random_value(GRand *rand)
 {
     static const uint64_t corners[] = {
-        0, 1, ~UINT64_C(0), 0x7fffffff, 0x80000000, 0xffffffff, INT64_MAX, (uint64_t)INT64_MIN,
-        0xffffffff80000000, 63, 64, 0x8000, 0xff,
+        0,
+        1,
+        ~UINT64_C(0),
+        0x7fffffff,
+        0x80000000,
+        0xffffffff,
+        INT64_MAX,
+        (uint64_t)INT64_MIN,
+        0xffffffff80000000,
+        63,
+        64,
+        0x8000,
+        0xff,
         /* doubles */
-        0x3ff0000000000000, 0xbff0000000000000, 0x7ff0000000000000, 0xfff0000000000000,
-        0x7ff8000000000000, 0xfff8000000000001, 0x7ff0000000000001, 0x0010000000000000,
-        0x000fffffffffffff, 0x7fefffffffffffff, 0x3fe0000000000000, 0x43e0000000000000,
-        0xc3e0000000000000, 0x41dfffffffc00000, 0x41e0000000000000, 0x3ff8000000000000,
-        0x4004000000000000, 0x8000000000000001, 0x36a0000000000000, 0x47efffffe0000000,
+        0x3ff0000000000000,
+        0xbff0000000000000,
+        0x7ff0000000000000,
+        0xfff0000000000000,
+        0x7ff8000000000000,
+        0xfff8000000000001,
+        0x7ff0000000000001,
+        0x0010000000000000,
+        0x000fffffffffffff,
+        0x7fefffffffffffff,
+        0x3fe0000000000000,
+        0x43e0000000000000,
+        0xc3e0000000000000,
+        0x41dfffffffc00000,
+        0x41e0000000000000,
+        0x3ff8000000000000,
+        0x4004000000000000,
+        0x8000000000000001,
+        0x36a0000000000000,
+        0x47efffffe0000000,
         /* boxed floats */
-        0xffffffff3f800000, 0xffffffffbf800000, 0xffffffff7f800000, 0xffffffffff800000,
-        0xffffffff7fc00000, 0xffffffff7f800001, 0xffffffff00800000, 0xffffffff007fffff,
-        0xffffffff7f7fffff, 0xffffffff3f000000, 0xffffffff4f000000, 0xffffffff5f000000,
-        0xffffffff00000000, 0xffffffff80000000, 0xffffffff00000001, 0xffffffff3fc00000,
+        0xffffffff3f800000,
+        0xffffffffbf800000,
+        0xffffffff7f800000,
+        0xffffffffff800000,
+        0xffffffff7fc00000,
+        0xffffffff7f800001,
+        0xffffffff00800000,
+        0xffffffff007fffff,
+        0xffffffff7f7fffff,
+        0xffffffff3f000000,
+        0xffffffff4f000000,
+        0xffffffff5f000000,
+        0xffffffff00000000,
+        0xffffffff80000000,
+        0xffffffff00000001,
+        0xffffffff3fc00000,
         /* boxed halves */
-        0xffffffffffff3c00, 0xffffffffffffbc00, 0xffffffffffff7c00, 0xffffffffffff7e00,
-        0xffffffffffff7c01, 0xffffffffffff0400, 0xffffffffffff03ff, 0xffffffffffff7bff,
+        0xffffffffffff3c00,
+        0xffffffffffffbc00,
+        0xffffffffffff7c00,
+        0xffffffffffff7e00,
+        0xffffffffffff7c01,
+        0xffffffffffff0400,
+        0xffffffffffff03ff,
+        0xffffffffffff7bff,
     };
     uint64_t v = random_bits(rand);
     switch (g_rand_int_range(rand, 0, 8)) {
-    case 0:
-        return v;
+    case 0: return v;
     case 1: /* a double, or a boxed float, of moderate size */
         return (v & ~(UINT64_C(0x7ff) << 52)) | (UINT64_C(0x3f0) + v % 32) << 52;
-    case 2:
-        return UINT64_C(0xffffffff) << 32 | (v & 0x807fffff) | (112 + v % 32) << 23;
-    case 3:
-        return v >> (v & 63);
-    default:
-        return corners[v % G_N_ELEMENTS(corners)];
+    case 2: return UINT64_C(0xffffffff) << 32 | (v & 0x807fffff) | (112 + v % 32) << 23;
+    case 3: return v >> (v & 63);
+    default: return corners[v % G_N_ELEMENTS(corners)];
     }
 }
 

@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #define RANDOM_DATA_SIZE (4096 + 16)
-#define RANDOM_IMAGE 0x80040000u                             /* address in the guest */
+#define RANDOM_IMAGE 0x80040000u /* address in the guest */
 #define RANDOM_DATA (RANDOM_IMAGE + 16 + 512)
 #define RANDOM_CODE (RANDOM_DATA + RANDOM_DATA_SIZE)
-#define RANDOM_FINISH 0x80001000u                            /* where code jumps to in the end */
+#define RANDOM_FINISH 0x80001000u /* where code jumps to in the end */
 #define RANDOM_CODE_MAX 120000u
 
 /* As frame.S has it. */

@@ -20,7 +20,7 @@ typedef struct Setup {
     char *dir;
     char *linux_frame, *bare_frame; /* contents of the ELF files */
     gsize linux_size, bare_size;
-    char *linux_path, *bare_path;   /* where programs are put */
+    char *linux_path, *bare_path; /* where programs are put */
 } Setup;
 
 static Setup setup;
@@ -61,9 +61,10 @@ static bool find_program(const char *name)
 
 static void build_frame(const char *defines, const char *path, char **contents, gsize *size)
 {
-    char *command = g_strdup_printf("clang --target=riscv64 -march=rv64gc -mabi=lp64d -mno-relax "
-                                    "-nostdlib -static -fuse-ld=lld -Wl,-T," LINK " %s -o %s " FRAME,
-                                    defines, path);
+    char *command =
+        g_strdup_printf("clang --target=riscv64 -march=rv64gc -mabi=lp64d -mno-relax "
+                        "-nostdlib -static -fuse-ld=lld -Wl,-T," LINK " %s -o %s " FRAME,
+                        defines, path);
     char *out = run(command);
     g_assert_nonnull(out);
     g_free(out);
