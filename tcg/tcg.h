@@ -56,7 +56,8 @@ typedef struct TcgRuntime {
     void (*store128)(void *vcpu, uint64_t addr, const void *value);
     uint64_t (*rmw)(void *vcpu, uint64_t addr, uint64_t value, unsigned rmw, unsigned memop);
     uint64_t (*cas)(void *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned memop);
-    /* Host pointer for a translate op after a miss, NULL if the range cannot have one. */
+    /* Host pointer for a translate op after a miss, NULL if the range cannot have one or an access would fault.
+     * Does not unwind: the access that faults has to name its own address. */
     void *(*translate)(void *vcpu, uint64_t addr, unsigned len, bool write);
 
     /* Translated code only. State is exact, pc included. The result is the host code to go on at: of a
