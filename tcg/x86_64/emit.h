@@ -50,7 +50,8 @@ typedef struct Value {
     uint8_t reg;    /* HostReg or NOREG */
     uint8_t slot;   /* spill slot that holds it or NOSLOT */
     uint8_t flags;  /* ValueFlags */
-    uint8_t hint;   /* 1 + the variable it is about to be set to, 0 if none */
+    uint8_t hint;   /* 1 + the variable it is about to become, 0 if none */
+    uint16_t hint_at; /* the set_var that makes it so */
 } Value;
 
 typedef struct RegDesc {

@@ -591,12 +591,37 @@ static void scan_arg(Emit *e, IrRef ref, unsigned user)
     }
 }
 
-/* Whether the value defined at @i goes to its variable before anything can look at that variable. */
-static bool hint_holds(const Emit *e, unsigned i, unsigned barrier)
+/* Whether the value goes to its variable before anything can look at that variable. */
+static bool hint_holds(const Emit *e, const Value *v, unsigned barrier)
 {
-    unsigned set = e->next_touch[e->vals[i].hint - 1];
+    return v->hint_at < barrier && e->next_touch[v->hint - 1] == v->hint_at;
+}
 
-    return set < barrier && e->insns[set].op == IR_set_var && e->insns[set].arg[0] == i;
+static void scan_set_var(Emit *e, const IrInsn *in, unsigned i)
+{
+    Value *v = &e->vals[in->arg[0]];
+
+    scan_arg(e, in->arg[0], i);
+    if (!v->hint && in->imm < 255) {
+        v->hint = in->imm + 1;
+        v->hint_at = i;
+    }
+}
+
+/* An op that mostly hands on its operand: the operand goes where the result goes. */
+static void pass_hint(Emit *e, const IrInsn *in, unsigned i)
+{
+    const Value *v = &e->vals[i];
+    Value *arg;
+
+    if (!v->hint || (in->op != IR_fcanon && in->op != IR_fbox && in->op != IR_mov)) {
+        return;
+    }
+    arg = &e->vals[in->arg[0]];
+    if (arg->last == 0) {
+        arg->hint = v->hint;
+        arg->hint_at = v->hint_at;
+    }
 }
 
 void regs_scan_block(Emit *e, const IrBlock *block)
@@ -608,8 +633,9 @@ void regs_scan_block(Emit *e, const IrBlock *block)
     for (unsigned i = block->first + block->count; i-- > block->first;) {
         const IrInsn *in = &e->insns[i];
         Value *v = &e->vals[i];
+        IrRef fused;
 
-        if (v->hint && !hint_holds(e, i, barrier)) {
+        if (v->hint && !hint_holds(e, v, barrier)) {
             v->hint = 0;
         }
         if (in->op == IR_get_var || in->op == IR_set_var) {
@@ -618,22 +644,20 @@ void regs_scan_block(Emit *e, const IrBlock *block)
                 e->var_last[in->imm] = i;
             }
             if (in->op == IR_set_var) {
-                scan_arg(e, in->arg[0], i);
-                if (!e->vals[in->arg[0]].hint && in->imm < 255) {
-                    e->vals[in->arg[0]].hint = in->imm + 1;
-                }
+                scan_set_var(e, in, i);
             }
             continue;
         }
         if (v->last == 0 && op_is_skippable[in->op]) {
             continue; /* dead: its operands are not used here */
         }
-        IrRef fused = fusable_operand(e, in);
+        fused = fusable_operand(e, in);
         if (fused != IR_NOREF) {
             e->vals[fused].flags |= VALUE_FUSED;
             scan_arg(e, e->insns[fused].arg[0], i);
             scan_arg(e, e->insns[fused].arg[1], i);
         }
+        pass_hint(e, in, i);
         for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
             scan_arg(e, in->arg[k], i);
         }
