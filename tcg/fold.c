@@ -7,60 +7,7 @@
  * operand of a commutative op or a comparison stands second, where the host's instructions take
  * immediates.
  */
-#include "tcg/optimize.h"
-
-#define ALL (~UINT64_C(0))
-
-/* When the copy is longer, nothing expands any more, so that values keep to 16 bits. */
-#define MAX_COPY 40000
-
-static uint64_t mask_of(IrType type)
-{
-    return type == IR_I32 ? UINT32_MAX : ALL;
-}
-
-static unsigned width_of(IrType type)
-{
-    return type == IR_I32 ? 32 : 64;
-}
-
-static uint64_t sign_bit(IrType type)
-{
-    return type == IR_I32 ? UINT64_C(1) << 31 : UINT64_C(1) << 63;
-}
-
-static const IrInsn *def(const IrOptScratch *o, IrRef ref)
-{
-    return &o->out[ref];
-}
-
-/* Whether @ref is computed by @op in a way that may be looked through. */
-static bool is_op(const IrOptScratch *o, IrRef ref, IrOp op)
-{
-    return def(o, ref)->op == op && opt_may_bypass(o, ref, def(o, ref)->arg[0]);
-}
-
-/* The same, for extensions and the like. */
-static bool is_near_op(const IrOptScratch *o, IrRef ref, IrOp op)
-{
-    return def(o, ref)->op == op && opt_may_bypass_near(o, ref, def(o, ref)->arg[0]);
-}
-
-static void set_op1(IrInsn *insn, IrOp op, unsigned aux, IrRef a)
-{
-    insn->op = (uint8_t)op;
-    insn->aux = (uint8_t)aux;
-    insn->arg[0] = a;
-    insn->arg[1] = IR_NOREF;
-}
-
-static void set_op2(IrInsn *insn, IrOp op, IrRef a, IrRef b)
-{
-    insn->op = (uint8_t)op;
-    insn->aux = 0;
-    insn->arg[0] = a;
-    insn->arg[1] = b;
-}
+#include "tcg/fold.h"
 
 /* ---- Extension and masks ---- */
 
@@ -71,7 +18,7 @@ static IrRef fold_ext(IrOptScratch *o, IrInsn *insn)
     unsigned bits = 8 * ir_memop_bytes(insn->aux), width = width_of((IrType)insn->type);
     bool is_signed = insn->aux & IR_SIGNED;
     const IrInsn *d = def(o, a);
-    uint64_t high = ALL << bits, c;
+    uint64_t high = ALL_BITS << bits, c;
 
     if (is_signed ? f->sign > width - bits : (f->zeros & high) == high) {
         return a;
@@ -79,7 +26,7 @@ static IrRef fold_ext(IrOptScratch *o, IrInsn *insn)
     /* What happens above the bits that are kept does not matter. */
     if (is_near_op(o, a, IR_ext) && 8 * ir_memop_bytes(d->aux) >= bits) {
         insn->arg[0] = d->arg[0];
-    } else if (d->op == IR_and && opt_is_const(o, d->arg[1], &c) && (c | high) == ALL &&
+    } else if (d->op == IR_and && opt_is_const(o, d->arg[1], &c) && (c | high) == ALL_BITS &&
                is_op(o, a, IR_and)) {
         insn->arg[0] = d->arg[0];
     }
@@ -185,7 +132,7 @@ static IrRef fold_and(IrOptScratch *o, IrInsn *insn)
         }
         return IR_NOREF;
     }
-    if ((f->zeros | c) == ALL || c == in_type) {
+    if ((f->zeros | c) == ALL_BITS || c == in_type) {
         return a;
     }
     if (is_op(o, a, IR_and) && opt_is_const(o, def(o, a)->arg[1], &inner)) {
@@ -451,295 +398,6 @@ static IrRef fold_rotate(IrOptScratch *o, IrInsn *insn)
         if (c >= width) {
             insn->arg[1] = opt_const(o, (IrType)insn->type, c & (width - 1));
         }
-    }
-    return IR_NOREF;
-}
-
-/* ---- Multiplication and division ---- */
-
-static IrRef fold_mul(IrOptScratch *o, IrInsn *insn)
-{
-    IrType type = (IrType)insn->type;
-    uint64_t c;
-
-    if (!opt_is_const(o, insn->arg[1], &c)) {
-        return IR_NOREF;
-    }
-    if (c == 0) {
-        return insn->arg[1];
-    }
-    if (c == 1) {
-        return insn->arg[0];
-    }
-    if (c == mask_of(type)) {
-        set_op1(insn, IR_neg, 0, insn->arg[0]);
-        return fold_involution(o, insn);
-    }
-    if (is_pow2(c)) {
-        set_op2(insn, IR_shl, insn->arg[0], opt_const(o, type, (uint64_t)__builtin_ctzll(c)));
-        return fold_shift(o, insn);
-    }
-    return IR_NOREF;
-}
-
-/* High halves of products with 0, 1 and, unsigned, powers of two. */
-static IrRef fold_mulh(IrOptScratch *o, IrInsn *insn)
-{
-    IrType type = (IrType)insn->type;
-    unsigned width = width_of(type);
-    uint64_t c;
-
-    if (!opt_is_const(o, insn->arg[1], &c)) {
-        return IR_NOREF;
-    }
-    if (c == 0 || (c == 1 && insn->op == IR_mulhu)) {
-        return opt_const(o, type, 0);
-    }
-    if (c == 1) {
-        set_op2(insn, IR_sar, insn->arg[0], opt_const(o, type, width - 1));
-        return fold_shift(o, insn);
-    }
-    if (is_pow2(c) && insn->op == IR_mulhu) {
-        set_op2(insn, IR_shr, insn->arg[0],
-                opt_const(o, type, width - (unsigned)__builtin_ctzll(c)));
-        return fold_shift(o, insn);
-    }
-    return IR_NOREF;
-}
-
-/* What rounds a negative dividend up when it is shifted right by @k: 2^k - 1 if negative, else
- * 0. */
-static IrRef rounding_bias(IrOptScratch *o, IrType type, IrRef a, unsigned k)
-{
-    unsigned width = width_of(type);
-    IrRef sign = opt_int(o, IR_sar, type, 0, a, opt_const(o, type, width - 1));
-
-    return opt_int(o, IR_shr, type, 0, sign, opt_const(o, type, width - k));
-}
-
-static IrRef fold_signed_by_pow2(IrOptScratch *o, IrInsn *insn, unsigned k)
-{
-    IrType type = (IrType)insn->type;
-    IrRef a = insn->arg[0];
-    IrRef biased = opt_int(o, IR_add, type, 0, a, rounding_bias(o, type, a, k));
-    uint64_t high = ALL << k & mask_of(type);
-
-    if (insn->op == IR_divs) {
-        return opt_int(o, IR_sar, type, 0, biased, opt_const(o, type, k));
-    }
-    biased = opt_int(o, IR_and, type, 0, biased, opt_const(o, type, high));
-    return opt_int(o, IR_sub, type, 0, a, biased);
-}
-
-static IrRef fold_div(IrOptScratch *o, IrInsn *insn)
-{
-    IrType type = (IrType)insn->type;
-    bool is_signed = insn->op == IR_divs || insn->op == IR_rems;
-    bool rem = insn->op == IR_rems || insn->op == IR_remu;
-    uint64_t c;
-    unsigned k;
-
-    if (!opt_is_const(o, insn->arg[1], &c)) {
-        return IR_NOREF;
-    }
-    if (c == 0) {
-        return rem ? insn->arg[0]
-                   : opt_const(o, type, insn->aux == IR_DIV0_ONES ? mask_of(type) : 0);
-    }
-    if (c == 1) {
-        return rem ? opt_const(o, type, 0) : insn->arg[0];
-    }
-    if (is_signed && c == mask_of(type)) {
-        /* By -1; the overflow gives the same as negation. */
-        if (rem) {
-            return opt_const(o, type, 0);
-        }
-        set_op1(insn, IR_neg, 0, insn->arg[0]);
-        return fold_involution(o, insn);
-    }
-    if (!is_pow2(c) || (is_signed && c == sign_bit(type))) {
-        return IR_NOREF;
-    }
-    k = (unsigned)__builtin_ctzll(c);
-    if (is_signed && !(o->facts[insn->arg[0]].zeros & sign_bit(type))) {
-        if (o->n > MAX_COPY) {
-            return IR_NOREF;
-        }
-        return fold_signed_by_pow2(o, insn, k);
-    }
-    if (rem) {
-        set_op2(insn, IR_and, insn->arg[0], opt_const(o, type, c - 1));
-        return fold_and(o, insn);
-    }
-    set_op2(insn, IR_shr, insn->arg[0], opt_const(o, type, k));
-    return fold_shift(o, insn);
-}
-
-/* ---- Conditions ---- */
-
-/* 1 or 0 if known, -1 if not. */
-static int decide(IrOptScratch *o, IrType type, IrCond cond, IrRef a, IrRef b)
-{
-    const IrFacts *fa = &o->facts[a], *fb = &o->facts[b];
-
-    if (ir_facts_is_const(fa) && ir_facts_is_const(fb)) {
-        return ir_eval_cond(cond, type, fa->ones, fb->ones);
-    }
-    if (a == b) {
-        return ir_eval_cond(cond, type, 0, 0);
-    }
-    if ((fa->zeros & fb->ones) || (fa->ones & fb->zeros)) { /* differ */
-        if (cond == IR_EQ || cond == IR_NE) {
-            return cond == IR_NE;
-        }
-    }
-    if (opt_is_value(o, b, 0)) {
-        if (cond == IR_LTU || cond == IR_GEU) {
-            return cond == IR_GEU;
-        }
-        if ((fa->zeros & sign_bit(type)) && (cond == IR_LT || cond == IR_GE)) {
-            return cond == IR_GE;
-        }
-    }
-    /* Ranges: bits that may be set give the largest value, those that must be, the smallest. */
-    if (cond == IR_LTU || cond == IR_GEU) {
-        if (~fa->zeros < fb->ones) {
-            return cond == IR_LTU;
-        }
-        if (fa->ones >= ~fb->zeros) {
-            return cond == IR_GEU;
-        }
-    }
-    return -1;
-}
-
-/* Comparisons with constants at the edge of the range. */
-static void narrow_condition(IrOptScratch *o, IrInsn *insn)
-{
-    IrType type = (IrType)insn->type;
-    uint64_t c;
-
-    if (!opt_is_const(o, insn->arg[1], &c)) {
-        return;
-    }
-    if (c == 0 && (insn->aux == IR_LEU || insn->aux == IR_GTU)) {
-        insn->aux = insn->aux == IR_LEU ? IR_EQ : IR_NE;
-    } else if (c == 1 && (insn->aux == IR_LTU || insn->aux == IR_GEU)) {
-        insn->aux = insn->aux == IR_LTU ? IR_EQ : IR_NE;
-        insn->arg[1] = opt_const(o, type, 0);
-    } else if (c == 1 && (insn->aux == IR_LT || insn->aux == IR_GE)) {
-        insn->aux = insn->aux == IR_LT ? IR_LE : IR_GT;
-        insn->arg[1] = opt_const(o, type, 0);
-    } else if (c == mask_of(type) && (insn->aux == IR_GT || insn->aux == IR_LE)) {
-        insn->aux = insn->aux == IR_GT ? IR_GE : IR_LT;
-        insn->arg[1] = opt_const(o, type, 0);
-    }
-}
-
-/* (a cond b) compared with 0 or 1, a - b and a ^ b with 0, x + c with a constant. */
-static bool look_through(IrOptScratch *o, IrInsn *insn)
-{
-    IrRef a = insn->arg[0];
-    const IrInsn *d = def(o, a);
-    uint64_t c, inner;
-
-    if ((insn->aux != IR_EQ && insn->aux != IR_NE) || !opt_is_const(o, insn->arg[1], &c)) {
-        return false;
-    }
-    if (d->op == IR_setcond && c <= 1) {
-        bool inverted = (insn->aux == IR_EQ) == (c == 0);
-
-        insn->aux = (uint8_t)(inverted ? ir_cond_invert((IrCond)d->aux) : d->aux);
-        insn->arg[0] = d->arg[0];
-        insn->arg[1] = d->arg[1];
-        return true;
-    }
-    if (c == 0 && (is_op(o, a, IR_sub) || is_op(o, a, IR_xor))) {
-        insn->arg[0] = d->arg[0];
-        insn->arg[1] = d->arg[1];
-        return true;
-    }
-    if (is_op(o, a, IR_add) && opt_is_const(o, d->arg[1], &inner)) {
-        insn->arg[0] = d->arg[0];
-        insn->arg[1] = opt_const(o, (IrType)insn->type, (c - inner) & mask_of((IrType)insn->type));
-        return true;
-    }
-    return false;
-}
-
-void opt_fold_condition(IrOptScratch *o, IrInsn *insn)
-{
-    do {
-        if (ir_facts_is_const(&o->facts[insn->arg[0]]) &&
-            !ir_facts_is_const(&o->facts[insn->arg[1]])) {
-            IrRef a = insn->arg[0];
-
-            insn->arg[0] = insn->arg[1];
-            insn->arg[1] = a;
-            insn->aux = (uint8_t)ir_cond_swap((IrCond)insn->aux);
-        }
-        narrow_condition(o, insn);
-    } while (look_through(o, insn));
-    if (insn->op == IR_brcond) {
-        int known = decide(o, (IrType)insn->type, (IrCond)insn->aux, insn->arg[0], insn->arg[1]);
-
-        if (known >= 0 || insn->target[0] == insn->target[1]) {
-            insn->op = IR_br;
-            insn->target[0] = insn->target[known == 0];
-            insn->type = IR_NONE;
-            insn->aux = 0;
-            insn->arg[0] = insn->arg[1] = IR_NOREF;
-            insn->target[1] = 0;
-        }
-    }
-}
-
-static IrRef fold_setcond(IrOptScratch *o, IrInsn *insn)
-{
-    int known;
-
-    opt_fold_condition(o, insn);
-    known = decide(o, (IrType)insn->type, (IrCond)insn->aux, insn->arg[0], insn->arg[1]);
-    if (known >= 0) {
-        return opt_const(o, (IrType)insn->type, (uint64_t)known);
-    }
-    /* One bit compared with 0 is that bit. */
-    if ((insn->aux == IR_EQ || insn->aux == IR_NE) && opt_is_value(o, insn->arg[1], 0) &&
-        ~o->facts[insn->arg[0]].zeros == 1) {
-        if (insn->aux == IR_NE) {
-            return insn->arg[0];
-        }
-        set_op2(insn, IR_xor, insn->arg[0], opt_const(o, (IrType)insn->type, 1));
-    }
-    return IR_NOREF;
-}
-
-static IrRef fold_select(IrOptScratch *o, IrInsn *insn)
-{
-    IrType type = (IrType)insn->type;
-    int known;
-
-    opt_fold_condition(o, insn);
-    known = decide(o, type, (IrCond)insn->aux, insn->arg[0], insn->arg[1]);
-    if (known >= 0) {
-        return insn->arg[known ? 2 : 3];
-    }
-    if (insn->arg[2] == insn->arg[3]) {
-        return insn->arg[2];
-    }
-    /* a == b ? a : b */
-    if ((insn->aux == IR_EQ && insn->arg[0] == insn->arg[2] && insn->arg[1] == insn->arg[3]) ||
-        (insn->aux == IR_NE && insn->arg[0] == insn->arg[3] && insn->arg[1] == insn->arg[2])) {
-        return insn->arg[insn->aux == IR_EQ ? 3 : 2];
-    }
-    if ((opt_is_value(o, insn->arg[2], 1) && opt_is_value(o, insn->arg[3], 0)) ||
-        (opt_is_value(o, insn->arg[2], 0) && opt_is_value(o, insn->arg[3], 1))) {
-        if (opt_is_value(o, insn->arg[2], 0)) {
-            insn->aux = (uint8_t)ir_cond_invert((IrCond)insn->aux);
-        }
-        insn->op = IR_setcond;
-        insn->arg[2] = insn->arg[3] = IR_NOREF;
-        return fold_setcond(o, insn);
     }
     return IR_NOREF;
 }

@@ -129,7 +129,7 @@ static inline bool opt_is_value(const IrOptScratch *o, IrRef ref, uint64_t v)
     return ir_facts_is_const(&o->facts[ref]) && o->facts[ref].ones == v;
 }
 
-/* ---- fold.c, fold-fp.c: algebra. Operands of @insn are the copy's. They return the value that
+/* ---- fold*.c: algebra. Operands of @insn are the copy's. They return the value that
  * stands for the result, or IR_NOREF for "append @insn", which they may have changed. ---- */
 
 IrRef opt_fold_int(IrOptScratch *o, IrInsn *insn);
