@@ -211,10 +211,17 @@ static void runner_vcpu_fini(Vcpu *vcpu)
     tlb_vcpu_free(vcpu);
 }
 
+static void runner_drop_code_at(Machine *machine, uint64_t addr)
+{
+    regions_drop_at(machine->accel, addr);
+}
+
 static const MachineRunner runner = {
     .name = "TCG",
     .vcpu_init = runner_vcpu_init,
     .run = accel_run,
+    .step = accel_step,
+    .drop_code_at = runner_drop_code_at,
     .vcpu_fini = runner_vcpu_fini,
     .fini = accel_free,
 };

@@ -65,6 +65,9 @@ VcpuExit accel_run(Vcpu *vcpu);
  * vcpu->budget). For single steps and tests. */
 VcpuExit accel_run_for(Vcpu *vcpu, uint64_t insns);
 
+/* One instruction; see MachineRunner.step. */
+VcpuExit accel_step(Vcpu *vcpu);
+
 /* Switches vCPU @index, or all (-1), to engine @name while they run. False with @error for an unknown or
  * unusable engine. Main thread with the machine lock. */
 bool accel_switch(Machine *machine, const char *name, int index, GError **error);

@@ -7,6 +7,7 @@
  * edges. A block on another page than the head's begins with a check that the page is mapped as it was.
  */
 #include "accel/translate.h"
+#include "softmmu/debug.h"
 #include <string.h>
 
 #define HOT_MAX_BLOCKS 48u
@@ -43,7 +44,7 @@ static void consider(Vcpu *vcpu, HotRegion *hot, uint64_t pc, const Region *head
     CodePage page;
 
     if (hot->nblocks == HOT_MAX_BLOCKS || find_block(hot, pc) >= 0 ||
-        !tlb_code_page_cached(vcpu, pc, &page)) {
+        !tlb_code_page_cached(vcpu, pc, &page) || debug_breakpoint_at(vcpu->machine, pc)) {
         return;
     }
     const Region *r = regions_find(accel, pc, page.ram_page, head->flags, head->mode);
@@ -61,7 +62,8 @@ static bool is_edge(const IrRegion *ir, unsigned n)
 static void translate_into(Vcpu *vcpu, HotRegion *hot, HotBlock *b, const Region *head)
 {
     IrRegion *ir = &accel_vcpu(vcpu)->accel->ir;
-    TranslateReq req = {.pc = b->pc, .flags = head->flags, .max_insns = REGION_MAX_INSNS};
+    TranslateReq req = {.pc = b->pc, .flags = head->flags, .max_insns = REGION_MAX_INSNS,
+                        .end_pc = debug_next_breakpoint(vcpu->machine, b->pc, TLB_PAGE_SIZE)};
     unsigned from = ir->ninsns;
 
     b->ir_block = ir_block_begin(ir, b->pc);

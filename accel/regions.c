@@ -357,6 +357,36 @@ void regions_make_room(Vcpu *vcpu)
     regions_unlock(vcpu);
 }
 
+static void collect_spans_at(gpointer key, gpointer first, gpointer data)
+{
+    struct {
+        unsigned offset;
+        GPtrArray *found;
+    } *at = data;
+
+    for (const RegionSpan *span = first; span; span = span->next) {
+        if (span->first <= at->offset && span->last >= at->offset) {
+            g_ptr_array_add(at->found, span->region);
+        }
+    }
+}
+
+void regions_drop_at(Accel *accel, uint64_t addr)
+{
+    struct {
+        unsigned offset;
+        GPtrArray *found;
+    } at = {addr & ~TLB_PAGE_MASK, g_ptr_array_new()};
+
+    g_mutex_lock(&accel->lock);
+    g_hash_table_foreach(accel->pages, collect_spans_at, &at);
+    for (unsigned i = 0; i < at.found->len; i++) {
+        regions_drop(accel, at.found->pdata[i]);
+    }
+    g_mutex_unlock(&accel->lock);
+    g_ptr_array_free(at.found, TRUE);
+}
+
 void regions_drop_all(Accel *accel)
 {
     g_mutex_lock(&accel->lock);

@@ -21,6 +21,7 @@
 /* Modes: part of a region's key. */
 #define MODE_INTERP (1u << 0)
 #define MODE_COUNT (1u << 1) /* counts instructions exactly */
+#define MODE_STEP (1u << 2)  /* of a single step: no breakpoint at its first instruction */
 #define MODE_LIMIT_SHIFT 8   /* at most so many instructions; 0: no limit */
 
 #define REGION_HASH_BITS 16
@@ -101,6 +102,7 @@ typedef struct AccelVcpu {
     bool has_lock;        /* translation lock, for unwinding */
     bool no_room;         /* it left because code memory is full */
     bool limit_next;      /* the next region must not have more instructions than the budget */
+    bool step;            /* accel_step(): as that, and what else ends a step */
     bool run_for;         /* accel_run_for(): return when the budget is used up */
     bool guest_counts;    /* the guest reads its instruction counter */
     int64_t counter_used; /* virtual time of its last access, or since when it is estimated */
@@ -150,6 +152,10 @@ Region *regions_by_code(Accel *accel, uintptr_t host_pc);
 /* Room for @want bytes of host code, or NULL: leave translated code and call regions_make_room(). */
 Segment *regions_room(Accel *accel, size_t want);
 void regions_make_room(Vcpu *vcpu);
+
+/* Drops all that covers these offset bits within a page: code at virtual address @addr, which may be
+ * mapped anywhere. No vCPU runs. */
+void regions_drop_at(Accel *accel, uint64_t addr);
 
 /* Drops everything (a snapshot was loaded, code memory is to be refilled); no vCPU runs. */
 void regions_drop_all(Accel *accel);

@@ -3,6 +3,7 @@
  */
 #include "accel/jit/jit.h"
 #include "softmmu/cpus.h"
+#include "softmmu/debug.h"
 #include <immintrin.h>
 
 #define MXCSR_HOST 0x1f80u /* all exceptions masked, round to nearest, no flags */
@@ -148,7 +149,9 @@ static void between(Vcpu *vcpu)
     tlb_flush_if_stale(vcpu);
     vcpu_mmu_changed(vcpu);
     stop_counting_if_idle(vcpu);
-    if (vcpu->arch->take_interrupt(vcpu)) {
+    if (unlikely(av->step) && !vcpu->machine->debug->step_interrupts) {
+        vcpu->halted = false;
+    } else if (vcpu->arch->take_interrupt(vcpu)) {
         vcpu->halted = false;
     }
 }
@@ -157,7 +160,7 @@ static void between(Vcpu *vcpu)
 static bool goes_on(Vcpu *vcpu, VcpuExit exit)
 {
     switch (exit) {
-    case VCPU_EXIT_EXCEPTION: return true;
+    case VCPU_EXIT_EXCEPTION: return !accel_vcpu(vcpu)->step;
     case VCPU_EXIT_KICK:
         if (__atomic_exchange_n(&accel_vcpu(vcpu)->sample, false, __ATOMIC_RELAXED)) {
             jit_sample(vcpu);
@@ -194,7 +197,7 @@ VcpuExit accel_run(Vcpu *vcpu)
         set_counting(vcpu, true);
         set_budget(vcpu, accel_vcpu(vcpu)->accel->config.hop_insns);
     }
-    VcpuExit from = VCPU_EXIT_EXCEPTION;
+    VcpuExit from = accel_vcpu(vcpu)->step ? VCPU_EXIT_BUDGET : VCPU_EXIT_EXCEPTION;
     if (sigsetjmp(vcpu->unwind, 0)) {
         land(vcpu);
         from = vcpu->exit_reason;
@@ -218,4 +221,15 @@ VcpuExit accel_run_for(Vcpu *vcpu, uint64_t insns)
         set_counting(vcpu, false);
     }
     return exit;
+}
+
+VcpuExit accel_step(Vcpu *vcpu)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    av->step = true;
+    VcpuExit exit = accel_run_for(vcpu, 1);
+    av->step = false;
+    av->limit_next = false;
+    return vcpu->budget <= 0 || exit == VCPU_EXIT_EXCEPTION ? VCPU_EXIT_DEBUG : exit;
 }

@@ -8,6 +8,31 @@ static double ms(uint64_t ns)
     return ns / 1e6;
 }
 
+/* With -d profile: where the vCPUs' time went. */
+static void print_times(const Machine *machine, GString *out)
+{
+    struct VcpuTimes sum = {0};
+
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        const struct VcpuTimes *t = &machine->cpus[i]->times;
+        sum.run += t->run;
+        sum.fill += t->fill;
+        sum.device += t->device;
+        sum.translate += t->translate;
+        sum.idle += t->idle;
+    }
+    uint64_t others = sum.fill + sum.device + sum.translate;
+    if (sum.run < others) {
+        return; /* not profiled from the start */
+    }
+    g_string_append_printf(out,
+                           "vCPU time: execution %.1f ms, translation %.1f ms (%.1f %%), TLB fills "
+                           "%.1f ms, device models %.1f ms, idle %.1f ms\n",
+                           ms(sum.run - others), ms(sum.translate),
+                           sum.run ? 100.0 * sum.translate / sum.run : 0.0, ms(sum.fill),
+                           ms(sum.device), ms(sum.idle));
+}
+
 static void print_tlbs(const Machine *machine, GString *out)
 {
     TlbStats sum = {0};
@@ -61,6 +86,7 @@ void accel_print_stats(Machine *machine, GString *out)
                            "links made: %" G_GUINT64_FORMAT "\n",
                            ms(s->translate_ns), ms(s->optimize_ns), s->resolves);
     g_mutex_unlock(&accel->lock);
+    print_times(machine, out);
     print_tlbs(machine, out);
     for (unsigned i = 0; i < machine->ncpus; i++) {
         const Vcpu *vcpu = machine->cpus[i];

@@ -2,6 +2,7 @@
  * From guest code to IR: first-tier regions of one basic block. See translate.h.
  */
 #include "accel/translate.h"
+#include "softmmu/debug.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -75,6 +76,34 @@ static bool may_straddle(const Vcpu *vcpu, uint64_t pc)
     return PAGE_OFFSET(pc) + vcpu->arch->max_insn_bytes > TLB_PAGE_SIZE;
 }
 
+static Region *region_for(uint64_t pc, const CodePage *page, uint32_t flags, uint32_t mode)
+{
+    Region *region = g_new0(Region, 1);
+
+    region->pc = pc;
+    region->ram_page = page->ram_page;
+    region->second_page = REGION_NO_PAGE;
+    region->exec_id = page->exec_id;
+    region->flags = flags;
+    region->mode = mode;
+    return region;
+}
+
+/* A region without instructions, which leaves for the debugger. */
+static Region *translate_breakpoint(Accel *accel, Region *region)
+{
+    IrRegion *ir = &accel->ir;
+    unsigned offset = PAGE_OFFSET(region->pc);
+
+    ir_region_reset(ir);
+    ir_block_begin(ir, region->pc);
+    ir_st_env(ir, IR_I64, IR_64, ir->pc_offset, ir_const(ir, IR_I64, (int64_t)region->pc));
+    ir_exit_reason(ir, VCPU_EXIT_DEBUG);
+    regions_add_span(region, region->ram_page, offset, offset); /* by which it is dropped */
+    ir_optimize(ir, 1);
+    return region;
+}
+
 Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
                         uint32_t mode)
 {
@@ -87,6 +116,12 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
                         .count = mode & MODE_COUNT,
                         .max_insns = limit ? limit : REGION_MAX_INSNS};
 
+    if (unlikely(vcpu->machine->debug) && !(mode & MODE_STEP)) {
+        if (debug_breakpoint_at(vcpu->machine, pc)) {
+            return translate_breakpoint(accel, region_for(pc, page, flags, mode));
+        }
+        req.end_pc = debug_next_breakpoint(vcpu->machine, pc, TLB_PAGE_SIZE);
+    }
     if (!page->exec_id) {
         req.max_insns = 1; /* each instruction is looked up, and so checked, again */
     }
@@ -110,13 +145,8 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
         ir->insns[count].len = req.insns;
     }
 
-    Region *region = g_new0(Region, 1);
-    region->pc = pc;
-    region->ram_page = page->ram_page;
+    Region *region = region_for(pc, page, flags, mode);
     region->second_page = second.ram_page;
-    region->exec_id = page->exec_id;
-    region->flags = flags;
-    region->mode = mode;
     unsigned here = MIN(req.bytes, TLB_PAGE_SIZE - PAGE_OFFSET(pc));
     regions_add_span(region, page->ram_page, PAGE_OFFSET(pc), PAGE_OFFSET(pc) + here - 1);
     if (here < req.bytes) {

@@ -62,6 +62,7 @@ typedef struct TranslateReq {
     uint64_t pc;         /* guest virtual address of the block */
     uint32_t flags;      /* GuestArch.tb_flags() of the state it is for */
     unsigned max_insns;  /* >= 1 */
+    uint64_t end_pc;     /* not 0: the block ends before the instruction there, unless it is the first */
     bool count;          /* the region counts instructions exactly (the guest reads the counter or
                             a budget is set); informative */
     /* Results. */
@@ -91,11 +92,18 @@ struct Vcpu {
     bool halted;             /* in WFI or not started */
     bool tlb_stale;          /* atomic: the memory map changed; see tlb_flush_if_stale() */
     bool stopped;            /* atomic; parked by machine_stop() */
+    uint8_t debug_run;       /* DebugRun of softmmu/debug.h; set while it is stopped */
     int exit_reason;         /* VcpuExit, on leaving translated code and for unwinding */
     uint64_t epoch;          /* atomic: see accel/regions.h; 0 while it runs no translated code */
     uint64_t reserve_addr;   /* load reservation: guest virtual address, or RESERVE_NONE */
     uint64_t reserve_value;
     bool counting;           /* budget mode for good: the guest reads its instruction counter */
+
+    /* With -d profile: ns spent in all, and of these in filling the TLB, in device models, in translating;
+     * and asleep. See softmmu/profile.h. */
+    struct VcpuTimes {
+        uint64_t run, fill, device, translate, idle;
+    } times;
 
     /* Hot: used by translated code. */
     int64_t budget;          /* instructions left, in counting translations */

@@ -6,6 +6,8 @@
  * then looks at `kick`, so at least one of them sees the other.
  */
 #include "softmmu/cpus.h"
+#include "softmmu/debug.h"
+#include "softmmu/profile.h"
 #include "softmmu/base/log.h"
 #include "softmmu/lock.h"
 #include <signal.h>
@@ -94,7 +96,9 @@ static void sleep_locked(VcpuThread *thread)
 {
     __atomic_store_n(&thread->sleeping, true, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&thread->vcpu->kick, __ATOMIC_SEQ_CST)) {
+        uint64_t begin = thread->cpus->paused ? 0 : profile_begin();
         g_cond_wait(&thread->wake, &thread->cpus->mutex);
+        profile_end(&thread->vcpu->times.idle, begin);
     }
     __atomic_store_n(&thread->sleeping, false, __ATOMIC_SEQ_CST);
 }
@@ -132,9 +136,11 @@ static void stop_machine(Vcpu *vcpu, RunState why)
 /* Runs guest code until something concerns this thread. Without the mutex. */
 static void run_guest(Vcpu *vcpu)
 {
+    const MachineRunner *runner = vcpu->machine->runner;
+    bool step = vcpu->debug_run == DEBUG_RUN_STEP && runner->step;
     VcpuExit reason;
     do {
-        reason = vcpu->machine->runner->run(vcpu);
+        reason = step ? runner->step(vcpu) : runner->run(vcpu);
     } while ((reason == VCPU_EXIT_EXCEPTION || reason == VCPU_EXIT_BUDGET) &&
              !__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED));
 
@@ -143,7 +149,10 @@ static void run_guest(Vcpu *vcpu)
     case VCPU_EXIT_BUDGET:
     case VCPU_EXIT_EXCEPTION: break;
     case VCPU_EXIT_HALT: vcpu->halted = true; break;
-    case VCPU_EXIT_DEBUG: stop_machine(vcpu, RUN_STATE_PAUSED); break;
+    case VCPU_EXIT_DEBUG:
+        debug_note(vcpu, step ? DEBUG_WHY_STEP : DEBUG_WHY_BREAK, 0, 0); /* unless that is done */
+        stop_machine(vcpu, RUN_STATE_PAUSED);
+        break;
     case VCPU_EXIT_CANNOT_RUN:
         g_printerr("amphi: no engine can run CPU %u's code at 0x%" G_GINT64_MODIFIER
                    "x; the machine is stopped\n",
@@ -167,6 +176,13 @@ static void run_work_locked(VcpuThread *thread)
     set_busy_locked(thread, false);
 }
 
+/* A step ends a wait for interrupts, which may end at any time. */
+static bool may_run(const Vcpu *vcpu)
+{
+    return vcpu->debug_run == DEBUG_RUN_STEP ||
+           (vcpu->debug_run == DEBUG_RUN_FREE && (!vcpu->halted || vcpu->arch->has_work(vcpu)));
+}
+
 /* Does the next thing that is due, or sleeps. Mutex held, but not during what takes long. */
 static void thread_step_locked(VcpuThread *thread)
 {
@@ -180,13 +196,15 @@ static void thread_step_locked(VcpuThread *thread)
         sleep_locked(thread);
     } else if (!g_queue_is_empty(&thread->work)) {
         run_work_locked(thread);
-    } else if (cpus->paused || (vcpu->halted && !vcpu->arch->has_work(vcpu))) {
+    } else if (cpus->paused || !may_run(vcpu)) {
         sleep_locked(thread);
     } else {
         vcpu->halted = false;
         set_busy_locked(thread, true);
         g_mutex_unlock(&cpus->mutex);
+        uint64_t begin = profile_begin();
         run_guest(vcpu);
+        profile_end(&vcpu->times.run, begin);
         g_mutex_lock(&cpus->mutex);
         set_busy_locked(thread, false);
     }

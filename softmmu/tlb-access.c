@@ -3,6 +3,8 @@
  *
  * An access that crosses a page is checked on both pages before anything is written.
  */
+#include "softmmu/profile.h"
+#include "softmmu/debug.h"
 #include "softmmu/tlb-internal.h"
 #include <string.h>
 
@@ -67,6 +69,14 @@ static uint64_t second_page(uint64_t addr, unsigned size)
     return (addr + size - 1) & TLB_PAGE_MASK;
 }
 
+/* Off the fast path, where all accesses to watched pages are. */
+static void check_watch(Vcpu *vcpu, uint64_t addr, unsigned size, bool read, bool write)
+{
+    if (unlikely(vcpu->machine->debug)) {
+        debug_check_access(vcpu, addr, size, read, write);
+    }
+}
+
 static uint64_t target_load(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, unsigned size)
 {
     uint64_t value;
@@ -74,7 +84,10 @@ static uint64_t target_load(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, 
     if (target->host) {
         return host_load_atomic(target->host, size);
     }
-    if (memory_map_read(vcpu->machine->memory, target->gpa, &value, size) != MEM_OK) {
+    uint64_t begin = profile_begin();
+    MemResult result = memory_map_read(vcpu->machine->memory, target->gpa, &value, size);
+    profile_end(&vcpu->times.device, begin);
+    if (result != MEM_OK) {
         tlb_fault(vcpu, addr, MMU_READ, MMU_ACCESS_FAULT);
     }
     return value;
@@ -91,7 +104,10 @@ static void target_store(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, uin
         }
         return;
     }
-    if (memory_map_write(vcpu->machine->memory, target->gpa, value, size) != MEM_OK) {
+    uint64_t begin = profile_begin();
+    MemResult result = memory_map_write(vcpu->machine->memory, target->gpa, value, size);
+    profile_end(&vcpu->times.device, begin);
+    if (result != MEM_OK) {
         tlb_fault(vcpu, addr, MMU_WRITE, MMU_ACCESS_FAULT);
     }
 }
@@ -132,6 +148,7 @@ uint64_t tlb_load(Vcpu *vcpu, uint64_t addr, unsigned memop)
     if (likely(in_page <= TLB_PAGE_SIZE - size)) {
         return extend(host_load_atomic((void *)(uintptr_t)(e->host + in_page), size), memop);
     }
+    check_watch(vcpu, addr, size, true, false);
     if (unlikely(crosses_page(addr, size))) {
         return extend(load_parts(vcpu, addr, size), memop);
     }
@@ -153,6 +170,7 @@ void tlb_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned memop)
         host_store_atomic((void *)(uintptr_t)(e->host + in_page), value, size);
         return;
     }
+    check_watch(vcpu, addr, size, false, true);
     if (unlikely(crosses_page(addr, size))) {
         store_parts(vcpu, addr, value, size);
         return;
@@ -183,6 +201,7 @@ void tlb_store128(Vcpu *vcpu, uint64_t addr, const void *value)
     uint64_t v[2];
 
     memcpy(v, value, 16);
+    check_watch(vcpu, addr, 16, false, true);
     tlb_resolve(vcpu, addr, 1, MMU_WRITE, &target);
     if (crosses_page(addr, 16)) {
         tlb_resolve(vcpu, second_page(addr, 16), 1, MMU_WRITE, &target);
@@ -196,7 +215,7 @@ void *tlb_translate(Vcpu *vcpu, uint64_t addr, unsigned len, bool write)
     TlbTarget target;
 
     /* No fault from here: it has to carry the address of the access that faults. */
-    if (crosses_page(addr, len) ||
+    if (crosses_page(addr, len) || debug_page_watched(vcpu->machine, addr) ||
         tlb_try_resolve(vcpu, addr, len, write ? MMU_WRITE : MMU_READ, &target) != MMU_OK ||
         !target.host || target.avail < len) {
         return NULL;
@@ -220,6 +239,7 @@ static void *atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size, TlbTarget *tar
     if (addr & (size - 1)) {
         tlb_fault(vcpu, addr, MMU_WRITE, MMU_MISALIGNED);
     }
+    check_watch(vcpu, addr, size, true, true);
     tlb_resolve(vcpu, addr, size, MMU_WRITE, target);
     if (!target->host || target->to_ops) {
         tlb_fault(vcpu, addr, MMU_WRITE, MMU_ACCESS_FAULT);

@@ -3,6 +3,8 @@
  */
 #include "softmmu/tlb-internal.h"
 #include "softmmu/base/log.h"
+#include "softmmu/debug.h"
+#include "softmmu/profile.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -357,23 +359,14 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
     return tracked;
 }
 
-MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access,
-                         TlbTarget *target)
+/* What neither the table nor the victims have. */
+static MmuFault resolve_miss(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access,
+                             TlbTarget *target)
 {
     uint64_t page = addr & TLB_PAGE_MASK, in_page = addr & ~TLB_PAGE_MASK;
-    TlbContext *c = vcpu->tlb;
-    unsigned index = tlb_index(addr);
-    TlbEntry *e = &c->entries[index];
     MmuMapping m;
     MemoryHit hit;
 
-    if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
-        victim_restore(vcpu, c, e, index, page, access)) {
-        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page,
-                              .ram_page = e->ram_page,
-                              .avail = TLB_PAGE_SIZE - in_page};
-        return MMU_OK;
-    }
     MmuFault fault = try_walk(vcpu, addr, size, access, &m);
     if (fault != MMU_OK) {
         return fault;
@@ -388,7 +381,8 @@ MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess acc
     target->to_ops = hit.readonly;
     if (m.cacheable && hit.avail >= TLB_PAGE_SIZE - in_page &&
         memory_map_find(vcpu->machine->memory, m.gpa & TLB_PAGE_MASK, &hit) && hit.host &&
-        hit.avail >= TLB_PAGE_SIZE && hit.host + in_page == target->host) {
+        hit.avail >= TLB_PAGE_SIZE && hit.host + in_page == target->host &&
+        likely(!debug_page_watched(vcpu->machine, addr))) {
         target->tracked = tlb_fill(vcpu, page, &m, &hit);
     } else {
         target->tracked = __atomic_load_n(&vcpu->machine->tlb_system->page_flags[hit.ram_page],
@@ -396,6 +390,27 @@ MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess acc
                           PAGE_HAS_CODE;
     }
     return MMU_OK;
+}
+
+MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access,
+                         TlbTarget *target)
+{
+    uint64_t page = addr & TLB_PAGE_MASK, in_page = addr & ~TLB_PAGE_MASK;
+    TlbContext *c = vcpu->tlb;
+    unsigned index = tlb_index(addr);
+    TlbEntry *e = &c->entries[index];
+
+    if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
+        victim_restore(vcpu, c, e, index, page, access)) {
+        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page,
+                              .ram_page = e->ram_page,
+                              .avail = TLB_PAGE_SIZE - in_page};
+        return MMU_OK;
+    }
+    uint64_t begin = profile_begin();
+    MmuFault fault = resolve_miss(vcpu, addr, size, access, target);
+    profile_end(&vcpu->times.fill, begin);
+    return fault;
 }
 
 void tlb_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, TlbTarget *target)

@@ -53,6 +53,7 @@ static VcpuExit interp_run(Vcpu *vcpu)
         }
         if (vcpu->counting && av->limit_next) {
             mode |= (uint32_t)MIN(vcpu->budget, REGION_MAX_INSNS) << MODE_LIMIT_SHIFT;
+            mode |= av->step ? MODE_STEP : 0;
             av->limit_next = false;
         }
         Region *region =

@@ -10,6 +10,7 @@
 #include "accel/jit/jit.h"
 #include "accel/translate.h"
 #include "softmmu/cpus.h"
+#include "softmmu/profile.h"
 
 #define SAMPLE_NS (1000 * 1000)
 #define SAMPLES_TO_OPTIMIZE 2
@@ -31,7 +32,7 @@ void jit_optimize(Vcpu *vcpu, uint64_t pc)
 {
     Accel *accel = accel_vcpu(vcpu)->accel;
     uint32_t flags = vcpu->arch->tb_flags(vcpu);
-    gint64 start = g_get_monotonic_time();
+    uint64_t begin = profile_now();
     CodePage page;
 
     if (vcpu->counting || !tlb_code_page_cached(vcpu, pc, &page)) {
@@ -50,7 +51,9 @@ void jit_optimize(Vcpu *vcpu, uint64_t pc)
             jit_discard(region);
         }
     }
-    accel->stats.optimize_ns += (g_get_monotonic_time() - start) * 1000;
+    uint64_t took = profile_now() - begin;
+    accel->stats.optimize_ns += took;
+    vcpu->times.translate += took;
     regions_unlock(vcpu);
 }
 

@@ -53,6 +53,7 @@ static VcpuExit jit_run(Vcpu *vcpu)
         /* Fewer instructions are left than the next region has. */
         uint32_t mode = MODE_COUNT | (uint32_t)MIN(vcpu->budget, REGION_MAX_INSNS)
                                          << MODE_LIMIT_SHIFT;
+        mode |= av->step ? MODE_STEP : 0;
         av->limit_next = false;
         Region *region =
             jit_region(vcpu, vcpu->arch->get_pc(vcpu), vcpu->arch->tb_flags(vcpu), mode);

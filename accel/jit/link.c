@@ -6,6 +6,7 @@
  */
 #include "accel/jit/jit.h"
 #include "accel/translate.h"
+#include "softmmu/profile.h"
 #include <inttypes.h>
 
 /* With less room than this the next segment is begun. */
@@ -68,7 +69,7 @@ static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32
         if (region) {
             regions_drop(accel, region);
         }
-        gint64 start = g_get_monotonic_time();
+        uint64_t begin = profile_now();
         region = translate_block(vcpu, pc, page, flags, mode);
         if (jit_compile(vcpu, region, false)) {
             regions_add(accel, region);
@@ -76,7 +77,9 @@ static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32
             jit_discard(region);
             region = NULL;
         }
-        accel->stats.translate_ns += (g_get_monotonic_time() - start) * 1000;
+        uint64_t took = profile_now() - begin;
+        accel->stats.translate_ns += took;
+        vcpu->times.translate += took;
     }
     regions_unlock(vcpu);
     return region;
