@@ -139,12 +139,22 @@ static bool names_stdio(const GPtrArray *specs)
     return false;
 }
 
+static bool chardevs_use_stdio(const GPtrArray *chardevs)
+{
+    for (unsigned i = 0; chardevs && i < chardevs->len; i++) {
+        if (!strcmp(options_get(chardevs->pdata[i], "backend", ""), "stdio")) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What -serial and -monitor are if not given: with a terminal for a screen, both are there. */
 static void default_terminal(CmdLine *cmd)
 {
     bool terminal = cmd->nographic || !cmd->display;
     if (cmd->config.nodefaults || !terminal || names_stdio(cmd->serials) ||
-        names_stdio(cmd->monitors) || cmd->chardevs) {
+        names_stdio(cmd->monitors) || chardevs_use_stdio(cmd->chardevs)) {
         return;
     }
     bool own_monitor = !cmd->monitors && !cmd->mons;
