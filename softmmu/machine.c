@@ -4,6 +4,7 @@
 #include "softmmu/machine.h"
 #include "softmmu/base/error.h"
 #include "softmmu/cpus.h"
+#include "softmmu/debug.h"
 #include "softmmu/lock.h"
 #include <glib-unix.h>
 #include <signal.h>
@@ -171,6 +172,7 @@ void machine_free(Machine *machine)
     machine_unlock(machine);
     free_config(&machine->config);
     g_array_free(machine->state_listeners, true);
+    debug_free(machine);
     memory_map_free(machine->memory);
     clock_free(machine->clock);
     g_main_context_unref(machine->context);
@@ -198,6 +200,17 @@ void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunSt
 {
     StateListener listener = {fn, opaque};
     g_array_append_val(machine->state_listeners, listener);
+}
+
+void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
+                                   void *opaque)
+{
+    for (unsigned i = machine->state_listeners->len; i-- > 0;) {
+        const StateListener *l = &g_array_index(machine->state_listeners, StateListener, i);
+        if (l->fn == fn && l->opaque == opaque) {
+            g_array_remove_index(machine->state_listeners, i);
+        }
+    }
 }
 
 static void set_state(Machine *machine, RunState state)

@@ -77,6 +77,12 @@ typedef struct MachineRunner {
     VcpuExit (*run)(Vcpu *vcpu);
     /* Beside setting vcpu->kick: makes a running vCPU notice. Any thread; NULL if the word does. */
     void (*kick)(Vcpu *vcpu);
+    /* As run(), for one instruction, breakpoints at its address notwithstanding: VCPU_EXIT_DEBUG when it,
+     * or an exception instead of it, is done. NULL: there are no single steps. */
+    VcpuExit (*step)(Vcpu *vcpu);
+    /* Drops what was translated from code at virtual address @addr: a breakpoint there comes or goes. No
+     * vCPU runs. May be NULL. */
+    void (*drop_code_at)(Machine *machine, uint64_t addr);
     /* Releases what vcpu_init() made, on a stopped vCPU; may be NULL. */
     void (*vcpu_fini)(Vcpu *vcpu);
     /* Releases everything else, before the vCPUs go; no vCPU runs. May be NULL. */
@@ -102,6 +108,8 @@ struct Machine {
     const MachineRunner *runner;
     struct Cpus *cpu_threads; /* of softmmu/cpus.c */
     struct TlbSystem *tlb_system;
+    struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
+    struct GdbServer *gdb;      /* of ui/gdb.c; NULL: none */
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
@@ -142,6 +150,8 @@ void machine_start(Machine *machine);
 void machine_stop(Machine *machine, RunState why);
 void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
                                 void *opaque);
+void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
+                                   void *opaque);
 
 /* Asks the main loop to reset, or to end the process with @status. From any thread, any lock. The first
  * status counts. With -no-shutdown a shutdown, which is the guest's, only stops the machine; a quit,
