@@ -1,7 +1,7 @@
 /*
  * Code memory. Two views of one memfd keep the rule that nothing is writable and executable at once
- * (some hosts enforce it) without a system call around each patch of a jump. The executable view is put
- * close to the program's own text, so that translated code calls helpers with a plain `call`.
+ * (some hosts enforce it) without a system call around each patch of a jump. The executable view is
+ * put close to the program's own text, so that translated code calls helpers with a plain `call`.
  */
 #include "tcg/codemem.h"
 #include "softmmu/base/bits.h"
@@ -25,7 +25,8 @@ static uint8_t *map_exec_near(int fd, size_t size, uintptr_t near)
             if (at > near + NEAR_REACH) {
                 continue; /* wrapped */
             }
-            p = mmap((void *)at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+            p = mmap((void *)at, size, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED_NOREPLACE, fd,
+                     0);
             if (p == (void *)at) {
                 return p;
             }
@@ -47,19 +48,23 @@ bool codemem_init(CodeMem *mem, size_t size, const void *near, GError **error)
     size = align_up(size, sysconf(_SC_PAGESIZE));
     fd = memfd_create("amphi-code", MFD_CLOEXEC);
     if (fd < 0) {
-        return error_set_errno(error, errno, "cannot make memory for translated code; "
+        return error_set_errno(error, errno,
+                               "cannot make memory for translated code; "
                                "use -accel interp");
     }
     if (ftruncate(fd, size) < 0) {
-        error_set_errno(error, errno, "cannot get %zu MiB for translated code; "
-                        "use a smaller tb-size", (size_t)(size / MIB));
+        error_set_errno(error, errno,
+                        "cannot get %zu MiB for translated code; "
+                        "use a smaller tb-size",
+                        (size_t)(size / MIB));
         close(fd);
         return false;
     }
     write = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     exec = write == MAP_FAILED ? MAP_FAILED : map_exec_near(fd, size, (uintptr_t)near);
     if (exec == MAP_FAILED) {
-        error_set_errno(error, errno, "this host does not give executable memory to programs; "
+        error_set_errno(error, errno,
+                        "this host does not give executable memory to programs; "
                         "use -accel interp");
         if (write != MAP_FAILED) {
             munmap(write, size);

@@ -15,8 +15,9 @@ typedef struct CodeMem {
     size_t size;    /* bytes, a multiple of the host's page size */
 } CodeMem;
 
-/* Makes both views of @size bytes, rounded up. The executable one is placed within reach of a 32-bit
- * displacement from @near if the host's address space allows. Fails where executable memory is refused. */
+/* Makes both views of @size bytes, rounded up. The executable one is placed within reach of a
+ * 32-bit displacement from @near if the host's address space allows. Fails where executable memory
+ * is refused. */
 bool codemem_init(CodeMem *mem, size_t size, const void *near, GError **error);
 void codemem_free(CodeMem *mem);
 

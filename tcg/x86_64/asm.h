@@ -1,12 +1,13 @@
 /*
  * A small x86-64 assembler: encoders that the emitter calls with registers and operands.
  *
- * An instruction is described by one word (X86Op): opcode byte, opcode map, mandatory prefix and operand
- * size. The same word serves the legacy and the VEX encoding, so that SSE and AVX forms share a table.
- * Operands are always written in the order of the reg field first, then the r/m field.
+ * An instruction is described by one word (X86Op): opcode byte, opcode map, mandatory prefix and
+ * operand size. The same word serves the legacy and the VEX encoding, so that SSE and AVX forms
+ * share a table. Operands are always written in the order of the reg field first, then the r/m
+ * field.
  *
- * Encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2 (formats)
- * and the instruction pages. tests/ir/test-emit.c checks them by executing them.
+ * Encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2, chapter 2
+ * (formats) and the instruction pages. tests/ir/test-emit.c checks them by executing them.
  *
  * Code is written through the writable view (Asm.p) and addressed as it is executed (asm_here()).
  */
@@ -17,16 +18,19 @@
 #include <string.h>
 
 /* Host registers of both classes in one numbering. */
+/* clang-format off */
 typedef enum HostReg {
     RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
-    XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7, XMM8, XMM9, XMM10, XMM11, XMM12, XMM13, XMM14, XMM15,
+    XMM0, XMM1, XMM2, XMM3, XMM4, XMM5, XMM6, XMM7, XMM8, XMM9, XMM10, XMM11, XMM12, XMM13,
+    XMM14, XMM15,
     NHOSTREGS,
     NOREG = 0xff
 } HostReg;
+/* clang-format on */
 
 typedef struct Asm {
-    uint8_t *p;       /* next byte, in the writable view */
-    uint8_t *limit;   /* end of the room */
+    uint8_t *p;        /* next byte, in the writable view */
+    uint8_t *limit;    /* end of the room */
     ptrdiff_t to_exec; /* executable address - writable address */
 } Asm;
 
@@ -36,9 +40,9 @@ typedef struct Asm {
 #define X_66 (1u << 10)
 #define X_F3 (2u << 10)
 #define X_F2 (3u << 10)
-#define X_W (1u << 12)      /* 64-bit operand */
-#define X_BREG (1u << 13)   /* reg field names a byte register */
-#define X_BRM (1u << 14)    /* r/m field names a byte register */
+#define X_W (1u << 12)    /* 64-bit operand */
+#define X_BREG (1u << 13) /* reg field names a byte register */
+#define X_BRM (1u << 14)  /* r/m field names a byte register */
 
 /* The eight classic operations: register <- register op r/m. */
 #define X_ALU(n) (0x03u + 8 * (n))
@@ -46,6 +50,7 @@ typedef struct Asm {
 typedef enum AluOp { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP } AluOp;
 typedef enum ShiftOp { SHIFT_ROL, SHIFT_ROR, SHIFT_SHL = 4, SHIFT_SHR = 5, SHIFT_SAR = 7 } ShiftOp;
 
+/* clang-format off */
 typedef enum X86Op {
     /* Integer. */
     X_MOV = 0x8b, X_MOV_MR = 0x89, X_MOV8_MR = 0x88 | X_BREG, X_MOV16_MR = 0x89 | X_66,
@@ -62,7 +67,6 @@ typedef enum X86Op {
     X_CMOV = 0x40 | X_0F, X_SETCC = 0x90 | X_0F | X_BRM,
     X_BSF = 0xbc | X_0F, X_BSR = 0xbd | X_0F,
     X_TZCNT = 0xbc | X_0F | X_F3, X_LZCNT = 0xbd | X_0F | X_F3, X_POPCNT = 0xb8 | X_0F | X_F3,
-    X_MOVBE = 0xf0 | X_0F38, X_MOVBE_MR = 0xf1 | X_0F38,
     X_CMPXCHG = 0xb1 | X_0F, X_XADD = 0xc1 | X_0F,
     /* VEX integer. */
     X_ANDN = 0xf2 | X_0F38, X_SHLX = 0xf7 | X_0F38 | X_66, X_SARX = 0xf7 | X_0F38 | X_F3,
@@ -74,7 +78,6 @@ typedef enum X86Op {
     X_MOVSS = 0x10 | X_0F | X_F3, X_MOVSS_MR = 0x11 | X_0F | X_F3,
     X_MOVSD = 0x10 | X_0F | X_F2, X_MOVSD_MR = 0x11 | X_0F | X_F2,
     X_MOVD_X = 0x6e | X_0F | X_66, X_MOVD_R = 0x7e | X_0F | X_66, /* + X_W: 64 bits */
-    X_MOVQ = 0x7e | X_0F | X_F3,
 
     /* Scalar FP: single; + X_F2 - X_F3 = double, see x_sd(). */
     X_ADDSS = 0x58 | X_0F | X_F3, X_MULSS = 0x59 | X_0F | X_F3, X_SUBSS = 0x5c | X_0F | X_F3,
@@ -82,7 +85,8 @@ typedef enum X86Op {
     X_SQRTSS = 0x51 | X_0F | X_F3, X_CMPSS = 0xc2 | X_0F | X_F3,
     X_UCOMISS = 0x2e | X_0F, X_COMISS = 0x2f | X_0F, /* | X_66: double */
     X_CVTSS2SD = 0x5a | X_0F | X_F3, X_CVTSD2SS = 0x5a | X_0F | X_F2,
-    X_CVTSI2SS = 0x2a | X_0F | X_F3, X_CVTSS2SI = 0x2d | X_0F | X_F3, X_CVTTSS2SI = 0x2c | X_0F | X_F3,
+    X_CVTSI2SS = 0x2a | X_0F | X_F3, X_CVTSS2SI = 0x2d | X_0F | X_F3,
+    X_CVTTSS2SI = 0x2c | X_0F | X_F3,
     X_ROUNDSS = 0x0a | X_0F3A | X_66, X_ROUNDSD = 0x0b | X_0F3A | X_66,
     X_FMADD231SS = 0xb9 | X_0F38 | X_66, X_FMSUB231SS = 0xbb | X_0F38 | X_66,
     X_FNMADD231SS = 0xbd | X_0F38 | X_66, X_FNMSUB231SS = 0xbf | X_0F38 | X_66,
@@ -98,10 +102,26 @@ typedef enum X86Op {
     X_VPBROADCASTB = 0x78 | X_0F38 | X_66, X_VPBROADCASTW = 0x79 | X_0F38 | X_66,
     X_VPBROADCASTD = 0x58 | X_0F38 | X_66, X_VPBROADCASTQ = 0x59 | X_0F38 | X_66,
 } X86Op;
+/* clang-format on */
 
 /* Condition codes of jcc, setcc, cmovcc. cc ^ 1 inverts. */
 typedef enum X86Cond {
-    CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G
+    CC_O,
+    CC_NO,
+    CC_B,
+    CC_AE,
+    CC_E,
+    CC_NE,
+    CC_BE,
+    CC_A,
+    CC_S,
+    CC_NS,
+    CC_P,
+    CC_NP,
+    CC_L,
+    CC_GE,
+    CC_LE,
+    CC_G
 } X86Cond;
 
 /* The double form of a scalar single operation. */
@@ -211,8 +231,8 @@ static inline void asm_modrm_mem(Asm *a, unsigned reg, unsigned base, int32_t di
     }
 }
 
-static inline void asm_modrm_sib(Asm *a, unsigned reg, unsigned base, unsigned index, unsigned scale,
-                                 int32_t disp)
+static inline void asm_modrm_sib(Asm *a, unsigned reg, unsigned base, unsigned index,
+                                 unsigned scale, int32_t disp)
 {
     unsigned mod = disp == 0 && (base & 7) != RBP ? 0 : fits_s8(disp) ? 1 : 2;
 
@@ -232,8 +252,8 @@ static inline void asm_modrm_rip(Asm *a, unsigned reg, const void *target, unsig
     asm_u32(a, (const uint8_t *)target - (asm_here(a) + 4 + trailing));
 }
 
-/* Legacy encodings: register and register; memory at base + disp; memory at base + index << scale + disp;
- * memory at an executable address. */
+/* Legacy encodings: register and register; memory at base + disp; memory at base + index << scale +
+ * disp; memory at an executable address. */
 static inline void x_rr(Asm *a, unsigned op, unsigned reg, unsigned rm)
 {
     x_opcode(a, op, reg & 15, 0, rm & 15);
@@ -266,7 +286,8 @@ static inline void v_rrr(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsig
     asm_modrm_reg(a, reg, rm);
 }
 
-static inline void v_rrm(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned base, int32_t disp)
+static inline void v_rrm(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned base,
+                         int32_t disp)
 {
     v_opcode(a, op, reg & 15, vvvv & 15, 0, base & 15);
     asm_modrm_mem(a, reg, base, disp);
@@ -304,7 +325,8 @@ static inline void x_alu_imm(Asm *a, AluOp op, unsigned w, unsigned dst, int32_t
 }
 
 /* Operation on memory with an immediate, 32 or 64 bits. */
-static inline void x_alu_mem_imm(Asm *a, AluOp op, unsigned w, unsigned base, int32_t disp, int32_t imm)
+static inline void x_alu_mem_imm(Asm *a, AluOp op, unsigned w, unsigned base, int32_t disp,
+                                 int32_t imm)
 {
     if (fits_s8(imm)) {
         x_rm(a, X_ALU_I8 | w, op, base, disp);

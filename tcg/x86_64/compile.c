@@ -1,8 +1,8 @@
 /*
  * tcg_compile(): a region of IR to host code, and the Tcg itself.
  *
- * The blocks of the region are emitted in order, the cold ones last; then the out-of-line code. Nothing
- * is kept if the room does not suffice.
+ * The blocks of the region are emitted in order, the cold ones last; then the out-of-line code.
+ * Nothing is kept if the room does not suffice.
  */
 #include "softmmu/base/error.h"
 #include "tcg/x86_64/emit.h"
@@ -33,10 +33,16 @@ const uint8_t op_result_type[IR_NOPS] = {
 
 /* Pure, and without effect on FP flags. */
 const bool op_is_skippable[IR_NOPS] = {
-    [IR_const] = true, [IR_fconst] = true, [IR_vzero] = true, [IR_mov] = true, [IR_get_var] = true,
-    [IR_add ... IR_select] = true,
-    [IR_fcanon] = true, [IR_fabs ... IR_fsgnjx] = true, [IR_fbox ... IR_bits_is] = true,
-    [IR_vand ... IR_vsplat] = true,
+    [IR_const] = true,
+    [IR_fconst] = true,
+    [IR_vzero] = true,
+    [IR_mov] = true,
+    [IR_get_var] = true,
+    [IR_add... IR_select] = true,
+    [IR_fcanon] = true,
+    [IR_fabs... IR_fsgnjx] = true,
+    [IR_fbox... IR_bits_is] = true,
+    [IR_vand... IR_vsplat] = true,
 };
 
 void op_mov(Emit *e, const IrInsn *in)
@@ -56,7 +62,8 @@ void op_set_var(Emit *e, const IrInsn *in)
 
 /* ---- Out-of-line code. ---- */
 
-/* A record for code that the jump at @from leads to. The pointer holds until the next one is made. */
+/* A record for code that the jump at @from leads to. The pointer holds until the next one is
+ * made. */
 Cold *cold_new(Emit *e, void (*emit)(Emit *, const Cold *), uint8_t *from)
 {
     Cold c = {
@@ -212,7 +219,7 @@ static bool emit_block(Emit *e, unsigned b)
     e->block = block;
     end = &e->insns[block->first + block->count - 1];
     e->forget_vars = !e->how->optimize || (end->op != IR_br && end->op != IR_brcond);
-    regs_scan_block(e, block);
+    scan_block(e, block);
     if (b == 0 && info->canonical) {
         regs_begin_block(e, &empty_state);
         regs_make_canonical(e, info->valid_in);
@@ -276,7 +283,8 @@ static unsigned count_exits(const IrRegion *ir)
     return n;
 }
 
-static void begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room)
+static void begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at,
+                         size_t room)
 {
     unsigned nexits = count_exits(ir);
 
@@ -305,7 +313,8 @@ static void begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how,
     pins_choose(e);
 }
 
-bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room, TcgCode *code)
+bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room,
+                 TcgCode *code)
 {
     Emit *e = &tcg->emit;
     bool ok = room > MAX_OP_BYTES;
@@ -330,6 +339,8 @@ bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, siz
         main_size = e->as.p - e->base;
     }
     if (!ok || !emit_cold(e)) {
+        /* More room would not help if it is spill slots that were wanting. */
+        ir->overflow |= e->failed;
         g_free(e->exits);
         return false;
     }
@@ -369,9 +380,9 @@ Tcg *tcg_new(const TcgRuntime *runtime, size_t size, const char *features_off, G
 
 void tcg_free(Tcg *tcg)
 {
-    Emit *e = &tcg->emit;
-
     if (tcg) {
+        Emit *e = &tcg->emit;
+
         codemem_free(&tcg->mem);
         g_array_free(e->states, TRUE);
         g_array_free(e->cold, TRUE);

@@ -18,8 +18,9 @@ void tcg_disassemble(const void *code, size_t size, GString *out)
     cs_option(handle, CS_OPT_SKIPDATA, CS_OPT_ON);
     n = cs_disasm(handle, code, size, (uintptr_t)code, 0, &insns);
     for (size_t i = 0; i < n; i++) {
-        g_string_append_printf(out, "  %" G_GINT64_MODIFIER "x:  %s%s%s\n", (guint64)insns[i].address,
-                               insns[i].mnemonic, insns[i].op_str[0] ? " " : "", insns[i].op_str);
+        g_string_append_printf(out, "  %" G_GINT64_MODIFIER "x:  %s%s%s\n",
+                               (guint64)insns[i].address, insns[i].mnemonic,
+                               insns[i].op_str[0] ? " " : "", insns[i].op_str);
     }
     cs_free(insns, n);
     cs_close(&handle);

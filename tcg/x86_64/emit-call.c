@@ -1,6 +1,6 @@
 /*
- * Calls of helpers (System V x86-64 ABI): the vCPU in rdi, then up to four arguments in rsi, rdx, rcx, r8
- * or xmm0 to xmm3. rsp is always 16-byte aligned in translated code, see emit-control.c.
+ * Calls of helpers (System V x86-64 ABI): the vCPU in rdi, then up to four arguments in rsi, rdx,
+ * rcx, r8 or xmm0 to xmm3. rsp is always 16-byte aligned in translated code, see emit-control.c.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -70,7 +70,8 @@ static void move_registers(Emit *e, ArgMoves *m)
 }
 
 /* Assigns argument registers: @regs of those that are in registers, @late the others. */
-static void assign_args(const Emit *e, const IrInsn *in, ArgMoves *ints, ArgMoves *fps, ArgMoves *late)
+static void assign_args(const Emit *e, const IrInsn *in, ArgMoves *ints, ArgMoves *fps,
+                        ArgMoves *late)
 {
     static const uint8_t int_regs[MAX_ARGS] = {RSI, RDX, RCX, R8};
     unsigned nints = 0, nfps = 0;

@@ -1,9 +1,9 @@
 /*
  * Control flow: branches between blocks, and the ways out of a region.
  *
- * Direct exits end in a jump that tcg_link() patches: its displacement is aligned to 4 bytes so that the
- * write is atomic for other threads executing it. So is the execution id that guards an exit to another
- * page. Until linked, both lead to the exit's stub, which calls the engine.
+ * Direct exits end in a jump that tcg_link() patches: its displacement is aligned to 4 bytes so
+ * that the write is atomic for other threads executing it. So is the execution id that guards an
+ * exit to another page. Until linked, both lead to the exit's stub, which calls the engine.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -126,8 +126,8 @@ static bool is_plain_exit(const Emit *e, unsigned block)
 
 static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcode);
 
-/* Aligns the conditional jump that follows the comparison emitted from @compare on, with the padding before
- * the comparison, so that the host can fuse the two. */
+/* Aligns the conditional jump that follows the comparison emitted from @compare on, with the
+ * padding before the comparison, so that the host can fuse the two. */
 static void align_compare(Emit *e, uint8_t *compare)
 {
     uint8_t bytes[16];
@@ -262,8 +262,8 @@ void op_poll(Emit *e, const IrInsn *in)
     c->pc = in->imm;
 }
 
-/* Compares the execution id of the page of @pc; returns the jump if not equal. *@imm gets the writable
- * address of the id in the code. */
+/* Compares the execution id of the page of @pc; returns the jump if not equal. *@imm gets the
+ * writable address of the id in the code. */
 static uint8_t *emit_exec_check(Emit *e, uint64_t pc, uint32_t id, uint8_t **imm)
 {
     int32_t entry = e->rt->tlb_entries +
@@ -278,8 +278,8 @@ static uint8_t *emit_exec_check(Emit *e, uint64_t pc, uint32_t id, uint8_t **imm
     return x_jcc32(&e->as, CC_NE);
 }
 
-/* The plain lookup: it looks at the pages themselves, and so makes the check hold, where the jump cache would
- * lead here again. */
+/* The plain lookup: it looks at the pages themselves, and so makes the check hold, where the jump
+ * cache would lead here again. */
 static void cold_check_page(Emit *e, const Cold *c)
 {
     emit_snapshot_stores(e, c->snap);
@@ -297,7 +297,8 @@ void op_check_page(Emit *e, const IrInsn *in)
 
 /* ---- Direct exits. ---- */
 
-/* The unlinked state. back: landing of a call, whose failed page check has to push as the call does. */
+/* The unlinked state. back: landing of a call, whose failed page check has to push as the call
+ * does. */
 static void cold_exit(Emit *e, const Cold *c)
 {
     TcgExit *exit = &e->exits[c->insn];
@@ -321,8 +322,8 @@ static void cold_exit(Emit *e, const Cold *c)
     memcpy(exit->jump - e->as.to_exec, &rel, 4);
 }
 
-/* The chainable jump to guest address @pc from a block at @block_pc. @opcode: a jump, a call, or (0x0f80 and
- * up) a conditional jump. */
+/* The chainable jump to guest address @pc from a block at @block_pc. @opcode: a jump, a call, or
+ * (0x0f80 and up) a conditional jump. */
 static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcode)
 {
     unsigned index = e->nexits++;
@@ -355,8 +356,8 @@ static void cold_stack_overflow(Emit *e, const Cold *c)
     x_jmp_back(&e->as, c->back);
 }
 
-/* The stack begins at a multiple of its size less 16 (see stubs.c), so it is full when the low bits of rsp
- * are all zero. Pushes the guest's return address. */
+/* The stack begins at a multiple of its size less 16 (see stubs.c), so it is full when the low bits
+ * of rsp are all zero. Pushes the guest's return address. */
 static void emit_push_mark(Emit *e)
 {
     Cold *c;

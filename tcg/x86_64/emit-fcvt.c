@@ -1,9 +1,9 @@
 /*
- * Conversions between floating-point formats and between those and integers, and rounding to integral
- * values.
+ * Conversions between floating-point formats and between those and integers, and rounding to
+ * integral values.
  *
- * To integers, the host gives its "integer indefinite" (the smallest) with the invalid flag alone for NaN
- * and for what is out of range; the op saturates, and NaN gives the largest.
+ * To integers, the host gives its "integer indefinite" (the smallest) with the invalid flag alone
+ * for NaN and for what is out of range; the op saturates, and NaN gives the largest.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -52,7 +52,8 @@ static void cvt_from(Emit *e, const IrInsn *in, unsigned w, unsigned d, unsigned
     }
 }
 
-/* 2^63 and above: half of it with the lost bit kept as a sticky one rounds the same, doubling is exact. */
+/* 2^63 and above: half of it with the lost bit kept as a sticky one rounds the same, doubling is
+ * exact. */
 static void cold_from_u64(Emit *e, const Cold *c)
 {
     const IrInsn *in = &e->insns[c->insn];
@@ -74,16 +75,12 @@ void op_fcvt_fi(Emit *e, const IrInsn *in)
     Cold *c;
 
     switch (in->aux & 3) {
-    case IR_INT_S32:
-        cvt_from(e, in, 0, d, ra);
-        break;
+    case IR_INT_S32: cvt_from(e, in, 0, d, ra); break;
     case IR_INT_U32:
         x_mov(&e->as, 0, RAX, ra);
         cvt_from(e, in, X_W, d, RAX);
         break;
-    case IR_INT_S64:
-        cvt_from(e, in, X_W, d, ra);
-        break;
+    case IR_INT_S64: cvt_from(e, in, X_W, d, ra); break;
     default:
         x_rr(&e->as, X_TEST | X_W, ra, ra);
         c = cold_new(e, cold_from_u64, x_jcc32(&e->as, CC_S));
@@ -98,8 +95,8 @@ void op_fcvt_fi(Emit *e, const IrInsn *in)
 
 /* ---- To integers. ---- */
 
-/* The integer indefinite: right for what is too small, the largest for NaN and what is too large. reg:
- * result, operand. */
+/* The integer indefinite: right for what is too small, the largest for NaN and what is too large.
+ * reg: result, operand. */
 static void cold_to_signed(Emit *e, const Cold *c)
 {
     const IrInsn *in = &e->insns[c->insn];
@@ -133,8 +130,8 @@ static void cvt_signed(Emit *e, const IrInsn *in, unsigned op, unsigned d, unsig
     c->back = e->as.p;
 }
 
-/* The exact conversion to unsigned of a double (to which an f32 converts exactly) in C, for the rare
- * operands. Called by translated code; sets flags in MXCSR. */
+/* The exact conversion to unsigned of a double (to which an f32 converts exactly) in C, for the
+ * rare operands. Called by translated code; sets flags in MXCSR. */
 static uint64_t math_to_unsigned(uint64_t aux, uint64_t bits)
 {
     /* By pointer, so that the compiler does not expand it for round-to-nearest only. */
@@ -149,7 +146,8 @@ static uint64_t math_to_unsigned(uint64_t aux, uint64_t bits)
         _mm_setcsr(csr | _MM_EXCEPT_INVALID);
         return r < 0 ? 0 : UINT64_MAX;
     }
-    result = r < 0x1p63 ? (uint64_t)(int64_t)r : (uint64_t)(int64_t)(r - 0x1p63) | UINT64_C(1) << 63;
+    result =
+        r < 0x1p63 ? (uint64_t)(int64_t)r : (uint64_t)(int64_t)(r - 0x1p63) | UINT64_C(1) << 63;
     _mm_setcsr(csr | (r != v ? _MM_EXCEPT_INEXACT : 0));
     return (aux & 3) == IR_INT_U32 ? (uint64_t)(int32_t)result : result;
 }
@@ -171,8 +169,8 @@ static void cold_to_unsigned(Emit *e, const Cold *c)
     x_jmp_back(&e->as, c->back);
 }
 
-/* Positive numbers that cannot round out of the range of a signed conversion of the next larger width are
- * converted by it; sign and exponent tell them. */
+/* Positive numbers that cannot round out of the range of a signed conversion of the next larger
+ * width are converted by it; sign and exponent tell them. */
 static void cvt_unsigned(Emit *e, const IrInsn *in, unsigned op, unsigned d, unsigned ra)
 {
     bool u32 = (in->aux & 3) == IR_INT_U32, f64 = in->type == IR_F64;
@@ -218,8 +216,9 @@ void op_fround(Emit *e, const IrInsn *in)
         asm_u8(&e->as, in->aux ? 12 : 4);
     } else {
         emit_mov(e, XMM0, ra);
-        x_mov_imm(&e->as, RAX, f64 ? (uintptr_t)(in->aux ? nearbyint : rint)
-                                   : (uintptr_t)(in->aux ? nearbyintf : rintf));
+        x_mov_imm(&e->as, RAX,
+                  f64 ? (uintptr_t)(in->aux ? nearbyint : rint)
+                      : (uintptr_t)(in->aux ? nearbyintf : rintf));
         x_call(&e->as, e->stubs->math);
         emit_mov(e, d, XMM0);
     }

@@ -1,15 +1,14 @@
 /*
- * Scalar floating point on SSE or AVX. Rounding mode and sticky flags are those of MXCSR; what the host
- * does not do as the op's definition says (NaN rules, conversions out of range) goes out of line.
+ * Scalar floating point on SSE or AVX. Rounding mode and sticky flags are those of MXCSR; what the
+ * host does not do as the op's definition says (NaN rules, conversions out of range) goes out of
+ * line.
  *
- * Values of type f32 are the low 32 bits of a vector register; what is above is undefined, and so are the
- * upper 64 bits of an f64.
+ * Values of type f32 are the low 32 bits of a vector register; what is above is undefined, and so
+ * are the upper 64 bits of an f64.
  */
 #include "tcg/x86_64/emit.h"
 
-#include <fenv.h>
 #include <math.h>
-#include <xmmintrin.h>
 
 /* ---- Forms. ---- */
 
@@ -123,8 +122,8 @@ void op_fsqrt(Emit *e, const IrInsn *in)
     reg_bind(e, d, 0);
 }
 
-/* Called by translated code on hosts without FMA3: the library's functions round once, as MXCSR says, and
- * set the flags. The third operand comes as bits. */
+/* Called by translated code on hosts without FMA3: the library's functions round once, as MXCSR
+ * says, and set the flags. The third operand comes as bits. */
 static double math_fma(uint64_t neg, uint64_t c_bits, double a, double b)
 {
     double c;
@@ -179,8 +178,8 @@ static void load_nan(Emit *e, const IrInsn *in, unsigned d)
     load_pool(e, in, d, POOL_NAN64, POOL_NAN32);
 }
 
-/* A NaN from IR_FMA_INF_ZERO: the host does not call infinity times zero invalid if a quiet NaN is added. If
- * a factor is zero, multiplying sets just that flag. reg: result, factors. */
+/* A NaN from IR_FMA_INF_ZERO: the host does not call infinity times zero invalid if a quiet NaN is
+ * added. If a factor is zero, multiplying sets just that flag. reg: result, factors. */
 static void cold_fma_nan(Emit *e, const Cold *c)
 {
     const IrInsn *in = &e->insns[c->insn];
@@ -271,10 +270,8 @@ static bool never_signals(const IrInsn *def)
     case IR_fma:
     case IR_fcvt_sd:
     case IR_fcvt_ds:
-    case IR_fround:
-        return true;
-    default:
-        return false;
+    case IR_fround: return true;
+    default: return false;
     }
 }
 

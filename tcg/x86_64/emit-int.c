@@ -1,8 +1,8 @@
 /*
  * Integer ops.
  *
- * Values of type i32 live in 64-bit registers whose upper half is undefined unless the value is marked
- * VALUE_ZX, so that truncation costs nothing.
+ * Values of type i32 live in 64-bit registers whose upper half is undefined unless the value is
+ * marked VALUE_ZX, so that truncation costs nothing.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -367,15 +367,9 @@ void op_ext(Emit *e, const IrInsn *in)
     unsigned flags = VALUE_ZX;
 
     switch (in->aux & (IR_SIZE_MASK | IR_SIGNED)) {
-    case IR_U8:
-        x_rr(&e->as, X_MOVZX8, d, ra);
-        break;
-    case IR_U16:
-        x_rr(&e->as, X_MOVZX16, d, ra);
-        break;
-    case IR_U32:
-        x_mov(&e->as, 0, d, ra);
-        break;
+    case IR_U8: x_rr(&e->as, X_MOVZX8, d, ra); break;
+    case IR_U16: x_rr(&e->as, X_MOVZX16, d, ra); break;
+    case IR_U32: x_mov(&e->as, 0, d, ra); break;
     case IR_S8:
         x_rr(&e->as, X_MOVSX8 | w, d, ra);
         flags = zx_flag(in);
@@ -424,8 +418,8 @@ void op_zext(Emit *e, const IrInsn *in)
 /* ---- Comparisons. ---- */
 
 static const uint8_t cond_codes[] = {
-    [IR_EQ] = CC_E, [IR_NE] = CC_NE, [IR_LT] = CC_L, [IR_GE] = CC_GE, [IR_LE] = CC_LE, [IR_GT] = CC_G,
-    [IR_LTU] = CC_B, [IR_GEU] = CC_AE, [IR_LEU] = CC_BE, [IR_GTU] = CC_A,
+    [IR_EQ] = CC_E, [IR_NE] = CC_NE, [IR_LT] = CC_L,   [IR_GE] = CC_GE,  [IR_LE] = CC_LE,
+    [IR_GT] = CC_G, [IR_LTU] = CC_B, [IR_GEU] = CC_AE, [IR_LEU] = CC_BE, [IR_GTU] = CC_A,
 };
 
 /* Whether nothing between the definition of @ref and @user, nor after it, uses @ref. */
@@ -468,8 +462,7 @@ IrRef fusable_operand(const Emit *e, const IrInsn *user)
             return ref;
         }
         return IR_NOREF;
-    default:
-        return IR_NOREF;
+    default: return IR_NOREF;
     }
 }
 
@@ -531,8 +524,8 @@ Compare compare_prepare(Emit *e, unsigned type, IrCond cond, IrRef a, IrRef b)
     return c;
 }
 
-/* Whether the flags of the instruction that computed the value serve; changes the condition to one that
- * does not look at overflow. */
+/* Whether the flags of the instruction that computed the value serve; changes the condition to one
+ * that does not look at overflow. */
 static bool flags_serve(const Emit *e, Compare *c)
 {
     if (c->zero_ref == IR_NOREF || c->zero_ref != e->flags_ref || e->flags_end != e->as.p) {

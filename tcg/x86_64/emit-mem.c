@@ -1,10 +1,10 @@
 /*
  * Guest memory, host memory behind translated pointers, and state in memory (env).
  *
- * A guest access is an inline probe of the TLB (layout: tcg.h) and the access; what does not hit goes out
- * of line to a common stub that saves the registers for tcg_restore() and calls the engine. The address is
- * in its own register, or in rax when there is an offset; rcx is the offset of the TLB entry, rdx becomes
- * the host address.
+ * A guest access is an inline probe of the TLB (layout: tcg.h) and the access; what does not hit
+ * goes out of line to a common stub that saves the registers for tcg_restore() and calls the
+ * engine. The address is in its own register, or in rax when there is an offset; rcx is the offset
+ * of the TLB entry, rdx becomes the host address.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -19,27 +19,13 @@ static void load_int(Emit *e, unsigned memop, unsigned w, unsigned d, unsigned b
     bool swap = (memop & IR_BIG_ENDIAN) && (memop & IR_SIZE_MASK);
 
     switch (memop & (IR_SIZE_MASK | IR_SIGNED)) {
-    case IR_U8:
-        x_rm(&e->as, X_MOVZX8, d, base, disp);
-        break;
-    case IR_S8:
-        x_rm(&e->as, X_MOVSX8 | w, d, base, disp);
-        break;
-    case IR_U16:
-        x_rm(&e->as, X_MOVZX16, d, base, disp);
-        break;
-    case IR_S16:
-        x_rm(&e->as, swap ? X_MOVZX16 : X_MOVSX16 | w, d, base, disp);
-        break;
-    case IR_U32:
-        x_rm(&e->as, X_MOV, d, base, disp);
-        break;
-    case IR_S32:
-        x_rm(&e->as, swap || !w ? X_MOV : X_MOVSXD, d, base, disp);
-        break;
-    default:
-        x_rm(&e->as, X_MOV | w, d, base, disp);
-        break;
+    case IR_U8: x_rm(&e->as, X_MOVZX8, d, base, disp); break;
+    case IR_S8: x_rm(&e->as, X_MOVSX8 | w, d, base, disp); break;
+    case IR_U16: x_rm(&e->as, X_MOVZX16, d, base, disp); break;
+    case IR_S16: x_rm(&e->as, swap ? X_MOVZX16 : X_MOVSX16 | w, d, base, disp); break;
+    case IR_U32: x_rm(&e->as, X_MOV, d, base, disp); break;
+    case IR_S32: x_rm(&e->as, swap || !w ? X_MOV : X_MOVSXD, d, base, disp); break;
+    default: x_rm(&e->as, X_MOV | w, d, base, disp); break;
     }
     if (swap) {
         unsigned size = memop & IR_SIZE_MASK;
@@ -112,7 +98,8 @@ static void load_value(Emit *e, const IrInsn *in, unsigned d, unsigned base, int
 }
 
 /* @r: register of the value, NOREG: the constant @v. */
-static void store_value(Emit *e, const IrInsn *in, unsigned r, uint64_t v, unsigned base, int32_t disp)
+static void store_value(Emit *e, const IrInsn *in, unsigned r, uint64_t v, unsigned base,
+                        int32_t disp)
 {
     if (r == NOREG) {
         store_const(e, in->aux, v, base, disp);
@@ -141,8 +128,10 @@ static unsigned use_stored(Emit *e, const IrInsn *in, IrRef ref, uint64_t *v)
 
 static unsigned load_flags(const IrInsn *in)
 {
-    return in->type == IR_I32 || (in->type == IR_I64 && !(in->aux & IR_SIGNED) &&
-                                  (in->aux & IR_SIZE_MASK) < 3) ? VALUE_ZX : 0;
+    return in->type == IR_I32 ||
+                   (in->type == IR_I64 && !(in->aux & IR_SIGNED) && (in->aux & IR_SIZE_MASK) < 3)
+               ? VALUE_ZX
+               : 0;
 }
 
 void op_ld_env(Emit *e, const IrInsn *in)
@@ -191,7 +180,8 @@ static unsigned use_address(Emit *e, const IrInsn *in)
     return r;
 }
 
-/* Leaves the offset in the page in rdx and the entry's offset in rcx; returns the jump of a miss. */
+/* Leaves the offset in the page in rdx and the entry's offset in rcx; returns the jump of a
+ * miss. */
 static uint8_t *emit_probe(Emit *e, unsigned addr, unsigned len, bool write)
 {
     int32_t tag = e->rt->tlb_entries +
@@ -382,7 +372,6 @@ void op_translate(Emit *e, const IrInsn *in)
 
 /* ---- Atomics. ---- */
 
-
 /* The memory operand's size comes from the op's type. */
 static unsigned atomic_memop(const IrInsn *in)
 {
@@ -437,7 +426,11 @@ static void emit_rmw_value(Emit *e, unsigned rmw, unsigned w, unsigned value)
         x_rr(&e->as, (X_CMOV + keep_old[rmw - IR_RMW_MIN]) | w, RCX, RAX);
     } else {
         x_mov(&e->as, w, RCX, RAX);
-        x_alu(&e->as, rmw == IR_RMW_AND ? ALU_AND : rmw == IR_RMW_OR ? ALU_OR : ALU_XOR, w, RCX, value);
+        x_alu(&e->as,
+              rmw == IR_RMW_AND  ? ALU_AND
+              : rmw == IR_RMW_OR ? ALU_OR
+                                 : ALU_XOR,
+              w, RCX, value);
     }
 }
 
@@ -449,7 +442,10 @@ static void emit_lock(Emit *e)
 void op_rmw(Emit *e, const IrInsn *in)
 {
     static const uint8_t alu[] = {
-        [IR_RMW_ADD] = ALU_ADD, [IR_RMW_AND] = ALU_AND, [IR_RMW_OR] = ALU_OR, [IR_RMW_XOR] = ALU_XOR,
+        [IR_RMW_ADD] = ALU_ADD,
+        [IR_RMW_AND] = ALU_AND,
+        [IR_RMW_OR] = ALU_OR,
+        [IR_RMW_XOR] = ALU_XOR,
     };
     unsigned w = in->type == IR_I64 ? X_W : 0, value = reg_use(e, in->arg[1]);
     unsigned addr = use_address(e, in), d = NOREG;

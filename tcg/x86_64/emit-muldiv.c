@@ -1,6 +1,6 @@
 /*
- * Multiplication and division. The host's forms with fixed registers use the scratch registers rax, rdx
- * and rcx.
+ * Multiplication and division. The host's forms with fixed registers use the scratch registers rax,
+ * rdx and rcx.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -101,7 +101,8 @@ void op_mulhsu(Emit *e, const IrInsn *in)
 
 /* ---- Division. ---- */
 
-/* Divisors 0 and -1, for which the host's instruction would trap. reg: result, dividend, divisor. */
+/* Divisors 0 and -1, for which the host's instruction would trap. reg: result, dividend,
+ * divisor. */
 static void cold_div(Emit *e, const Cold *c)
 {
     const IrInsn *in = &e->insns[c->insn];

@@ -1,18 +1,19 @@
 /*
  * The code generator's internals, shared by the files of this directory.
  *
- * One pass over the region emits host code with local register allocation. Every host register may hold
- * at the same time a guest variable (clean, or dirty: newer than state in memory) and any number of IR
- * values that are equal to it. get_var makes a value an alias of the variable's register and set_var
- * makes the value's register the variable's, so most of them cost nothing.
+ * One pass over the region emits host code with local register allocation. Every host register may
+ * hold at the same time a guest variable (clean, or dirty: newer than state in memory) and any
+ * number of IR values that are equal to it. get_var makes a value an alias of the variable's
+ * register and set_var makes the value's register the variable's, so most of them cost nothing.
  *
- * State across blocks: a block with one predecessor starts with the registers as that one left them. A
- * join (several predecessors, or a back edge) starts from a canonical state: only pinned variables, each
- * in its home register, all others in memory. Pins are chosen over the region; see pins.c.
+ * State across blocks: a block with one predecessor starts with the registers as that one left
+ * them. A join (several predecessors, or a back edge) starts from a canonical state: only pinned
+ * variables, each in its home register, all others in memory. Pins are chosen over the region; see
+ * pins.c.
  *
- * Rare code goes out of line: a Cold record says how to emit it once the main code is complete. Ways out
- * that need state in memory carry a snapshot of the dirty registers; the sync table keeps the same
- * snapshots for tcg_restore().
+ * Rare code goes out of line: a Cold record says how to emit it once the main code is complete.
+ * Ways out that need state in memory carry a snapshot of the dirty registers; the sync table keeps
+ * the same snapshots for tcg_restore().
  */
 #ifndef AMPHI_TCG_X86_64_EMIT_H
 #define AMPHI_TCG_X86_64_EMIT_H
@@ -45,12 +46,12 @@ typedef enum ValueFlags {
 } ValueFlags;
 
 typedef struct Value {
-    uint16_t last;  /* index of the last user, 0 if none */
-    IrRef next;     /* next value in the same register */
-    uint8_t reg;    /* HostReg or NOREG */
-    uint8_t slot;   /* spill slot that holds it or NOSLOT */
-    uint8_t flags;  /* ValueFlags */
-    uint8_t hint;   /* 1 + the variable it is about to become, 0 if none */
+    uint16_t last;    /* index of the last user, 0 if none */
+    IrRef next;       /* next value in the same register */
+    uint8_t reg;      /* HostReg or NOREG */
+    uint8_t slot;     /* spill slot that holds it or NOSLOT */
+    uint8_t flags;    /* ValueFlags */
+    uint8_t hint;     /* 1 + the variable it is about to become, 0 if none */
     uint16_t hint_at; /* the set_var that makes it so */
 } Value;
 
@@ -63,22 +64,22 @@ typedef struct RegDesc {
 /* What is known at the start of a block. */
 typedef struct BlockState {
     int16_t var[NHOSTREGS];
-    uint32_t dirty;   /* host registers */
+    uint32_t dirty; /* host registers */
     uint64_t pc;
     uint32_t undone;
 } BlockState;
 
 typedef struct BlockInfo {
-    uint8_t *label;      /* writable address once emitted */
-    uint8_t *fixups;     /* chain of rel32 fields that wait for the label */
-    int32_t state;       /* BlockState it inherits, -1: canonical */
+    uint8_t *label;  /* writable address once emitted */
+    uint8_t *fixups; /* chain of rel32 fields that wait for the label */
+    int32_t state;   /* BlockState it inherits, -1: canonical */
     uint32_t preds;
-    uint32_t order;      /* position of emission */
-    uint32_t dirty_in;   /* canonical: homes that may be dirty */
-    uint32_t valid_in;   /* canonical: homes that hold their variable */
+    uint32_t order;    /* position of emission */
+    uint32_t dirty_in; /* canonical: homes that may be dirty */
+    uint32_t valid_in; /* canonical: homes that hold their variable */
     bool canonical, entered;
-    bool inlined;        /* emitted with its predecessor's branch */
-    uint64_t pc;         /* canonical: guest instruction at the first edge to it (entered) */
+    bool inlined; /* emitted with its predecessor's branch */
+    uint64_t pc;  /* canonical: guest instruction at the first edge to it (entered) */
     uint32_t undone;
 } BlockInfo;
 
@@ -88,22 +89,22 @@ typedef struct Emit Emit;
 typedef struct Cold Cold;
 struct Cold {
     void (*emit)(Emit *e, const Cold *c);
-    uint8_t *from[2];  /* rel32 fields of jumps that lead here, NULL if unused */
-    uint8_t *back;     /* writable address to return to */
-    uint64_t pc;       /* guest instruction, or where to go on */
+    uint8_t *from[2]; /* rel32 fields of jumps that lead here, NULL if unused */
+    uint8_t *back;    /* writable address to return to */
+    uint64_t pc;      /* guest instruction, or where to go on */
     uint64_t imm;
-    uint32_t snap;     /* dirty registers */
+    uint32_t snap; /* dirty registers */
     uint32_t undone;
-    uint32_t insn;     /* index of the IR instruction */
+    uint32_t insn; /* index of the IR instruction */
     uint8_t reg[4];
 };
 
-/* tcg_restore()'s table: the header, records in ascending order of host, then snapshots: each a count and
- * as many words SNAP_WORD(). */
+/* tcg_restore()'s table: the header, records in ascending order of host, then snapshots: each a
+ * count and as many words SNAP_WORD(). */
 typedef struct SyncRecord {
     uint64_t pc;
-    uint32_t host;    /* offset of the callback's return address from the region's entry */
-    uint32_t snap;    /* index of the snapshot's count */
+    uint32_t host; /* offset of the callback's return address from the region's entry */
+    uint32_t snap; /* index of the snapshot's count */
     uint32_t undone;
     uint32_t pad;
 } SyncRecord;
@@ -116,21 +117,21 @@ typedef struct SyncTable {
 #define SNAP_WORD(offset, type, reg) ((uint32_t)(offset) << 8 | ((type) == IR_V128) << 5 | (reg))
 #define SNAP_OFFSET(word) ((int32_t)(word) >> 8)
 #define SNAP_WIDE(word) ((word) >> 5 & 1)
-#define SNAP_REG(word) ((word) & 31)
+#define SNAP_REG(word) ((word)&31)
 
 /* Common code at the start of code memory: executable addresses. */
 typedef struct Stubs {
     void (*enter)(void *state, void *code);
     uint8_t *leave;
-    uint8_t *resolve;      /* rax = TcgExit */
-    uint8_t *lookup;       /* pc is in state */
-    uint8_t *lookup_drop;  /* the same, dropping the return stack */
+    uint8_t *resolve;     /* rax = TcgExit */
+    uint8_t *lookup;      /* pc is in state */
+    uint8_t *lookup_drop; /* the same, dropping the return stack */
     uint8_t *lookup_plain;
-    /* Memory callbacks: [1] also preserves xmm registers. rax = address, other arguments in rdx, rcx, and
-     * bytes of the TEST instruction that follows the call; results in rax or xmm0. */
+    /* Memory callbacks: [1] also preserves xmm registers. rax = address, other arguments in rdx,
+     * rcx, and bytes of the TEST instruction that follows the call; results in rax or xmm0. */
     uint8_t *load[2], *store[2], *load128[2], *store128[2], *rmw[2], *cas[2], *translate[2];
-    /* Calls the C function in rax with arguments in rcx, rdx and xmm0, xmm1; preserves the allocatable
-     * registers; results in rax or xmm0. */
+    /* Calls the C function in rax with arguments in rcx, rdx and xmm0, xmm1; preserves the
+     * allocatable registers; results in rax or xmm0. */
     uint8_t *math;
     /* Constants, 16-byte aligned. */
     const uint8_t *pool;
@@ -138,8 +139,14 @@ typedef struct Stubs {
 
 /* Offsets in the constant pool. */
 enum {
-    POOL_SIGN64 = 0, POOL_ABS64 = 16, POOL_SIGN32 = 32, POOL_ABS32 = 48, POOL_BOX = 64, POOL_NAN64 = 80,
-    POOL_NAN32 = 96, POOL_SIZE = 112
+    POOL_SIGN64 = 0,
+    POOL_ABS64 = 16,
+    POOL_SIGN32 = 32,
+    POOL_ABS32 = 48,
+    POOL_BOX = 64,
+    POOL_NAN64 = 80,
+    POOL_NAN32 = 96,
+    POOL_SIZE = 112
 };
 
 struct Emit {
@@ -151,18 +158,18 @@ struct Emit {
     IrRegion *ir;
     IrInsn *insns;
     bool avx;
-    bool failed;        /* out of room or of spill slots */
+    bool failed; /* out of room or of spill slots */
 
     /* Registers and values. */
     Value *vals;
     RegDesc reg[NHOSTREGS];
-    uint32_t alloc_mask;  /* that the local allocator may use */
-    uint32_t free_mask;   /* of those: hold nothing */
-    uint32_t var_mask;    /* hold a variable */
+    uint32_t alloc_mask; /* that the local allocator may use */
+    uint32_t free_mask;  /* of those: hold nothing */
+    uint32_t var_mask;   /* hold a variable */
     uint32_t dirty_mask;
-    uint32_t locked;      /* operands of the current instruction */
-    uint32_t pin_mask;    /* homes of pinned variables */
-    uint32_t xmm_used;    /* whether the region keeps anything in vector registers */
+    uint32_t locked;   /* operands of the current instruction */
+    uint32_t pin_mask; /* homes of pinned variables */
+    uint32_t xmm_used; /* whether the region keeps anything in vector registers */
     uint64_t slots_free;
     uint8_t *var_reg;     /* per variable: register that holds it, NOREG */
     uint8_t *home;        /* per variable: NOREG if not pinned */
@@ -171,36 +178,36 @@ struct Emit {
     uint32_t cur;         /* current instruction */
 
     /* Precise state. */
-    uint64_t pc;          /* of the current guest instruction */
-    uint32_t undone;      /* of the last count op, including the current instruction */
-    bool counting;        /* the region has count ops */
-    uint32_t snap;        /* snapshot of the current dirty registers, or NOSNAP */
+    uint64_t pc;     /* of the current guest instruction */
+    uint32_t undone; /* of the last count op, including the current instruction */
+    bool counting;   /* the region has count ops */
+    uint32_t snap;   /* snapshot of the current dirty registers, or NOSNAP */
 
     /* Blocks. */
     const IrBlock *block;
     BlockInfo *blocks;
     uint32_t *order;
     uint32_t order_index;
-    bool forget_vars;     /* no block after this one is likely to read the variables again */
-    bool has_mark;        /* call_mark before the exit */
+    bool forget_vars; /* no block after this one is likely to read the variables again */
+    bool has_mark;    /* call_mark before the exit */
     uint64_t mark;
-    bool poll_pending;    /* the kick has been compared for the branch that follows */
+    bool poll_pending; /* the kick has been compared for the branch that follows */
     uint64_t poll_pc;
 
     /* The value whose ALU instruction was emitted last: flags tell its relation to 0. */
     IrRef flags_ref;
-    bool flags_logic;     /* by a logic instruction: overflow and carry are clear */
-    uint8_t *flags_end;   /* where the code after that instruction begins */
+    bool flags_logic;   /* by a logic instruction: overflow and carry are clear */
+    uint8_t *flags_end; /* where the code after that instruction begins */
 
     /* Growing tables; GArrays keep their storage between compilations. */
-    GArray *states;       /* BlockState */
-    GArray *cold;         /* Cold */
-    GArray *words;        /* uint32_t, snapshots */
-    GArray *records;      /* SyncRecord */
+    GArray *states;  /* BlockState */
+    GArray *cold;    /* Cold */
+    GArray *words;   /* uint32_t, snapshots */
+    GArray *records; /* SyncRecord */
 
     TcgExit *exits;
     unsigned nexits;
-    uint8_t *base;        /* writable address of the region's first byte */
+    uint8_t *base; /* writable address of the region's first byte */
     uint32_t cap_vals, cap_blocks, cap_vars;
 };
 
@@ -271,33 +278,36 @@ void stubs_emit(Tcg *tcg);
 
 /* regalloc.c */
 void regs_begin_region(Emit *e);
-void regs_begin_block(Emit *e, const BlockState *state);  /* inherited */
+void regs_begin_block(Emit *e, const BlockState *state); /* inherited */
 void regs_begin_join(Emit *e, const BlockInfo *info);
-void regs_scan_block(Emit *e, const IrBlock *block);
 int32_t regs_save_state(Emit *e);
-unsigned reg_use(Emit *e, IrRef ref);                     /* in a register, locked */
-unsigned reg_use_or(Emit *e, IrRef ref, unsigned scratch); /* in its register, or loaded to @scratch */
-void reg_load_to(Emit *e, IrRef ref, unsigned dst);       /* a copy in a given register */
+unsigned reg_use(Emit *e, IrRef ref); /* in a register, locked */
+unsigned reg_use_or(Emit *e, IrRef ref,
+                    unsigned scratch);              /* in its register, or loaded to @scratch */
+void reg_load_to(Emit *e, IrRef ref, unsigned dst); /* a copy in a given register */
 unsigned reg_def(Emit *e, unsigned prefer, unsigned prefer2); /* register for the current result */
-void reg_bind(Emit *e, unsigned reg, unsigned flags);     /* the result is there now */
-void reg_alias(Emit *e, IrRef ref, unsigned flags);       /* the result equals @ref */
+void reg_bind(Emit *e, unsigned reg, unsigned flags);         /* the result is there now */
+void reg_alias(Emit *e, IrRef ref, unsigned flags);           /* the result equals @ref */
 void reg_get_var(Emit *e, unsigned var);
 void reg_set_var(Emit *e, unsigned var, IrRef ref);
 void regs_release_args(Emit *e);
-void regs_flush(Emit *e);                   /* stores what is dirty */
-void regs_forget_vars(Emit *e);             /* after state changed below us; nothing may be dirty */
-void regs_save_for_call(Emit *e);           /* empties the caller-saved registers */
+void regs_flush(Emit *e);         /* stores what is dirty */
+void regs_forget_vars(Emit *e);   /* after state changed below us; nothing may be dirty */
+void regs_save_for_call(Emit *e); /* empties the caller-saved registers */
 void regs_make_canonical(Emit *e, uint32_t valid); /* for an edge to a join, with its valid_in */
 uint32_t regs_snapshot(Emit *e);
 void emit_snapshot_stores(Emit *e, uint32_t snap);
 void emit_mov(Emit *e, unsigned dst, unsigned src);
 void emit_load_const(Emit *e, unsigned dst, const IrInsn *in);
 
+/* scan.c */
+void scan_block(Emit *e, const IrBlock *block);
+
 /* pins.c */
 void pins_choose(Emit *e);
 
 /* sync.c */
-void sync_add(Emit *e, const Cold *c);      /* a callback returns here */
+void sync_add(Emit *e, const Cold *c); /* a callback returns here */
 void *sync_finish(Emit *e, size_t *size);
 
 /* compile.c */
@@ -311,17 +321,17 @@ typedef void EmitFn(Emit *e, const IrInsn *in);
 
 /* emit-int.c: a comparison whose operands are in registers, for the users of flags. */
 typedef struct Compare {
-    uint8_t a, b;      /* registers; b NOREG: immediate */
-    bool test;         /* a & b (or imm) against 0 */
-    IrRef zero_ref;    /* the value that is compared with 0, or IR_NOREF */
+    uint8_t a, b;   /* registers; b NOREG: immediate */
+    bool test;      /* a & b (or imm) against 0 */
+    IrRef zero_ref; /* the value that is compared with 0, or IR_NOREF */
     unsigned w;
     int32_t imm;
     X86Cond cc;
 } Compare;
 Compare compare_prepare(Emit *e, unsigned type, IrCond cond, IrRef a, IrRef b);
 void compare_emit(Emit *e, Compare *c); /* may change c->cc */
-/* The operand whose definition @user takes over (an AND compared with 0, a shift added), or IR_NOREF; for
- * the prepass, before it has seen the operands of @user. */
+/* The operand whose definition @user takes over (an AND compared with 0, a shift added), or
+ * IR_NOREF; for the prepass, before it has seen the operands of @user. */
 IrRef fusable_operand(const Emit *e, const IrInsn *user);
 
 /* emit-fp.c: forms that choose between VEX and SSE. */

@@ -1,6 +1,6 @@
 /*
- * Host features, from CPUID (Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E). AVX and later
- * need the operating system to save the wider registers: XCR0 says so.
+ * Host features, from CPUID (Intel SDM volume 2, CPUID; AMD APM volume 3, appendix E). AVX and
+ * later need the operating system to save the wider registers: XCR0 says so.
  */
 #include "softmmu/base/error.h"
 #include "tcg/x86_64/emit.h"
@@ -12,10 +12,13 @@ typedef struct FeatureName {
     size_t offset;
 } FeatureName;
 
-#define FEATURE(name) {#name, offsetof(TcgFeatures, name)}
+#define FEATURE(name)                      \
+    {                                      \
+#name, offsetof(TcgFeatures, name) \
+    }
 static const FeatureName feature_names[] = {
-    FEATURE(bmi1), FEATURE(bmi2), FEATURE(lzcnt), FEATURE(popcnt), FEATURE(movbe), FEATURE(sse41),
-    FEATURE(avx), FEATURE(avx2), FEATURE(fma), FEATURE(f16c), FEATURE(avx512),
+    FEATURE(bmi1), FEATURE(bmi2), FEATURE(lzcnt), FEATURE(popcnt), FEATURE(movbe),  FEATURE(sse41),
+    FEATURE(avx),  FEATURE(avx2), FEATURE(fma),   FEATURE(f16c),   FEATURE(avx512),
 };
 
 static uint64_t read_xcr0(void)

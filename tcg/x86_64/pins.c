@@ -1,12 +1,12 @@
 /*
- * Pinned variables: which variables keep a host register (their home) through a region that has joins,
- * and what is known about them where paths join.
+ * Pinned variables: which variables keep a host register (their home) through a region that has
+ * joins, and what is known about them where paths join.
  *
- * The gain of a pin is what blocks would otherwise load and store at their ends, weighted by how often they
- * run; its cost is a load at the entry and a store at exits, and a register less for everything else.
- * Then two data-flow problems over the blocks, on sets of homes: which may be dirty (forward) and which are
- * read before they are written (backward). At a join, those that are either hold the variable; an edge to
- * the join loads them if they do not.
+ * The gain of a pin is what blocks would otherwise load and store at their ends, weighted by how
+ * often they run; its cost is a load at the entry and a store at exits, and a register less for
+ * everything else. Then two data-flow problems over the blocks, on sets of homes: which may be
+ * dirty (forward) and which are read before they are written (backward). At a join, those that are
+ * either hold the variable; an edge to the join loads them if they do not.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -17,10 +17,10 @@
 #define MIN_GAIN 4
 
 typedef struct BlockSets {
-    uint32_t set;      /* written after the last flush of the block */
-    uint32_t flushed;  /* stored by a call */
-    uint32_t read;     /* read before written */
-    uint32_t killed;   /* written, or made stale by a call, before read */
+    uint32_t set;     /* written after the last flush of the block */
+    uint32_t flushed; /* stored by a call */
+    uint32_t read;    /* read before written */
+    uint32_t killed;  /* written, or made stale by a call, before read */
     uint32_t live_in;
 } BlockSets;
 
@@ -83,7 +83,8 @@ static void assign_homes(Emit *e, uint64_t *gain)
         }
         gain[best] = 0;
         /* Calls leave the callee-saved ones alone. */
-        home = home_for(&free, type_is_int(e->ir->vars[best].type) ? GPR_MASK : XMM_MASK, CALLEE_SAVED);
+        home = home_for(&free, type_is_int(e->ir->vars[best].type) ? GPR_MASK : XMM_MASK,
+                        CALLEE_SAVED);
         if (home == NOREG) {
             continue;
         }

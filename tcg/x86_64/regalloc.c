@@ -1,9 +1,9 @@
 /*
  * Local register allocation: which host register holds which variable and which values.
  *
- * Values are allocated on the fly. One backward scan of a block (regs_scan_block) says where each value
- * is used last, and which values are about to become a variable (the hint), so that they are computed
- * where that variable lives. Values never live across blocks, variables do.
+ * Values are allocated on the fly. One backward scan of a block (scan.c) has said where each value
+ * is used last, and which values are about to become a variable, so that they are computed where it
+ * lives. Values never live across blocks, variables do.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -312,7 +312,8 @@ void regs_release_args(Emit *e)
     }
 }
 
-/* Whether the result may overwrite @r: it holds nothing, or a clean variable that the block reads no more. */
+/* Whether the result may overwrite @r: it holds nothing, or a clean variable that the block reads
+ * no more. */
 static bool reusable(const Emit *e, unsigned r, uint32_t cls)
 {
     uint32_t bit;
@@ -327,8 +328,8 @@ static bool reusable(const Emit *e, unsigned r, uint32_t cls)
     return e->reg[r].var == NOVAR || (e->forget_vars && e->var_last[e->reg[r].var] <= e->cur);
 }
 
-/* Registers for the result, best first: where the variable lives that it becomes; one of the operands'
- * that is not needed any more; any. */
+/* Registers for the result, best first: where the variable lives that it becomes; one of the
+ * operands' that is not needed any more; any. */
 unsigned reg_def(Emit *e, unsigned prefer, unsigned prefer2)
 {
     const Value *v = &e->vals[e->cur];
@@ -455,7 +456,8 @@ void reg_set_var(Emit *e, unsigned var, IrRef ref)
         return;
     }
     if (e->reg[r].var != NOVAR || (e->pin_mask & 1u << r)) {
-        unsigned copy = old != NOREG && e->reg[old].head == IR_NOREF ? old
+        unsigned copy = old != NOREG && e->reg[old].head == IR_NOREF
+                            ? old
                             : alloc_reg(e, 1u << r & GPR_MASK ? GPR_MASK : XMM_MASK);
 
         emit_mov(e, copy, r);
@@ -581,90 +583,6 @@ int32_t regs_save_state(Emit *e)
     }
     g_array_append_val(e->states, s);
     return e->states->len - 1;
-}
-
-/* Gives @ref its last use if this is it. */
-static void scan_arg(Emit *e, IrRef ref, unsigned user)
-{
-    if (e->vals[ref].last == 0) {
-        e->vals[ref].last = user;
-    }
-}
-
-/* Whether the value goes to its variable before anything can look at that variable. */
-static bool hint_holds(const Emit *e, const Value *v, unsigned barrier)
-{
-    return v->hint_at < barrier && e->next_touch[v->hint - 1] == v->hint_at;
-}
-
-static void scan_set_var(Emit *e, const IrInsn *in, unsigned i)
-{
-    Value *v = &e->vals[in->arg[0]];
-
-    scan_arg(e, in->arg[0], i);
-    if (!v->hint && in->imm < 255) {
-        v->hint = in->imm + 1;
-        v->hint_at = i;
-    }
-}
-
-/* An op that mostly hands on its operand: the operand goes where the result goes. */
-static void pass_hint(Emit *e, const IrInsn *in, unsigned i)
-{
-    const Value *v = &e->vals[i];
-    Value *arg;
-
-    if (!v->hint || (in->op != IR_fcanon && in->op != IR_fbox && in->op != IR_mov)) {
-        return;
-    }
-    arg = &e->vals[in->arg[0]];
-    if (arg->last == 0) {
-        arg->hint = v->hint;
-        arg->hint_at = v->hint_at;
-    }
-}
-
-void regs_scan_block(Emit *e, const IrBlock *block)
-{
-    unsigned barrier = UINT16_MAX;
-
-    memset(e->next_touch, 0xff, e->ir->nvars * sizeof(e->next_touch[0]));
-    memset(e->var_last, 0, e->ir->nvars * sizeof(e->var_last[0]));
-    for (unsigned i = block->first + block->count; i-- > block->first;) {
-        const IrInsn *in = &e->insns[i];
-        Value *v = &e->vals[i];
-        IrRef fused;
-
-        if (v->hint && !hint_holds(e, v, barrier)) {
-            v->hint = 0;
-        }
-        if (in->op == IR_get_var || in->op == IR_set_var) {
-            e->next_touch[in->imm] = i;
-            if (e->var_last[in->imm] == 0) {
-                e->var_last[in->imm] = i;
-            }
-            if (in->op == IR_set_var) {
-                scan_set_var(e, in, i);
-            }
-            continue;
-        }
-        if (v->last == 0 && op_is_skippable[in->op]) {
-            continue; /* dead: its operands are not used here */
-        }
-        fused = fusable_operand(e, in);
-        if (fused != IR_NOREF) {
-            e->vals[fused].flags |= VALUE_FUSED;
-            scan_arg(e, e->insns[fused].arg[0], i);
-            scan_arg(e, e->insns[fused].arg[1], i);
-        }
-        pass_hint(e, in, i);
-        for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
-            scan_arg(e, in->arg[k], i);
-        }
-        if ((ir_op_info[in->op].flags & IR_FLAG_FAULT) || in->op == IR_call) {
-            barrier = i;
-        }
-    }
 }
 
 /* ---- Snapshots. ---- */

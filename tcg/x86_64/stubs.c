@@ -1,9 +1,10 @@
 /*
- * The common code at the start of code memory: entering and leaving translated code, calls of the engine,
- * and the slow paths of memory accesses. Emitted once per Tcg.
+ * The common code at the start of code memory: entering and leaving translated code, calls of the
+ * engine, and the slow paths of memory accesses. Emitted once per Tcg.
  *
- * The return-prediction stack is the upper part of tcg_run()'s own stack frame. Its base is a multiple of
- * TCG_RETURN_STACK_BYTES less 16, where (emit-control.c) the low bits of rsp tell a full one:
+ * The return-prediction stack is the upper part of tcg_run()'s own stack frame. Its base is a
+ * multiple of TCG_RETURN_STACK_BYTES less 16, where (emit-control.c) the low bits of rsp tell a
+ * full one:
  *
  *     base + 16   rsp of the caller of enter
  *     base + 8    an address that no guest return matches
@@ -15,7 +16,8 @@
 
 #define NO_GUEST_ADDRESS UINT64_C(0x8000000000000001)
 
-/* Of the memory callbacks: a TcgFrame, 16 bytes for a vector, and padding, so that rsp is aligned. */
+/* Of the memory callbacks: a TcgFrame, 16 bytes for a vector, and padding, so that rsp is
+ * aligned. */
 #define FRAME_VECTOR ((int32_t)sizeof(TcgFrame))
 #define FRAME_BYTES (FRAME_VECTOR + 16 + 8)
 #define FRAME_RETURN FRAME_BYTES
@@ -135,36 +137,35 @@ static void restore_registers(Emit *e, bool xmm)
     asm_u8(&e->as, 0xc3);
 }
 
-typedef enum Callback { CB_LOAD, CB_STORE, CB_LOAD128, CB_STORE128, CB_RMW, CB_CAS, CB_TRANSLATE } Callback;
+typedef enum Callback {
+    CB_LOAD,
+    CB_STORE,
+    CB_LOAD128,
+    CB_STORE128,
+    CB_RMW,
+    CB_CAS,
+    CB_TRANSLATE
+} Callback;
 
-/* Arguments from where the out-of-line code put them (see Stubs) to where C wants them. r11: the return
- * address, at the TEST instruction with the information bytes. */
+/* Arguments from where the out-of-line code put them (see Stubs) to where C wants them. r11: the
+ * return address, at the TEST instruction with the information bytes. */
 static void emit_callback_args(Emit *e, Callback cb)
 {
     x_mov(&e->as, X_W, RSI, RAX);
     switch (cb) {
-    case CB_LOAD:
-        x_rm(&e->as, X_MOVZX8, RDX, R11, 1);
-        break;
-    case CB_STORE:
-        x_rm(&e->as, X_MOVZX8, RCX, R11, 1);
-        break;
+    case CB_LOAD: x_rm(&e->as, X_MOVZX8, RDX, R11, 1); break;
+    case CB_STORE: x_rm(&e->as, X_MOVZX8, RCX, R11, 1); break;
     case CB_STORE128:
         fp_rm(e, X_MOVAPS_MR, XMM0, RSP, FRAME_VECTOR);
         x_rm(&e->as, X_LEA | X_W, RDX, RSP, FRAME_VECTOR);
         break;
-    case CB_LOAD128:
-        x_rm(&e->as, X_LEA | X_W, RDX, RSP, FRAME_VECTOR);
-        break;
+    case CB_LOAD128: x_rm(&e->as, X_LEA | X_W, RDX, RSP, FRAME_VECTOR); break;
     case CB_RMW:
         x_rm(&e->as, X_MOVZX8, R8, R11, 1);
         x_rm(&e->as, X_MOVZX8, RCX, R11, 2);
         break;
-    case CB_CAS:
-        x_rm(&e->as, X_MOVZX8, R8, R11, 1);
-        break;
-    case CB_TRANSLATE:
-        break;
+    case CB_CAS: x_rm(&e->as, X_MOVZX8, R8, R11, 1); break;
+    case CB_TRANSLATE: break;
     }
 }
 

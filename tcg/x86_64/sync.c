@@ -1,10 +1,11 @@
 /*
- * The side table that makes guest state exact at a memory callback: for each call, by its return address,
- * the guest pc, the undone instructions of a count op, and which host registers hold variables that are
- * newer than memory. The registers' contents come from the frame that the common stub saved.
+ * The side table that makes guest state exact at a memory callback: for each call, by its return
+ * address, the guest pc, the undone instructions of a count op, and which host registers hold
+ * variables that are newer than memory. The registers' contents come from the frame that the common
+ * stub saved.
  *
- * The table stands by itself (it holds offsets and register numbers, not variables), so that it can be
- * kept and used without the region's IR. Any thread may read it.
+ * The table stands by itself (it holds offsets and register numbers, not variables), so that it can
+ * be kept and used without the region's IR. Any thread may read it.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -49,8 +50,8 @@ static const SyncRecord *find_record(const SyncTable *table, uint32_t host)
     return low < table->nrecords && table->records[low].host == host ? &table->records[low] : NULL;
 }
 
-bool tcg_restore(const TcgCode *code, uintptr_t host_pc, const TcgFrame *frame, void *state, uint64_t *pc,
-                 unsigned *insns)
+bool tcg_restore(const TcgCode *code, uintptr_t host_pc, const TcgFrame *frame, void *state,
+                 uint64_t *pc, unsigned *insns)
 {
     const SyncTable *table = code->sync_table;
     uintptr_t offset = host_pc - (uintptr_t)code->entry;

@@ -63,7 +63,8 @@ static void *native_lookup(void *vcpu)
         native->on_lookup(native);
     }
     if (native_find(native, pc)) {
-        *jump = (TcgJumpEntry){.pc = pc, .code = native_find(native, pc)->code.entry,
+        *jump = (TcgJumpEntry){.pc = pc,
+                               .code = native_find(native, pc)->code.entry,
                                .flags = native->flags};
     }
     return next_code(native, IR_exit_lookup);

@@ -22,12 +22,12 @@ typedef struct Native {
     RandomGuest *guest;
     NativeRegion regions[NATIVE_MAX_REGIONS];
     unsigned nregions;
-    uint8_t *at;             /* free code memory */
-    bool link;               /* direct exits are linked once taken */
-    uint32_t flags;          /* of regions and jump-cache entries */
-    IrOp left_by;            /* exit_direct, exit_lookup, translate; IR_NOPS: by a reason */
+    uint8_t *at;    /* free code memory */
+    bool link;      /* direct exits are linked once taken */
+    uint32_t flags; /* of regions and jump-cache entries */
+    IrOp left_by;   /* exit_direct, exit_lookup, translate; IR_NOPS: by a reason */
     unsigned resolves, lookups;
-    bool unknown_pc;         /* tcg_restore() did not know a callback's address */
+    bool unknown_pc;                          /* tcg_restore() did not know a callback's address */
     void (*on_lookup)(struct Native *native); /* for tests that change things there; may be NULL */
 } Native;
 

@@ -1,10 +1,11 @@
 /*
- * Quality of the emitted code: how many host instructions a list of hot idioms takes, so that a regression
- * (or a gain) shows as a change of this table. The counts are of the hot path, padding not counted, on a
- * host with BMI, AVX and FMA.
+ * Quality of the emitted code: how many host instructions a list of hot idioms takes, so that a
+ * regression (or a gain) shows as a change of this table. The counts are of the hot path, padding
+ * not counted, on a host with BMI, AVX and FMA.
  *
- * The IR is as it reaches the emitter, after optimization; variables start in memory, and the ones written
- * are stored at the exit, so each idiom's count holds those loads, stores and the final jump.
+ * The IR is as it reaches the emitter, after optimization; variables start in memory, and the ones
+ * written are stored at the exit, so each idiom's count holds those loads, stores and the final
+ * jump.
  */
 #include "tests/ir/native.h"
 

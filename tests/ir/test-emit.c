@@ -1,7 +1,7 @@
 /*
- * The emitter against the interpreter: random regions, and every op on corner cases, end in the same
- * state, memory, budget and flags; with all host features, with none, and with some taken away, through
- * TLB hits and through callbacks.
+ * The emitter against the interpreter: random regions, and every op on corner cases, end in the
+ * same state, memory, budget and flags; with all host features, with none, and with some taken
+ * away, through TLB hits and through callbacks.
  *
  * On a difference the seed, the region and its host code are printed.
  */
@@ -11,14 +11,14 @@
 #include <string.h>
 
 #define ENTRY_PC UINT64_C(0x5eed0001) /* that no exit leads to */
-#define DENORMAL_FLAG 2u /* of MXCSR: not an IEEE flag, nobody reads it */
+#define DENORMAL_FLAG 2u              /* of MXCSR: not an IEEE flag, nobody reads it */
 
 static const char *const feature_masks[] = {
     "", "all", "bmi1,lzcnt,popcnt", "avx", "fma,avx2", "bmi2,sse41",
 };
 
-/* The ways to leave that translated code does not tell apart (an indirect exit to a constant is a direct
- * one, and an indirect exit polls). */
+/* The ways to leave that translated code does not tell apart (an indirect exit to a constant is a
+ * direct one, and an indirect exit polls). */
 static void normalize(RandomResult *interp, RandomResult *native, bool kick)
 {
     interp->mxcsr &= ~DENORMAL_FLAG;
@@ -78,8 +78,8 @@ static void fail_case(const Case *c, const char *what)
 
         tcg_disassemble(code->entry, code->size, text);
     }
-    g_printerr("%s\nseed %u, features off: '%s'; interpreter / host:\n%s", text->str, c->seed, c->off,
-               what);
+    g_printerr("%s\nseed %u, features off: '%s'; interpreter / host:\n%s", text->str, c->seed,
+               c->off, what);
     g_string_free(text, TRUE);
     exit(1);
 }
@@ -141,7 +141,10 @@ static void random_case(Case *c, unsigned seed, unsigned features)
         uint32_t mxcsr = 0x1f80 | (uint32_t)g_rand_int_range(rng, 0, 4) << 13;
 
         random_guest_fill(c->interp, rng);
-        compare_run(c, mxcsr, run == 0 ? 0 : run == 1 ? 15 : (unsigned)g_rand_int_range(rng, 0, 16));
+        compare_run(c, mxcsr,
+                    run == 0   ? 0
+                    : run == 1 ? 15
+                               : (unsigned)g_rand_int_range(rng, 0, 16));
     }
     g_rand_free(rng);
 }
@@ -178,30 +181,34 @@ static void test_random(gconstpointer data)
 
 /* ---- Every op on corner cases. ---- */
 
+/* clang-format off */
 static const uint64_t int_corners[] = {
-    0, 1, 2, 7, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000,
-    0xffffffff, 0x100000000, 0x123456789abcdef0, INT64_MAX, UINT64_C(1) << 63, UINT64_MAX, -UINT64_C(2),
-    UINT64_C(0xffffffff80000000), UINT64_C(0xffffffff7fffffff),
+    0, 1, 2, 7, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff,
+    0x80000000, 0xffffffff, 0x100000000, 0x123456789abcdef0, INT64_MAX, UINT64_C(1) << 63,
+    UINT64_MAX, -UINT64_C(2), UINT64_C(0xffffffff80000000), UINT64_C(0xffffffff7fffffff),
 };
 
 static const uint64_t f64_corners[] = {
-    0, UINT64_C(1) << 63, 0x3ff0000000000000, 0xbff0000000000000, 0x3fe0000000000000, 0xbfe0000000000000,
-    0x3ff8000000000000, 0xbff8000000000000, 0x4004000000000000, 0x7ff0000000000000, 0xfff0000000000000,
-    0x7ff8000000000000, 0xfff8000000000123, 0x7ff0000000000001, 0xfff4000000000000, 1,
-    0x8000000000000001, 0x000fffffffffffff, 0x0010000000000000, 0x7fefffffffffffff, 0xffefffffffffffff,
-    0x41dfffffffc00000, 0x41e0000000000000, 0xc1e0000000000000, 0xc1e0000000200000, 0x41efffffffe00000,
-    0x41effffffff00000, 0x41f0000000000000, 0x43dfffffffffffff, 0x43e0000000000000, 0xc3e0000000000000,
-    0xc3e0000000000001, 0x43efffffffffffff, 0x43f0000000000000, 0x36a0000000000000, 0x47efffffefffffff,
-    0x47effffff0000000, 0x3810000000000000, 0x380fffffffffffff, 0xbfdfffffffffffff, 0xbff0000000000001,
+    0, UINT64_C(1) << 63, 0x3ff0000000000000, 0xbff0000000000000, 0x3fe0000000000000,
+    0xbfe0000000000000, 0x3ff8000000000000, 0xbff8000000000000, 0x4004000000000000,
+    0x7ff0000000000000, 0xfff0000000000000, 0x7ff8000000000000, 0xfff8000000000123,
+    0x7ff0000000000001, 0xfff4000000000000, 1, 0x8000000000000001, 0x000fffffffffffff,
+    0x0010000000000000, 0x7fefffffffffffff, 0xffefffffffffffff, 0x41dfffffffc00000,
+    0x41e0000000000000, 0xc1e0000000000000, 0xc1e0000000200000, 0x41efffffffe00000,
+    0x41effffffff00000, 0x41f0000000000000, 0x43dfffffffffffff, 0x43e0000000000000,
+    0xc3e0000000000000, 0xc3e0000000000001, 0x43efffffffffffff, 0x43f0000000000000,
+    0x36a0000000000000, 0x47efffffefffffff, 0x47effffff0000000, 0x3810000000000000,
+    0x380fffffffffffff, 0xbfdfffffffffffff, 0xbff0000000000001,
 };
 
 static const uint32_t f32_corners[] = {
-    0, 0x80000000, 0x3f800000, 0xbf800000, 0x3f000000, 0xbf000000, 0x3fc00000, 0xbfc00000, 0x40200000,
-    0x7f800000, 0xff800000, 0x7fc00000, 0xffc00123, 0x7f800001, 0xffa00000, 1, 0x80000001, 0x007fffff,
-    0x00800000, 0x7f7fffff, 0xff7fffff, 0x4effffff, 0x4f000000, 0xcf000000, 0xcf000001, 0x4f7fffff,
-    0x4f800000, 0x5effffff, 0x5f000000, 0xdf000000, 0xdf000001, 0x5f7fffff, 0x5f800000, 0x0c000000,
-    0x3effffff, 0xbf800001,
+    0, 0x80000000, 0x3f800000, 0xbf800000, 0x3f000000, 0xbf000000, 0x3fc00000, 0xbfc00000,
+    0x40200000, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc00123, 0x7f800001, 0xffa00000, 1,
+    0x80000001, 0x007fffff, 0x00800000, 0x7f7fffff, 0xff7fffff, 0x4effffff, 0x4f000000,
+    0xcf000000, 0xcf000001, 0x4f7fffff, 0x4f800000, 0x5effffff, 0x5f000000, 0xdf000000,
+    0xdf000001, 0x5f7fffff, 0x5f800000, 0x0c000000, 0x3effffff, 0xbf800001,
 };
+/* clang-format on */
 
 static IrRef noref(IrRegion *ir, IrOp op, IrType type, unsigned aux, unsigned n, const IrRef *args)
 {
@@ -209,15 +216,20 @@ static IrRef noref(IrRegion *ir, IrOp op, IrType type, unsigned aux, unsigned n,
                    n > 2 ? args[2] : IR_NOREF, n > 3 ? args[3] : IR_NOREF, 0);
 }
 
-/* Operands by the letters of ir-ops.def, from x0.. or f0..; operand @fixed is the constant @value. */
-static unsigned load_args(IrRegion *ir, IrOp op, IrType type, int fixed, uint64_t value, IrRef *args)
+/* Operands by the letters of ir-ops.def, from x0.. or f0..; operand @fixed is the constant
+ * @value. */
+static unsigned load_args(IrRegion *ir, IrOp op, IrType type, int fixed, uint64_t value,
+                          IrRef *args)
 {
     unsigned n = 0;
 
     for (; n < 4 && ir_op_info[op].arg[n] != '_'; n++) {
         char letter = ir_op_info[op].arg[n];
-        IrType want = letter == 'q' ? IR_I64 : letter == 'w' ? IR_I32 : letter == 's' ? IR_F32
-                    : letter == 'd' ? IR_F64 : type;
+        IrType want = letter == 'q'   ? IR_I64
+                      : letter == 'w' ? IR_I32
+                      : letter == 's' ? IR_F32
+                      : letter == 'd' ? IR_F64
+                                      : type;
 
         if ((int)n == fixed && want <= IR_I64) {
             args[n] = ir_const(ir, want, (int64_t)value);
@@ -249,21 +261,18 @@ static void build_op(Case *c, IrOp op, IrType type, unsigned aux, int fixed, uin
         ir_set_var(ir, 5, ir_op1(ir, IR_zext, IR_I64, 0, v));
         ir_set_var(ir, 6, ir_op1(ir, IR_sext, IR_I64, 0, v));
         break;
-    case IR_I64:
-        ir_set_var(ir, 5, v);
-        break;
+    case IR_I64: ir_set_var(ir, 5, v); break;
     case IR_F32:
         /* Which NaN an operation gives is open. */
         v = ir_op1(ir, op >= IR_fabs && op <= IR_fsgnjx ? IR_mov : IR_fcanon, IR_F32, 0, v);
         ir_set_var(ir, RANDOM_NX + 5, ir_op1(ir, IR_fbox, IR_F64, 0, v));
         break;
     case IR_F64:
-        v = ir_op1(ir, (op >= IR_fabs && op <= IR_fsgnjx) || op >= IR_fbox ? IR_mov : IR_fcanon, IR_F64,
-                   0, v);
+        v = ir_op1(ir, (op >= IR_fabs && op <= IR_fsgnjx) || op >= IR_fbox ? IR_mov : IR_fcanon,
+                   IR_F64, 0, v);
         ir_set_var(ir, RANDOM_NX + 5, v);
         break;
-    default:
-        g_assert_not_reached();
+    default: g_assert_not_reached();
     }
     ir_exit_direct(ir, 0x4000);
     compile_case(c, false);
@@ -298,19 +307,11 @@ static unsigned int_aux(IrOp op, IrType type, const uint8_t **values)
 
     switch (op) {
     case IR_divs:
-    case IR_divu:
-        *values = two;
-        return 2;
+    case IR_divu: *values = two; return 2;
     case IR_setcond:
-    case IR_select:
-        *values = conds;
-        return 10;
-    case IR_ext:
-        *values = ext;
-        return type == IR_I32 ? 4 : 6;
-    default:
-        *values = plain;
-        return 1;
+    case IR_select: *values = conds; return 10;
+    case IR_ext: *values = ext; return type == IR_I32 ? 4 : 6;
+    default: *values = plain; return 1;
     }
 }
 
@@ -355,32 +356,31 @@ static unsigned fp_aux(IrOp op)
 {
     switch (op) {
     case IR_fma:
-    case IR_fcvt_if:
-        return 8;
-    case IR_fcmp:
-        return 5;
-    case IR_fround:
-        return 2;
-    case IR_fcvt_fi:
-        return 4;
-    default:
-        return 1;
+    case IR_fcvt_if: return 8;
+    case IR_fcmp: return 5;
+    case IR_fround: return 2;
+    case IR_fcvt_fi: return 4;
+    default: return 1;
     }
 }
 
 static uint64_t fp_corner(IrType type, size_t i)
 {
-    return type == IR_F64 ? f64_corners[i % G_N_ELEMENTS(f64_corners)]
-                          : UINT64_C(0xffffffff00000000) | f32_corners[i % G_N_ELEMENTS(f32_corners)];
+    return type == IR_F64
+               ? f64_corners[i % G_N_ELEMENTS(f64_corners)]
+               : UINT64_C(0xffffffff00000000) | f32_corners[i % G_N_ELEMENTS(f32_corners)];
 }
 
 static void run_fp_corners(Case *c, IrOp op, IrType type)
 {
     bool binary = ir_op_info[op].arg[1] != '_', ternary = ir_op_info[op].arg[2] != '_';
     bool from_int = ir_op_info[op].arg[0] == 'q' || ir_op_info[op].arg[0] == 'w';
-    IrType arg = ir_op_info[op].arg[0] == 's' ? IR_F32 : ir_op_info[op].arg[0] == 'd' ? IR_F64 : type;
-    size_t count = from_int ? G_N_ELEMENTS(int_corners)
-                 : arg == IR_F64 ? G_N_ELEMENTS(f64_corners) : G_N_ELEMENTS(f32_corners);
+    IrType arg = ir_op_info[op].arg[0] == 's'   ? IR_F32
+                 : ir_op_info[op].arg[0] == 'd' ? IR_F64
+                                                : type;
+    size_t count = from_int        ? G_N_ELEMENTS(int_corners)
+                   : arg == IR_F64 ? G_N_ELEMENTS(f64_corners)
+                                   : G_N_ELEMENTS(f32_corners);
 
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 0; j < (binary ? count : 1); j++) {
@@ -409,8 +409,11 @@ static void test_fp_corners(void)
 
             for (unsigned aux = 0; aux < fp_aux((IrOp)op); aux++) {
                 for (IrType type = IR_F32; type <= IR_F64; type++) {
-                    IrType field = typed ? type : letter == 'q' ? IR_I64 : letter == 'w' ? IR_I32
-                                 : letter == 's' ? IR_F32 : IR_F64;
+                    IrType field = typed           ? type
+                                   : letter == 'q' ? IR_I64
+                                   : letter == 'w' ? IR_I32
+                                   : letter == 's' ? IR_F32
+                                                   : IR_F64;
 
                     build_op(c, (IrOp)op, field, aux, -1, 0);
                     run_fp_corners(c, (IrOp)op, type);
@@ -456,8 +459,8 @@ static void memory_case(Case *c, unsigned memop, IrType type, int32_t offset, bo
             for (unsigned k = 0; k < RANDOM_MEM_SIZE; k++) {
                 c->interp->memory[k] = (uint8_t)(k * 37 + 128);
             }
-            c->interp->state.x[0] = RANDOM_MEM_BASE + (i < 16 ? 4088 : 0) + i % 16 -
-                                    (uint64_t)(int64_t)offset;
+            c->interp->state.x[0] =
+                RANDOM_MEM_BASE + (i < 16 ? 4088 : 0) + i % 16 - (uint64_t)(int64_t)offset;
             c->interp->state.x[1] = UINT64_C(0x8182838485868788);
             compare_run(c, 0x1f80, hits);
         }

@@ -1,6 +1,6 @@
 /*
- * Translated code as a whole: chaining of regions, return prediction, indirect jumps through the jump
- * cache, page checks, leaving by kick and budget, changes of the TLB context.
+ * Translated code as a whole: chaining of regions, return prediction, indirect jumps through the
+ * jump cache, page checks, leaving by kick and budget, changes of the TLB context.
  *
  * Regions are hand-made; a small engine (native.h) counts what it is asked.
  */
@@ -148,7 +148,9 @@ static void test_page_check(void)
     /* The check of a page inside a region. */
     begin(ir, 0x2000);
     emit_add(ir, 1, 100);
-    ir->insns[ir_emit(ir, IR_check_page, IR_NONE, 2, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, 0x5ffe)].len = 3;
+    ir->insns[ir_emit(ir, IR_check_page, IR_NONE, 2, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF,
+                      0x5ffe)]
+        .len = 3;
     emit_add(ir, 1, 1000);
     ir_exit_direct(ir, 0x9000);
     compile(native, ir, 0x2000);
@@ -165,11 +167,12 @@ static void test_page_check(void)
     native_free(native);
 }
 
-/* ---- Calls and returns. x2 is the link register, x3 the stack pointer (of a stack in x4..). ---- */
+/* ---- Calls and returns. x2 is the link register, x3 the stack pointer (of a stack in x4..).
+ * ---- */
 
-/* 0x1000: x1 = n; call 0x1200 -> 0x1008. 0x1008: x5++, exit to 0x1100 (nothing there).
- * 0x1200: if (x1-- == 0) return to x2. Else x6 = 0x1208 is pushed as return address on a stack in memory,
- * and 0x1200 calls itself; 0x1208 pops and returns. */
+/* 0x1000: x1 = n; call 0x1200 -> 0x1008. 0x1008: x5++, exit to 0x1100 (nothing there). 0x1200: if
+ * (x1-- == 0) return to x2. Else x6 = 0x1208 is pushed as return address on a stack in memory, and
+ * 0x1200 calls itself; 0x1208 pops and returns. */
 static void make_recursion(Native *native, IrRegion *ir)
 {
     unsigned deeper, done;
