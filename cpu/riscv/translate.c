@@ -131,8 +131,8 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
     req->insns = 0;
     req->bytes = 0;
     while (!ctx.ended) {
-        unsigned len =
-            req->insns < req->max_insns ? window_insn(&window, req->bytes, &ctx.insn) : 0;
+        bool end = req->insns == req->max_insns || (req->insns && ctx.pc == req->end_pc);
+        unsigned len = end ? 0 : window_insn(&window, req->bytes, &ctx.insn);
         if (!len) {
             ir_exit_direct(ir, ctx.pc);
             break;
