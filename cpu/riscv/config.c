@@ -31,6 +31,7 @@ static const ExtRow ext_rows[] = {
     {"f", RISCV_EXT_F, 0, MODEL_ALL, false, false, "single-precision floating point"},
     {"d", RISCV_EXT_D, BIT(F), MODEL_ALL, false, false, "double-precision floating point"},
     {"c", RISCV_EXT_C, 0, MODEL_ALL, false, false, "compressed instructions"},
+    {"v", RISCV_EXT_V, BIT(D), 0, false, false, "vectors (see vlen)"},
     {"zicbom", RISCV_EXT_ZICBOM, 0, MODEL_ALL, false, false, "cache-block management"},
     {"zicbop", RISCV_EXT_ZICBOP, 0, MODEL_ALL, false, false, "cache-block prefetch hints"},
     {"zicboz", RISCV_EXT_ZICBOZ, 0, MODEL_ALL, false, false, "cache-block zero"},
@@ -154,15 +155,31 @@ static bool parse_switch(const char *model, const char *name, const char *value,
     return true;
 }
 
+static bool parse_vlen(const char *model, const char *value, unsigned *vlenb, GError **error)
+{
+    static const char *const sizes[] = {"128", "256", "512"};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(sizes); i++) {
+        if (!strcmp(value, sizes[i])) {
+            *vlenb = 16u << i;
+            return true;
+        }
+    }
+    return error_set(error, "-cpu %s: vlen is 128, 256 or 512, not '%s'", model, value);
+}
+
 /* Applies "name=on", "name=off" or "name". @asked collects what was turned on by name. */
 static bool apply_property(const char *model, const char *item, uint64_t *ext, uint64_t *asked,
-                           GError **error)
+                           unsigned *vlenb, GError **error)
 {
     const char *equals = strchr(item, '=');
     g_autofree char *name = equals ? g_strndup(item, equals - item) : g_strdup(item);
     const ExtRow *row = find_row(name);
     bool on = true;
 
+    if (equals && !strcmp(name, "vlen")) {
+        return parse_vlen(model, equals + 1, vlenb, error);
+    }
     if (!row) {
         return unknown_property(model, name, error);
     }
@@ -209,7 +226,7 @@ bool riscv_config_parse(const char *text, RiscvCpuConfig *config, GError **error
     g_auto(GStrv) items = g_strsplit(text, ",", -1);
     const char *name = items[0] ? items[0] : "";
     uint64_t ext = 0, asked = 0;
-    unsigned model = 0;
+    unsigned model = 0, vlenb = 16;
 
     while (model < ARRAY_SIZE(models) && strcmp(models[model].name, name) != 0) {
         model++;
@@ -227,7 +244,7 @@ bool riscv_config_parse(const char *text, RiscvCpuConfig *config, GError **error
         }
     }
     for (unsigned i = 1; items[i]; i++) {
-        if (!apply_property(name, items[i], &ext, &asked, error)) {
+        if (!apply_property(name, items[i], &ext, &asked, &vlenb, error)) {
             return false;
         }
     }
@@ -236,6 +253,7 @@ bool riscv_config_parse(const char *text, RiscvCpuConfig *config, GError **error
     }
     config->ext = ext;
     config->model = models[model].name;
+    config->vlenb = vlenb;
     return true;
 }
 
@@ -303,7 +321,10 @@ void riscv_cpu_help(GString *out)
         const ExtRow *row = &ext_rows[i];
         if (!row->fixed) {
             g_string_append_printf(out, "  %-12s %s%s\n", row->name, row->help,
-                                   row->models == MODEL_ALL ? "" : " (not in rva22s64)");
+                                   row->models == MODEL_ALL ? ""
+                                   : row->models       ? " (not in rva22s64)"
+                                                       : " (off by default)");
         }
     }
+    g_string_append(out, "  vlen         bits of a vector register: 128 (default), 256 or 512\n");
 }

@@ -96,6 +96,9 @@ static uint32_t tb_flags(const Vcpu *vcpu)
     if (s->mstatus & MSTATUS_FS) {
         flags |= RISCV_TB_FS | ((uint32_t)s->frm << RISCV_TB_FRM_SHIFT);
     }
+    if (s->mstatus & MSTATUS_VS) {
+        flags |= riscv_vec_flags(s);
+    }
     return flags;
 }
 
@@ -115,6 +118,7 @@ static void reset(Vcpu *vcpu)
     memset(s, 0, offsetof(RiscvState, hartid));
     s->pc = s->reset_pc;
     s->priv = RISCV_PRIV_M;
+    s->vtype = RISCV_VILL;
     if (riscv_has(s, RISCV_EXT_SVADU) && !riscv_has(s, RISCV_EXT_SVADE)) {
         /* Software that knows of no faults for A and D must not get any. */
         s->menvcfg = MENVCFG_ADUE;
@@ -200,6 +204,7 @@ static void pre_save(void *opaque)
 
     riscv_mstatus(s);
     s->saved_ext = s->config.ext;
+    s->saved_vlenb = s->vlenb;
 }
 
 static bool post_load(void *opaque, GError **error)
@@ -207,16 +212,17 @@ static bool post_load(void *opaque, GError **error)
     RiscvState *s = opaque;
     Vcpu *vcpu = vcpu_of_state(s);
 
-    if (s->saved_ext != s->config.ext) {
+    if (s->saved_ext != s->config.ext || s->saved_vlenb != s->vlenb) {
         return error_set(error, "the snapshot is of a CPU with other extensions than -cpu %s here",
                          s->config.model);
     }
     bool priv_valid = s->priv == RISCV_PRIV_U || s->priv == RISCV_PRIV_S || s->priv == RISCV_PRIV_M;
     if (!priv_valid || bits_get(s->mstatus, MSTATUS_MPP_SHIFT, 2) == 2 || s->x[0] != 0 ||
-        s->frm > 7 || s->fflags > 31 || !riscv_satp_mode_valid(s, s->satp >> SATP_MODE_SHIFT)) {
+        s->frm > 7 || s->fflags > 31 || !riscv_vec_state_valid(s) || !riscv_satp_mode_valid(s, s->satp >> SATP_MODE_SHIFT)) {
         return error_set(error, "the snapshot's CPU state is damaged; take a new one");
     }
     s->fs_dirty = 0;
+    s->vs_dirty = 0;
     vcpu->reserve_addr = RESERVE_NONE;
     riscv_stimer_update(s);
     translations_changed(vcpu);
@@ -261,6 +267,13 @@ static const VmField state_fields[] = {
     VM_FIELD_U64(RiscvState, minstret_offset),
     VM_ARRAY_U8(RiscvState, pmpcfg),
     VM_ARRAY_U64(RiscvState, pmpaddr),
+    VM_FIELD_U32(RiscvState, saved_vlenb),
+    VM_FIELD_U64(RiscvState, vl),
+    VM_FIELD_U64(RiscvState, vtype),
+    VM_FIELD_U64(RiscvState, vstart),
+    VM_FIELD_U8(RiscvState, vxrm),
+    VM_FIELD_U8(RiscvState, vxsat),
+    VM_ARRAY_U8(RiscvState, v),
     VM_FIELD_U64(RiscvState, reset_pc),
     VM_FIELD_U64(RiscvState, time_offset),
     VM_FIELD_END(),
@@ -298,6 +311,7 @@ const GuestArch riscv64_guest = {
     .dump = dump,
     .fp_enter = fp_enter,
     .fp_leave = fp_leave,
+    .gdb = &riscv_gdb,
     .vmstate = &state_desc,
     .cpu_models = riscv_cpu_models,
 };
@@ -315,6 +329,7 @@ Vcpu *riscv_cpu_new(Machine *machine, const char *model, unsigned hartid, uint64
     Vcpu *vcpu = vcpu_new(machine, &riscv64_guest);
     RiscvState *s = riscv_state(vcpu);
     s->config = config;
+    s->vlenb = config.vlenb;
     s->hartid = hartid;
     s->priv = RISCV_PRIV_M;
     timer_init(&s->stimer, machine->clock, riscv_stimer_fired, s);

@@ -44,6 +44,9 @@ void riscv_csr_write_mstatus(Vcpu *vcpu, unsigned csr, uint64_t value)
     if (riscv_has(s, RISCV_EXT_F)) {
         mask |= MSTATUS_FS;
     }
+    if (riscv_has(s, RISCV_EXT_V)) {
+        mask |= MSTATUS_VS;
+    }
     if (bits_get(value, MSTATUS_MPP_SHIFT, 2) == 2) {
         mask &= ~MSTATUS_MPP; /* there is no such privilege */
     }

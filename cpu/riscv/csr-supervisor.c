@@ -6,7 +6,7 @@
 /* ---- sstatus, a view of mstatus ---- */
 
 #define SSTATUS_WRITABLE \
-    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
+    (MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_VS | MSTATUS_SUM | MSTATUS_MXR)
 
 uint64_t riscv_csr_read_sstatus(Vcpu *vcpu, unsigned csr)
 {

@@ -62,6 +62,14 @@ static const RiscvCsr csr_table[4096] = {
     [0x002] = BY_CHECKED("frm", check_fp, read_fcsr, write_fcsr),
     [0x003] = BY_CHECKED("fcsr", check_fp, read_fcsr, write_fcsr),
 
+    [0x008] = BY_CHECKED("vstart", check_vector, read_vector, write_vector),
+    [0x009] = BY_CHECKED("vxsat", check_vector, read_vector, write_vector),
+    [0x00a] = BY_CHECKED("vxrm", check_vector, read_vector, write_vector),
+    [0x00f] = BY_CHECKED("vcsr", check_vector, read_vcsr, write_vector),
+    [0xc20] = BY_CHECKED("vl", check_vector, read_vector, write_ignore),
+    [0xc21] = BY_CHECKED("vtype", check_vector, read_vector, write_ignore),
+    [0xc22] = BY_CHECKED("vlenb", check_vector, read_vector, write_ignore),
+
     [0xc00] = COUNTER("cycle", read_counter),
     [0xc01] = COUNTER("time", read_counter),
     [0xc02] = COUNTER("instret", read_counter),
@@ -231,6 +239,19 @@ bool riscv_csr_debug_read(Vcpu *vcpu, unsigned csr, uint64_t *value)
         return false;
     }
     *value = csr_get(vcpu, row, csr & 0xfff);
+    return true;
+}
+
+bool riscv_csr_debug_write(Vcpu *vcpu, unsigned csr, uint64_t value)
+{
+    const RiscvCsr *row = riscv_csr_find(csr);
+
+    if (!row) {
+        return false;
+    }
+    if (bits_get(csr, 10, 2) != 3) {
+        csr_put(vcpu, row, csr & 0xfff, value);
+    }
     return true;
 }
 

@@ -96,6 +96,58 @@ static void print_rm(const Line *l)
     }
 }
 
+/* vtype as vsetvli has it; numeric if it is reserved. */
+static void print_vtype(const Line *l)
+{
+    static const char *const lmul[8] = {"m1", "m2", "m4", "m8", NULL, "mf8", "mf4", "mf2"};
+    unsigned v = (unsigned)member(l, RISCV_MEMBER_zimm11) | (unsigned)member(l, RISCV_MEMBER_zimm10);
+    if (v >> 8 || ((v >> 3) & 7) > 3 || !lmul[v & 7]) {
+        g_string_append_printf(l->out, "%u", v);
+        return;
+    }
+    g_string_append_printf(l->out, "e%u,%s,%s,%s", 8u << ((v >> 3) & 7), lmul[v & 7],
+                           v & 0x40 ? "ta" : "tu", v & 0x80 ? "ma" : "mu");
+}
+
+/* Operands of vector instructions: vs3 is a register in the place of rd; vm the mask if there is one;
+ * simm and uimm5 immediates in the place of rs1; vtypei. False: it is none of these. */
+static bool print_vector_operand(const Line *l, const char *name)
+{
+    if (!strcmp(name, "vs3")) {
+        g_string_append_printf(l->out, "v%d", member(l, RISCV_MEMBER_rd));
+    } else if (!strcmp(name, "vm")) {
+        if (member(l, RISCV_MEMBER_vm)) {
+            g_string_truncate(l->out, l->out->len - 1);
+        } else {
+            g_string_append(l->out, "v0.t");
+        }
+    } else if (!strcmp(name, "simm")) {
+        g_string_append_printf(l->out, "%d", riscv_decode_sext(
+                                                 (uint32_t)member(l, RISCV_MEMBER_rs1), 5));
+    } else if (!strcmp(name, "uimm5")) {
+        g_string_append_printf(l->out, "%d", member(l, RISCV_MEMBER_rs1));
+    } else if (!strcmp(name, "vtypei")) {
+        print_vtype(l);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* vlseg2e8.v and so on: the number of fields is not part of the table's name, vle8.v. */
+static void print_name(const Line *l, const char *name)
+{
+    int32_t fields = member(l, RISCV_MEMBER_nf);
+    size_t at = strcspn(name, "0123456789");
+    while (fields && name[at] != 'e') {
+        at--;
+    }
+    g_string_append_len(l->out, name, fields ? (gssize)at : (gssize)strlen(name));
+    if (fields) {
+        g_string_append_printf(l->out, "seg%d%s", fields + 1, name + at);
+    }
+}
+
 /* The operand called @name: xd, xs1, xs2 and fd, fs1, fs2, fs3 are registers; upper is bits 31:12;
  * block a multiple of 32; target is an address relative to pc; fli the constant of that
  * instruction. */
@@ -110,9 +162,16 @@ static void print_operand(const Line *l, const char *name)
         {"s2", RISCV_MEMBER_rs2},
         {"s3", RISCV_MEMBER_rs3},
     };
+    if (print_vector_operand(l, name)) {
+        return;
+    }
     for (unsigned i = 0; i < ARRAY_SIZE(registers); i++) {
-        if ((name[0] == 'x' || name[0] == 'f') && !strcmp(name + 1, registers[i].name)) {
+        if (strchr("xfv", name[0]) && !strcmp(name + 1, registers[i].name)) {
             int32_t number = member(l, registers[i].member);
+            if (name[0] == 'v') {
+                g_string_append_printf(l->out, "v%d", number);
+                return;
+            }
             g_string_append(l->out, name[0] == 'x' ? x_names[number] : f_names[number]);
             return;
         }
@@ -179,7 +238,7 @@ static void print_insn(const RiscvPattern *insn, uint32_t word, uint64_t pc, GSt
     Line line = {insn, word, pc, out};
     const RiscvPattern *as = find_alias(insn, word);
     gsize start = out->len;
-    g_string_append(out, as->name);
+    print_name(&line, as->name);
     if (member(&line, RISCV_MEMBER_aq) || member(&line, RISCV_MEMBER_rl)) {
         g_string_append_c(out, '.');
         g_string_append(out, member(&line, RISCV_MEMBER_aq) ? "aq" : "");

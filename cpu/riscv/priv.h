@@ -15,6 +15,8 @@
 #define MSTATUS_SPIE (UINT64_C(1) << 5)
 #define MSTATUS_MPIE (UINT64_C(1) << 7)
 #define MSTATUS_SPP (UINT64_C(1) << 8)
+#define MSTATUS_VS_SHIFT 9
+#define MSTATUS_VS (UINT64_C(3) << MSTATUS_VS_SHIFT)
 #define MSTATUS_MPP_SHIFT 11
 #define MSTATUS_MPP (UINT64_C(3) << MSTATUS_MPP_SHIFT)
 #define MSTATUS_FS_SHIFT 13
@@ -156,6 +158,10 @@ const RiscvCsr *riscv_csr_find(unsigned csr);
 /* A CSR's value for the debugger: no checks. False: there is none of that number. */
 bool riscv_csr_debug_read(Vcpu *vcpu, unsigned csr, uint64_t *value);
 
+/* Sets it, as the instruction would, on a stopped vCPU; what cannot be written stays. False: there is none
+ * of that number. */
+bool riscv_csr_debug_write(Vcpu *vcpu, unsigned csr, uint64_t value);
+
 /* Whether a write to @csr can change what translations depend on, or make an interrupt deliverable: then
  * the translation has to end after it. */
 bool riscv_csr_ends_block(unsigned csr);
@@ -203,6 +209,10 @@ void riscv_csr_write_stimecmp(Vcpu *vcpu, unsigned csr, uint64_t value);
 bool riscv_csr_check_fp(Vcpu *vcpu, unsigned csr);
 uint64_t riscv_csr_read_fcsr(Vcpu *vcpu, unsigned csr);
 void riscv_csr_write_fcsr(Vcpu *vcpu, unsigned csr, uint64_t value);
+bool riscv_csr_check_vector(Vcpu *vcpu, unsigned csr);
+uint64_t riscv_csr_read_vector(Vcpu *vcpu, unsigned csr);
+uint64_t riscv_csr_read_vcsr(Vcpu *vcpu, unsigned csr);
+void riscv_csr_write_vector(Vcpu *vcpu, unsigned csr, uint64_t value);
 bool riscv_csr_check_counter(Vcpu *vcpu, unsigned csr);
 uint64_t riscv_csr_read_counter(Vcpu *vcpu, unsigned csr);
 bool riscv_csr_check_mhpm(Vcpu *vcpu, unsigned csr);
@@ -219,11 +229,23 @@ unsigned riscv_fp_pending(const Vcpu *vcpu);
 void riscv_fp_drop_pending(const Vcpu *vcpu);
 void riscv_fp_apply_mode(const Vcpu *vcpu);
 
+/* The part of tb_flags() that mstatus.VS switches on. csr-vector.c */
+uint32_t riscv_vec_flags(const RiscvState *s);
+
+/* Whether loaded state of the V extension is consistent. */
+bool riscv_vec_state_valid(const RiscvState *s);
+
 /* Marks the FP state dirty. */
 static inline void riscv_fp_dirty(RiscvState *s)
 {
     s->fs_dirty = 1;
 }
+
+/*
+ * gdb.c
+ */
+
+extern const GuestGdb riscv_gdb;
 
 /*
  * config.c

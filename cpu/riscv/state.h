@@ -29,6 +29,7 @@ typedef struct RiscvCpuConfig {
     uint64_t ext; /* 1 << RiscvExt */
     uint64_t timebase;
     const char *model;
+    unsigned vlenb; /* VLEN in bytes */
 } RiscvCpuConfig;
 
 /*
@@ -44,7 +45,16 @@ typedef struct RiscvCpuConfig {
 #define RISCV_TB_FS (1u << 2)      /* mstatus.FS is not Off */
 #define RISCV_TB_FRM_SHIFT 3       /* 3 bits: frm, when FS is on (0 otherwise) */
 #define RISCV_TB_FRM_MASK (7u << RISCV_TB_FRM_SHIFT)
-/* bits 8..31: left for vtype, vl and mstatus.VS of the V extension */
+/* The rest only if mstatus.VS is not Off. */
+#define RISCV_TB_VS (1u << 8)
+#define RISCV_TB_VILL (1u << 9)
+#define RISCV_TB_VLMAX (1u << 10)   /* vl is VLMAX */
+#define RISCV_TB_VSTART0 (1u << 11) /* vstart is 0 */
+#define RISCV_TB_VTYPE_SHIFT 12     /* 6 bits: vsew, vlmul; 0 if vtype is illegal */
+
+/* vtype: the type is not supported. */
+#define RISCV_VILL (UINT64_C(1) << 63)
+#define RISCV_VLENB_MAX 64
 
 typedef struct RiscvState {
     uint64_t x[32];   /* x[0] is always 0; first, so that translated code reaches all with short offsets */
@@ -67,6 +77,12 @@ typedef struct RiscvState {
     uint8_t pmpcfg[RISCV_PMP_ENTRIES];
     uint64_t pmpaddr[RISCV_PMP_ENTRIES];
 
+    /* The V extension. Register n is at v + n * vlenb, so that groups are contiguous. */
+    uint64_t vl, vtype, vstart;
+    uint8_t vxrm, vxsat;
+    uint8_t vs_dirty; /* as fs_dirty */
+    _Alignas(16) uint8_t v[32 * RISCV_VLENB_MAX];
+
     /* Not architectural state: */
     uint64_t hartid;
     uint64_t reset_pc;
@@ -74,6 +90,8 @@ typedef struct RiscvState {
     Timer stimer;       /* fires at stimecmp; its clock is the hart's source of time */
     bool stimer_due;    /* atomic hint: time may have reached stimecmp (see trap.c) */
     uint64_t saved_ext; /* config.ext as it is in a snapshot */
+    uint32_t saved_vlenb;
+    uint32_t vlenb;     /* config.vlenb */
     RiscvCpuConfig config;
 } RiscvState;
 
@@ -102,7 +120,7 @@ G_GNUC_NORETURN void riscv_raise(Vcpu *vcpu, RiscvCause cause, uint64_t tval);
 /* Enters the trap handler: sets xepc, xcause, xtval, status stack, privilege and pc. Does not leave. */
 void riscv_enter_trap(Vcpu *vcpu, bool interrupt, unsigned cause, uint64_t tval);
 
-/* mstatus with FS merged from fs_dirty, and SD. */
+/* mstatus with FS merged from fs_dirty, VS from vs_dirty, and SD. */
 uint64_t riscv_mstatus(RiscvState *s);
 
 /*

@@ -40,7 +40,7 @@ static bool is_host_mode(const RiscvDis *ctx, int mode)
 }
 
 /* Registers or flags have been written. */
-static void fp_dirty(RiscvDis *ctx)
+void gen_fp_dirty(RiscvDis *ctx)
 {
     if (!ctx->fs_dirtied) {
         ctx->fs_dirtied = true;
@@ -73,7 +73,7 @@ static void set_f(RiscvDis *ctx, IrType type, int reg, IrRef v)
         v = ir_op1(ctx->ir, IR_fbox, IR_F64, 0, v);
     }
     ir_set_var(ctx->ir, RISCV_VAR_F(reg), v);
-    fp_dirty(ctx);
+    gen_fp_dirty(ctx);
 }
 
 static void set_bits(RiscvDis *ctx, int reg, IrRef v)
@@ -85,7 +85,7 @@ static void set_bits(RiscvDis *ctx, int reg, IrRef v)
 static void set_x_flags(RiscvDis *ctx, int reg, IrRef v)
 {
     set_x(ctx, reg, v);
-    fp_dirty(ctx);
+    gen_fp_dirty(ctx);
 }
 
 static IrRef canon(RiscvDis *ctx, IrType type, IrRef v)

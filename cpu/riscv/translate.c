@@ -124,6 +124,7 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
     RiscvDis ctx = {
         .ir = ir,
         .ext = riscv_state(vcpu)->config.ext,
+        .vlenb = riscv_state(vcpu)->vlenb,
         .flags = req->flags,
         .pc = req->pc,
     };

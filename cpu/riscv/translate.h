@@ -22,6 +22,8 @@ struct RiscvDis {
     RiscvInsn id;
     bool ended;      /* the current instruction ended the block */
     bool fs_dirtied; /* fs_dirty has been stored in this block */
+    bool vs_dirtied;
+    unsigned vlenb;
 };
 
 /* For the GuestArch of cpu.c. */
@@ -127,6 +129,9 @@ static inline IrRef c_insn(RiscvDis *ctx)
 {
     return c64(ctx, ctx->insn);
 }
+
+/* Registers or flags of FP have been written. */
+void gen_fp_dirty(RiscvDis *ctx);
 
 /* Ends the block with an exception. */
 void gen_raise(RiscvDis *ctx, RiscvCause cause, uint64_t tval);

@@ -19,7 +19,11 @@ uint64_t riscv_mstatus(RiscvState *s)
         s->fs_dirty = 0;
         s->mstatus |= MSTATUS_FS;
     }
-    bool dirty = (s->mstatus & MSTATUS_FS) == MSTATUS_FS;
+    if (s->vs_dirty) {
+        s->vs_dirty = 0;
+        s->mstatus |= MSTATUS_VS;
+    }
+    bool dirty = (s->mstatus & MSTATUS_FS) == MSTATUS_FS || (s->mstatus & MSTATUS_VS) == MSTATUS_VS;
     return s->mstatus | (dirty ? MSTATUS_SD : 0);
 }
 

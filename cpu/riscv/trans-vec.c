@@ -1,0 +1,351 @@
+/*
+ * The vector extension (RISC-V "V" 1.0): what is reserved, and calls of the helpers.
+ *
+ * vtype, whether vl is VLMAX and whether vstart is 0 are part of the translation's key, so that all
+ * checks are made here and helpers make none. What changes them ends the block.
+ */
+#include "cpu/riscv/translate.h"
+#include "cpu/riscv/vector.h"
+
+/* ---- State ---- */
+
+static int vec_sew(const RiscvDis *ctx)
+{
+    return (int)((ctx->flags >> (RISCV_TB_VTYPE_SHIFT + 3)) & 7);
+}
+
+static int vec_emul(const RiscvDis *ctx)
+{
+    return vec_lmul((ctx->flags >> RISCV_TB_VTYPE_SHIFT) & 7);
+}
+
+/* The VS field is not Off, and @vtype: vtype is valid. */
+static bool vec_on(const RiscvDis *ctx, bool vtype)
+{
+    return (ctx->flags & RISCV_TB_VS) && !(vtype && (ctx->flags & RISCV_TB_VILL));
+}
+
+static void vec_dirty(RiscvDis *ctx)
+{
+    if (!ctx->vs_dirtied) {
+        ctx->vs_dirtied = true;
+        ir_st_env(ctx->ir, IR_I32, IR_U8, ENV(vs_dirty), c32(ctx, 1));
+    }
+}
+
+/* After an instruction: vstart is 0 now. */
+static void vec_done(RiscvDis *ctx)
+{
+    if (!(ctx->flags & RISCV_TB_VSTART0)) {
+        gen_exit_next(ctx);
+    }
+}
+
+static int insn_rd(const RiscvDis *ctx)
+{
+    return (int)bits_get(ctx->insn, 7, 5);
+}
+
+static int insn_rs1(const RiscvDis *ctx)
+{
+    return (int)bits_get(ctx->insn, 15, 5);
+}
+
+static int insn_rs2(const RiscvDis *ctx)
+{
+    return (int)bits_get(ctx->insn, 20, 5);
+}
+
+static bool insn_masked(const RiscvDis *ctx)
+{
+    return !bits_get(ctx->insn, 25, 1);
+}
+
+/* ---- Register groups (V 1.0, 3.4.2 and 5.2) ---- */
+
+/* An operand: a group of 2^emul registers, of elements of 2^eew bytes; of a mask, eew is MASK_EEW. */
+enum { MASK_EEW = -8 };
+typedef struct Group {
+    int reg, emul, eew;
+} Group;
+
+static int group_size(const Group *g)
+{
+    return 1 << MAX(g->emul, 0);
+}
+
+static bool group_valid(const Group *g)
+{
+    return g->emul >= -3 && g->emul <= 3 && g->eew <= 3 && (g->eew >= 0 || g->eew == MASK_EEW) &&
+           g->reg % group_size(g) == 0;
+}
+
+static bool groups_overlap(const Group *a, const Group *b)
+{
+    return a->reg < b->reg + group_size(b) && b->reg < a->reg + group_size(a);
+}
+
+/* Whether @d may be written while @s is read. */
+static bool overlap_allowed(const Group *d, const Group *s, bool apart)
+{
+    if (!groups_overlap(d, s)) {
+        return true;
+    }
+    if (apart) {
+        return false;
+    }
+    if (d->eew < s->eew) {
+        return d->reg == s->reg;
+    }
+    return d->eew == s->eew ||
+           (s->emul >= 0 && s->reg + group_size(s) == d->reg + group_size(d));
+}
+
+/* ---- Arithmetic: what is reserved ---- */
+
+static Group operand(const RiscvDis *ctx, int reg, int width, uint32_t flags, uint32_t mask,
+                     uint32_t scalar)
+{
+    Group g = {reg, vec_emul(ctx) + width, vec_sew(ctx) + width};
+    if (flags & mask) {
+        g = (Group){reg, 0, MASK_EEW};
+    } else if (flags & scalar) {
+        g.emul = 0;
+    }
+    return g;
+}
+
+static bool fp_format_valid(const RiscvDis *ctx, int width)
+{
+    int eew = vec_sew(ctx) + width;
+    return eew == 2 || eew == 3;
+}
+
+static bool fp_valid(const RiscvDis *ctx, const VecRow *row)
+{
+    enum { MAX_FRM = 4 };
+    uint32_t f = row->flags;
+    return (ctx->flags & RISCV_TB_FS) &&
+           ((ctx->flags & RISCV_TB_FRM_MASK) >> RISCV_TB_FRM_SHIFT) <= MAX_FRM &&
+           (!(f & VEC_FA) || fp_format_valid(ctx, row->a)) &&
+           (!(f & VEC_FB) || fp_format_valid(ctx, row->b)) &&
+           (!(f & VEC_FD) || fp_format_valid(ctx, row->d));
+}
+
+static bool sources_valid(const RiscvDis *ctx, const VecRow *row, const Group *d)
+{
+    uint32_t f = row->flags;
+    bool check_d = !(f & (VEC_TO_X | VEC_TO_F | VEC_SCALAR_D)), apart = f & VEC_APART;
+    Group a = operand(ctx, insn_rs2(ctx), row->a, f, VEC_A_MASK, VEC_SCALAR_A);
+    Group b = operand(ctx, insn_rs1(ctx), row->b, f, VEC_B_MASK, VEC_SCALAR_B);
+    if (f & VEC_B_16) {
+        b = (Group){b.reg, vec_emul(ctx) + 1 - vec_sew(ctx), 1};
+    }
+    if (!(f & VEC_NO_A) && (!group_valid(&a) || (check_d && !overlap_allowed(d, &a, apart)))) {
+        return false;
+    }
+    return row->form != VEC_V ||
+           (group_valid(&b) && (!check_d || overlap_allowed(d, &b, apart)));
+}
+
+static bool op_valid(const RiscvDis *ctx, const VecRow *row)
+{
+    uint32_t f = row->flags;
+    if (!vec_on(ctx, true) || ((f & VEC_FP) && !fp_valid(ctx, row)) ||
+        ((f & VEC_START0) && !(ctx->flags & RISCV_TB_VSTART0))) {
+        return false;
+    }
+    if (f & VEC_MOVE) {
+        return !((insn_rd(ctx) | insn_rs2(ctx)) & insn_rs1(ctx));
+    }
+    Group d = operand(ctx, insn_rd(ctx), row->d, f, VEC_D_MASK, VEC_SCALAR_D);
+    bool is_vector = !(f & (VEC_TO_X | VEC_TO_F));
+    bool may_be_v0 = (f & (VEC_SCALAR_D | VEC_D_MASK)) && !(f & VEC_APART);
+    if (is_vector && (!group_valid(&d) || (insn_masked(ctx) && d.reg == 0 && !may_be_v0))) {
+        return false;
+    }
+    return sources_valid(ctx, row, &d);
+}
+
+/* ---- Arithmetic ---- */
+
+static void set_f_bits(RiscvDis *ctx, int reg, IrRef v)
+{
+    if (vec_sew(ctx) == 2) {
+        v = op2(ctx, IR_or, v, c64(ctx, ~INT64_C(0xffffffff)));
+    }
+    ir_set_var(ctx->ir, RISCV_VAR_F(reg), ir_op1(ctx->ir, IR_bits_if, IR_F64, 0, v));
+}
+
+static IrRef scalar_operand(RiscvDis *ctx, const VecRow *row)
+{
+    switch (row->form) {
+    case VEC_X: return get_x(ctx, insn_rs1(ctx));
+    case VEC_F:
+        return ir_op1(ctx->ir, IR_bits_fi, IR_I64, 0,
+                      ir_get_var(ctx->ir, RISCV_VAR_F(insn_rs1(ctx))));
+    default: return c64(ctx, 0);
+    }
+}
+
+static void gen_op_helper(RiscvDis *ctx, const VecRow *row)
+{
+    IrRef what = c64(ctx, (int64_t)((uint64_t)ctx->id << 32 | ctx->insn));
+    IrRef result = call2(ctx, RISCV_HELPER_vec, what, scalar_operand(ctx, row));
+    if (row->flags & VEC_TO_X) {
+        set_x(ctx, insn_rd(ctx), result);
+    } else if (row->flags & VEC_TO_F) {
+        set_f_bits(ctx, insn_rd(ctx), result);
+    }
+}
+
+static bool gen_op(RiscvDis *ctx)
+{
+    const VecRow *row = &riscv_vec_rows[ctx->id];
+    if (!op_valid(ctx, row)) {
+        return false;
+    }
+    vec_dirty(ctx);
+    if (row->flags & VEC_FP) {
+        gen_fp_dirty(ctx);
+    }
+    gen_op_helper(ctx, row);
+    vec_done(ctx);
+    return true;
+}
+
+/* One per form of operands. */
+#define TRANS_OP(name, Args)                        \
+    bool trans_##name(RiscvDis *ctx, const Args *a) \
+    {                                               \
+        return gen_op(ctx);                         \
+    }
+TRANS_OP(vop, ArgsVop)
+TRANS_OP(vop_r, ArgsR)
+TRANS_OP(vop_u, ArgsVop_u)
+TRANS_OP(vop_r1, ArgsR1)
+TRANS_OP(vop_r2, ArgsVop_r2)
+TRANS_OP(vop_d, ArgsVop_d)
+
+/* ---- Memory ---- */
+
+/* Widths 0, 5, 6, 7: log2 of bytes. */
+static int insn_eew(const RiscvDis *ctx)
+{
+    return (int)bits_get(ctx->insn, 12, 3) & 3;
+}
+
+static bool insn_is_store(const RiscvDis *ctx)
+{
+    return bits_get(ctx->insn, 5, 1);
+}
+
+static void gen_mem(RiscvDis *ctx, IrRef stride)
+{
+    vec_dirty(ctx);
+    call3(ctx, RISCV_HELPER_vmem, c_insn(ctx), get_x(ctx, insn_rs1(ctx)), stride);
+}
+
+/* The registers of @fields fields of a segment, each a group as @d. */
+static bool fields_valid(const RiscvDis *ctx, const Group *d, int fields)
+{
+    int size = group_size(d);
+    bool over_mask = insn_masked(ctx) && !insn_is_store(ctx) && d->reg == 0;
+    return group_valid(d) && fields * size <= 8 && d->reg + fields * size <= 32 && !over_mask;
+}
+
+static bool index_valid(const RiscvDis *ctx, const Group *d, int fields)
+{
+    int eew = insn_eew(ctx);
+    Group index = {insn_rs2(ctx), eew - vec_sew(ctx) + vec_emul(ctx), eew};
+    if (!group_valid(&index)) {
+        return false;
+    }
+    for (int k = 0; k < fields && !insn_is_store(ctx); k++) {
+        Group field = {d->reg + k * group_size(d), d->emul, d->eew};
+        if (!overlap_allowed(&field, &index, fields > 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Strided (bit 26 is 0) and indexed. */
+bool trans_vmem(RiscvDis *ctx, const ArgsVmem *a)
+{
+    bool indexed = bits_get(ctx->insn, 26, 1);
+    int eew = indexed ? vec_sew(ctx) : insn_eew(ctx);
+    Group d = {a->rd, eew - vec_sew(ctx) + vec_emul(ctx), eew};
+    if (!vec_on(ctx, true) || !fields_valid(ctx, &d, a->nf + 1) ||
+        (indexed && !index_valid(ctx, &d, a->nf + 1))) {
+        return false;
+    }
+    gen_mem(ctx, indexed ? c64(ctx, 0) : get_x(ctx, a->rs2));
+    vec_done(ctx);
+    return true;
+}
+
+bool trans_vmem_unit(RiscvDis *ctx, const ArgsVunit *a)
+{
+    bool first_only = bits_get(ctx->insn, 24, 1);
+    int eew = insn_eew(ctx);
+    Group d = {a->rd, eew - vec_sew(ctx) + vec_emul(ctx), eew};
+    if (!vec_on(ctx, true) || !fields_valid(ctx, &d, a->nf + 1)) {
+        return false;
+    }
+    gen_mem(ctx, c64(ctx, 0));
+    if (first_only) {
+        gen_exit_next(ctx); /* vl may have changed */
+    } else {
+        vec_done(ctx);
+    }
+    return true;
+}
+
+/* Whole registers, which need no vtype, and masks. */
+bool trans_vmem_whole(RiscvDis *ctx, const ArgsR1 *a)
+{
+    bool mask = bits_get(ctx->insn, 20, 5) == 11;
+    if (!vec_on(ctx, mask) || (a->rd & (int)bits_get(ctx->insn, 29, 3))) {
+        return false;
+    }
+    gen_mem(ctx, c64(ctx, 0));
+    vec_done(ctx);
+    return true;
+}
+
+/* ---- Configuration ---- */
+
+static bool gen_vsetvl(RiscvDis *ctx, int rd, IrRef vtype, IrRef avl)
+{
+    vec_dirty(ctx);
+    set_x(ctx, rd, call2(ctx, RISCV_HELPER_vsetvl, vtype, avl));
+    gen_exit_next(ctx);
+    return true;
+}
+
+/* x0 as the source means as many as possible, or as now if it is also the destination. */
+static IrRef source_avl(RiscvDis *ctx, int rd, int rs1)
+{
+    if (rs1) {
+        return get_x(ctx, rs1);
+    }
+    return rd ? c64(ctx, -1) : ir_ld_env(ctx->ir, IR_I64, IR_64, ENV(vl));
+}
+
+bool trans_vsetvli(RiscvDis *ctx, const ArgsVsetvli *a)
+{
+    return vec_on(ctx, false) &&
+           gen_vsetvl(ctx, a->rd, c64(ctx, a->zimm11), source_avl(ctx, a->rd, a->rs1));
+}
+
+bool trans_vsetivli(RiscvDis *ctx, const ArgsVsetivli *a)
+{
+    return vec_on(ctx, false) && gen_vsetvl(ctx, a->rd, c64(ctx, a->zimm10), c64(ctx, a->zimm));
+}
+
+bool trans_vsetvl(RiscvDis *ctx, const ArgsR *a)
+{
+    return vec_on(ctx, false) &&
+           gen_vsetvl(ctx, a->rd, get_x(ctx, a->rs2), source_avl(ctx, a->rd, a->rs1));
+}

@@ -1,0 +1,557 @@
+/*
+ * Random vector instructions under amphi's engines, compared with QEMU's user-mode emulation: random
+ * vtype, vl, vstart, rounding modes, operands; reserved encodings too, which are skipped and counted.
+ * A difference is narrowed down to the first unit of the program that shows it.
+ *
+ * AMPHI names the binary (skipped without it), AMPHI_FUZZ_PROGRAMS how many programs of each kind
+ * (default 4), --seed= repeats a run.
+ */
+#include "cpu/riscv/translate.h"
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FRAME "tests/guest/random/vector.S"
+#define LINK "tests/guest/random/link.ld"
+#define IMAGE 0x80040000u
+#define DATA_SIZE 65536
+#define FINISH 0x80001000u
+#define MAX_UNITS 2000
+
+/* As vector.S has it. */
+typedef struct Image {
+    char magic[16];
+    uint64_t x[32], f[32];
+    uint8_t v[2048], data[DATA_SIZE], code[65536];
+} Image;
+
+typedef struct Program {
+    Image image;
+    uint32_t size;
+    uint32_t units[MAX_UNITS + 1];
+    unsigned nunits;
+} Program;
+
+typedef struct Kind {
+    const char *path;
+    bool fp, integer, memory, other;
+    unsigned vlen;
+    unsigned vstart_percent;
+} Kind;
+
+typedef struct Maker {
+    GRand *rand;
+    Program *p;
+    const Kind *kind;
+    GPtrArray *patterns;
+    unsigned sew;
+    int lmul;
+} Maker;
+
+/* Registers: x8 points to the middle of the data, x9 is a stride, x10 masks indices, x11..x15 are
+ * vector lengths, x16..x26 get results; x5 and x28 on are for anything. */
+enum { BASE = 8, STRIDE = 9, MASK = 10 };
+
+static unsigned below(Maker *m, unsigned n)
+{
+    return (unsigned)g_rand_int_range(m->rand, 0, (gint32)n);
+}
+
+static bool percent(Maker *m, unsigned n)
+{
+    return below(m, 100) < n;
+}
+
+/* ---- Values ---- */
+
+static uint64_t random64(Maker *m)
+{
+    return (uint64_t)g_rand_int(m->rand) << 32 | g_rand_int(m->rand);
+}
+
+static uint32_t random_float(Maker *m)
+{
+    static const uint32_t special[] = {0,          0x80000000, 0x7f800000, 0xff800000, 0x7fc00000,
+                                       0x7f800001, 0x00000001, 0x807fffff, 0x3f800000, 0x7f7fffff,
+                                       0xbf800000, 0x4effffff, 0x4f000000, 0x00800000};
+    uint32_t v = g_rand_int(m->rand);
+    if (percent(m, 30)) {
+        return special[below(m, G_N_ELEMENTS(special))];
+    }
+    return percent(m, 50) ? (v & 0x83ffffff) | 0x3c000000 : v;
+}
+
+static uint64_t random_double(Maker *m)
+{
+    static const uint64_t special[] = {0,
+                                       UINT64_C(1) << 63,
+                                       UINT64_C(0x7ff0000000000000),
+                                       UINT64_C(0xfff0000000000000),
+                                       UINT64_C(0x7ff8000000000000),
+                                       UINT64_C(0x7ff0000000000001),
+                                       1,
+                                       UINT64_C(0x800fffffffffffff),
+                                       UINT64_C(0x3ff0000000000000),
+                                       UINT64_C(0x7fefffffffffffff),
+                                       UINT64_C(0x41dfffffffc00000),
+                                       UINT64_C(0x43e0000000000000)};
+    if (percent(m, 30)) {
+        return special[below(m, G_N_ELEMENTS(special))];
+    }
+    uint64_t v = random64(m);
+    return percent(m, 60) ? (v & UINT64_C(0x807fffffffffffff)) | UINT64_C(0x3f80000000000000) : v;
+}
+
+static uint64_t random_value(Maker *m)
+{
+    switch (below(m, 6)) {
+    case 0: return random_double(m);
+    case 1:
+    case 2: return (uint64_t)random_float(m) << 32 | random_float(m);
+    case 3: return random64(m) & random64(m) & random64(m);
+    case 4: return random64(m) | random64(m) | random64(m);
+    default: return random64(m);
+    }
+}
+
+static void fill(Maker *m, void *to, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i += 8) {
+        uint64_t v = random_value(m);
+        memcpy((char *)to + i, &v, 8);
+    }
+}
+
+static void make_registers(Maker *m)
+{
+    Image *im = &m->p->image;
+    memcpy(im->magic, "amphi image here", 16);
+    fill(m, im->x, sizeof(im->x));
+    for (unsigned i = 0; i < 32; i++) {
+        im->f[i] = percent(m, 50)   ? random_double(m)
+                   : percent(m, 90) ? random_float(m) | UINT64_C(0xffffffff00000000)
+                                    : random_value(m);
+    }
+    fill(m, im->v, sizeof(im->v));
+    fill(m, im->data, sizeof(im->data));
+    im->x[BASE] = IMAGE + offsetof(Image, data) + DATA_SIZE / 2;
+    im->x[STRIDE] = (uint64_t)(int64_t)((int)below(m, 81) - 40);
+    im->x[MASK] = 0xfff;
+    for (unsigned i = 11; i < 16; i++) {
+        im->x[i] = percent(m, 20) ? random64(m) : below(m, percent(m, 50) ? 20 : 300);
+    }
+    im->x[27] = 0;
+}
+
+/* ---- Code ---- */
+
+static void put(Maker *m, uint32_t insn)
+{
+    memcpy(m->p->image.code + m->p->size, &insn, 4);
+    m->p->size += 4;
+}
+
+static void put_vsetvli(Maker *m, unsigned rd, unsigned rs1, unsigned vtype)
+{
+    put(m, vtype << 20 | rs1 << 15 | 7 << 12 | rd << 7 | 0x57);
+}
+
+static void put_vtype(Maker *m)
+{
+    static const int8_t lmuls[] = {0, 1, 2, 3, -3, -2, -1};
+    do {
+        m->sew = m->kind->fp && percent(m, 80) ? 2 + below(m, 2) : below(m, 4);
+        m->lmul = lmuls[below(m, percent(m, 60) ? 4 : 7)];
+    } while ((int)m->sew > 3 + MIN(m->lmul, 0) && !percent(m, 2));
+    unsigned vtype = ((unsigned)m->lmul & 7) | m->sew << 3 | below(m, 4) << 6;
+    unsigned rd = percent(m, 30) ? 16 + below(m, 11) : 0;
+    switch (below(m, 4)) {
+    case 0: put(m, 3u << 30 | vtype << 20 | below(m, 32) << 15 | 7 << 12 | rd << 7 | 0x57); break;
+    case 1: put_vsetvli(m, rd ? rd : 16, 0, vtype); break;
+    default: put_vsetvli(m, rd, 11 + below(m, 5), vtype); break;
+    }
+}
+
+static void put_csrwi(Maker *m, unsigned csr, unsigned value)
+{
+    put(m, csr << 20 | value << 15 | 5 << 12 | 0x73);
+}
+
+static uint32_t set_field(uint32_t insn, unsigned at, unsigned v)
+{
+    return (uint32_t)bits_set(insn, at, 5, v);
+}
+
+/* Registers of groups are mostly made multiples of LMUL, or of what a wide operand needs. */
+static uint32_t align_registers(Maker *m, uint32_t insn, const char *operands)
+{
+    static const struct {
+        const char *name;
+        unsigned at;
+    } fields[] = {{"vd", 7}, {"vs3", 7}, {"vs2", 20}, {"vs1", 15}};
+    int lmul = MAX(m->lmul + (int)percent(m, 25), 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++) {
+        if (strstr(operands, fields[i].name) && !percent(m, 3)) {
+            unsigned reg = (unsigned)bits_get(insn, fields[i].at, 5);
+            insn = set_field(insn, fields[i].at, reg & ~((1u << lmul) - 1) & 31);
+        }
+    }
+    return insn;
+}
+
+static uint32_t random_insn(Maker *m, const RiscvPattern *p)
+{
+    const char *o = p->operands;
+    uint32_t insn = p->match | (g_rand_int(m->rand) & ~p->mask);
+    if (strstr(o, "vm") && strstr(o, "(xs1)")) {
+        insn = percent(m, 60) ? insn & 0x1fffffff : insn; /* no segments */
+    }
+    insn = align_registers(m, insn, o);
+    if (strstr(o, "(xs1)")) {
+        insn = set_field(insn, 15, BASE);
+    } else if (strstr(o, "xs1")) {
+        insn = set_field(insn, 15, percent(m, 50) ? 11 + below(m, 5) : 16 + below(m, 16));
+    }
+    if (strstr(o, "xs2")) {
+        insn = set_field(insn, 20, percent(m, 80) ? STRIDE : 0);
+    }
+    if (strstr(o, "xd")) {
+        insn = set_field(insn, 7, 16 + below(m, 11));
+    }
+    return insn;
+}
+
+/* Indices within the data. */
+static void put_index_mask(Maker *m, uint32_t insn)
+{
+    unsigned width = (unsigned)bits_get(insn, 12, 2), reg = (unsigned)bits_get(insn, 20, 5) & 24;
+    if (width) {
+        put_vsetvli(m, 5, 0, 3 | width << 3);
+        put(m, 0x27u << 26 | 1u << 25 | (reg + 0) << 20 | MASK << 15 | 4 << 12 | reg << 7 | 0x57);
+        m->p->size -= 4; /* vand.vx */
+        put(m, 0x09u << 26 | 1u << 25 | reg << 20 | MASK << 15 | 4 << 12 | reg << 7 | 0x57);
+    }
+}
+
+static void put_unit(Maker *m)
+{
+    const RiscvPattern *p = m->patterns->pdata[below(m, m->patterns->len)];
+    bool indexed = strstr(p->operands, "(xs1),vs2");
+    m->p->units[m->p->nunits++] = m->p->size;
+    uint32_t insn = 0;
+    if (indexed) {
+        put_index_mask(m, p->match | 24u << 20);
+        m->sew = 99;
+    }
+    if (indexed || percent(m, 40)) {
+        put_vtype(m);
+    }
+    if (percent(m, 5)) {
+        put_csrwi(m, 0x00a, below(m, 4)); /* vxrm */
+    }
+    if (percent(m, 5)) {
+        put_csrwi(m, 0x002, below(m, percent(m, 90) ? 5 : 8)); /* frm */
+    }
+    bool vstart = percent(m, m->kind->vstart_percent);
+    if (vstart) {
+        put_csrwi(m, 0x008, below(m, percent(m, 80) ? 4 : 32));
+    }
+    insn = random_insn(m, p);
+    if (indexed) {
+        insn = set_field(insn, 20, 24);
+    }
+    put(m, insn);
+    if (vstart) {
+        put_csrwi(m, 0x008, 0); /* it may have been illegal */
+        put(m, 0x0040006f); /* QEMU 7.2 looks at vstart only when a block begins */
+    }
+}
+
+static void put_end(Program *p)
+{
+    uint32_t pc = (uint32_t)(IMAGE + offsetof(Image, code)) + p->size;
+    int32_t offset = (int32_t)(FINISH - pc);
+    uint32_t o = (uint32_t)offset;
+    uint32_t insn = ((o >> 20) & 1) << 31 | ((o >> 1) & 0x3ff) << 21 | ((o >> 11) & 1) << 20 |
+                    ((o >> 12) & 0xff) << 12 | 0x6f;
+    memcpy(p->image.code + p->size, &insn, 4);
+}
+
+/* What QEMU 7.2 does otherwise than the manual says. */
+static bool is_excluded(const char *name)
+{
+    static const char *const list[] = {"vset", NULL};
+    for (unsigned i = 0; list[i]; i++) {
+        if (g_str_has_prefix(name, list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void choose_patterns(Maker *m)
+{
+    m->patterns = g_ptr_array_new();
+    for (unsigned i = 0; i < RISCV_INSN_COUNT; i++) {
+        const RiscvPattern *p = &riscv_patterns[i];
+        if (!riscv_pattern_in(p, UINT64_C(1) << RISCV_EXT_V) || is_excluded(p->name)) {
+            continue;
+        }
+        const char *only = g_getenv("AMPHI_FUZZ_ONLY");
+        bool fp = p->name[1] == 'f' && p->name[2] != 'i', memory = strstr(p->operands, "(xs1)");
+        fp = fp || g_str_has_prefix(p->name, "vmf");
+        bool other = p->name[1] == 'm' || strstr(p->name, "slide") || strstr(p->name, "gather");
+        if (only ? g_str_has_prefix(p->name, only)
+                 : (memory  ? m->kind->memory
+                    : fp    ? m->kind->fp
+                    : other ? m->kind->other
+                            : m->kind->integer)) {
+            g_ptr_array_add(m->patterns, (void *)p);
+        }
+    }
+}
+
+static Program *program_new(GRand *rand, const Kind *kind, unsigned units)
+{
+    Maker m = {.rand = rand, .p = g_new0(Program, 1), .kind = kind};
+    choose_patterns(&m);
+    make_registers(&m);
+    for (unsigned i = 0; i < units; i++) {
+        put_unit(&m);
+    }
+    m.p->units[m.p->nunits] = m.p->size;
+    put_end(m.p);
+    g_ptr_array_free(m.patterns, TRUE);
+    return m.p;
+}
+
+static Program *program_cut(const Program *p, unsigned units)
+{
+    Program *copy = g_memdup2(p, sizeof(*p));
+    copy->size = p->units[units];
+    copy->nunits = units;
+    put_end(copy);
+    return copy;
+}
+
+/* ---- Running ---- */
+
+static struct {
+    char *dir, *linux_path, *bare_path, *linux_frame, *bare_frame;
+    gsize linux_size, bare_size;
+} setup;
+
+static const char *const engines[] = {"interp", "jit", "jit,hop=interp,hop-insns=7"};
+
+static char *run(const char *command)
+{
+    char *out = NULL;
+    int status = 1;
+    char *limited = g_strdup_printf("timeout 20 %s", command);
+    bool ok = g_spawn_command_line_sync(limited, &out, NULL, &status, NULL) && status == 0;
+    if (!ok) {
+        g_test_message("%s: status %d", command, status);
+        g_clear_pointer(&out, g_free);
+    }
+    g_free(limited);
+    return out;
+}
+
+static bool has_program(const char *name)
+{
+    char *path = g_find_program_in_path(name);
+    g_free(path);
+    return path != NULL;
+}
+
+static void write_elf(const char *frame, gsize size, const Image *image, const char *path)
+{
+    char *copy = g_malloc(size);
+    memcpy(copy, frame, size);
+    char *place = memmem(copy, size, "amphi image here", 16);
+    g_assert_nonnull(place);
+    g_assert_cmpuint((gsize)(place - copy) + sizeof(*image), <=, size);
+    memcpy(place, image, sizeof(*image));
+    g_assert_true(g_file_set_contents(path, copy, (gssize)size, NULL));
+    g_free(copy);
+    g_chmod(path, 0755);
+}
+
+static void write_program(const Program *p)
+{
+    write_elf(setup.bare_frame, setup.bare_size, &p->image, setup.bare_path);
+    write_elf(setup.linux_frame, setup.linux_size, &p->image, setup.linux_path);
+}
+
+/* @engine NULL: QEMU. */
+static char *run_program(const Kind *kind, const char *engine)
+{
+    char *command =
+        engine ? g_strdup_printf("%s -machine spike -cpu rv64,v=on,vlen=%u -bios none -display none "
+                                 "-monitor none -serial stdio -accel %s -kernel %s",
+                                 g_getenv("AMPHI"), kind->vlen, engine, setup.bare_path)
+               : g_strdup_printf("qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0,vlen=%u %s",
+                                 kind->vlen, setup.linux_path);
+    char *out = run(command);
+    g_free(command);
+    return out;
+}
+
+/* ---- Comparing ---- */
+
+static void describe(const Kind *kind, const char *want, const char *have)
+{
+    static const char *const csrs[] = {"fcsr", "vstart", "vl", "vtype", "vcsr", "data"};
+    char **a = g_strsplit(want, "\n", -1), **b = g_strsplit(have, "\n", -1);
+    for (unsigned i = 0, shown = 0; a[i] && b[i] && shown < 10; i++) {
+        if (strcmp(a[i], b[i])) {
+            char name[32];
+            unsigned per = kind->vlen / 64;
+            if (i < 64) {
+                g_snprintf(name, sizeof(name), "%c%u", "xf"[i / 32], i % 32);
+            } else if (i < 72) {
+                g_snprintf(name, sizeof(name), "%s", csrs[MIN(i - 64, 5)]);
+            } else {
+                g_snprintf(name, sizeof(name), "v%u[%u]", (i - 72) / per, (i - 72) % per);
+            }
+            g_test_message("    %s is %s, should be %s", name, b[i], a[i]);
+            shown++;
+        }
+    }
+    g_strfreev(a);
+    g_strfreev(b);
+}
+
+static void disassemble(const Program *p, uint32_t at, uint32_t end)
+{
+    for (; at < end; at += 4) {
+        GString *text = g_string_new(NULL);
+        riscv_disassemble(NULL, at, p->image.code + at, 4, text);
+        uint32_t insn;
+        memcpy(&insn, p->image.code + at, 4);
+        g_test_message("    %08x %s", insn, text->str);
+        g_string_free(text, TRUE);
+    }
+}
+
+static bool same_prefix(const Kind *kind, const Program *p, unsigned units, const char *engine,
+                        char **want, char **have)
+{
+    Program *cut = program_cut(p, units);
+    write_program(cut);
+    g_free(cut);
+    g_free(*want);
+    g_free(*have);
+    *want = run_program(kind, NULL);
+    *have = run_program(kind, engine);
+    return *want && *have && !strcmp(*want, *have);
+}
+
+static void narrow(const Kind *kind, const Program *p, const char *engine)
+{
+    unsigned good = 0, bad = p->nunits;
+    char *want = NULL, *have = NULL;
+    while (bad - good > 1) {
+        unsigned middle = (good + bad) / 2;
+        if (same_prefix(kind, p, middle, engine, &want, &have)) {
+            good = middle;
+        } else {
+            bad = middle;
+        }
+    }
+    same_prefix(kind, p, good, engine, &want, &have);
+    char *before = g_steal_pointer(&want);
+    same_prefix(kind, p, bad, engine, &want, &have);
+    g_test_message("  %s, first seen in unit %u:", engine, good);
+    disassemble(p, p->units[good], p->units[bad]);
+    if (want && have) {
+        describe(kind, want, have);
+    }
+    if (before && want) {
+        g_test_message("  what it does:");
+        describe(kind, want, before);
+    }
+    if (before) {
+        char **lines = g_strsplit(before, "\n", -1);
+        g_test_message("  before: vl %s vtype %s vstart %s fcsr %s vcsr %s", lines[66], lines[67],
+                       lines[65], lines[64], lines[68]);
+        g_strfreev(lines);
+    }
+    g_free(before);
+    g_free(want);
+    g_free(have);
+}
+
+static void test_kind(const void *data)
+{
+    const Kind *kind = data;
+    const char *count = g_getenv("AMPHI_FUZZ_PROGRAMS");
+    if (!g_getenv("AMPHI") || !has_program("clang") || !has_program("ld.lld") ||
+        !has_program("qemu-riscv64")) {
+        g_test_skip("needs the binary (AMPHI), clang, lld and qemu-riscv64");
+        return;
+    }
+    for (int n = count ? atoi(count) : 4; n && !g_test_failed(); n--) {
+        GRand *rand = g_rand_new_with_seed((guint32)g_test_rand_int());
+        Program *p = program_new(rand, kind, 400);
+        write_program(p);
+        char *want = run_program(kind, NULL);
+        g_assert_nonnull(want);
+        for (unsigned i = 0; i < G_N_ELEMENTS(engines) && !g_test_failed(); i++) {
+            char *have = run_program(kind, engines[i]);
+            if (!have || strcmp(want, have)) {
+                narrow(kind, p, engines[i]);
+                g_test_fail();
+            }
+            g_free(have);
+        }
+        g_free(want);
+        g_free(p);
+        g_rand_free(rand);
+    }
+}
+
+static void build_frame(const char *define, const char *path, char **contents, gsize *size)
+{
+    char *command = g_strdup_printf("clang --target=riscv64 -march=rv64gcv -mabi=lp64d -mno-relax "
+                                    "-nostdlib -static -fuse-ld=lld -Wl,-T," LINK " %s -o %s " FRAME,
+                                    define, path);
+    char *out = run(command);
+    g_assert_nonnull(out);
+    g_free(out);
+    g_free(command);
+    g_assert_true(g_file_get_contents(path, contents, size, NULL));
+}
+
+int main(int argc, char **argv)
+{
+    static const Kind kinds[] = {
+        {"/riscv/vector/integer", .integer = true, .vlen = 128, .vstart_percent = 2},
+        {"/riscv/vector/fp", .fp = true, .vlen = 128, .vstart_percent = 2},
+        {"/riscv/vector/memory", .memory = true, .vlen = 128, .vstart_percent = 2},
+        {"/riscv/vector/masks", .other = true, .vlen = 128, .vstart_percent = 2},
+        {"/riscv/vector/256", true, true, true, true, .vlen = 256, .vstart_percent = 1},
+        {"/riscv/vector/512", true, true, true, true, .vlen = 512, .vstart_percent = 1},
+    };
+    g_test_init(&argc, &argv, NULL);
+    setup.dir = g_dir_make_tmp("amphi-vector.XXXXXX", NULL);
+    setup.bare_path = g_build_filename(setup.dir, "bare.elf", NULL);
+    setup.linux_path = g_build_filename(setup.dir, "linux.elf", NULL);
+    if (has_program("clang") && has_program("ld.lld")) {
+        build_frame("", setup.bare_path, &setup.bare_frame, &setup.bare_size);
+        build_frame("-DLINUX", setup.linux_path, &setup.linux_frame, &setup.linux_size);
+    }
+    for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+        g_test_add_data_func(kinds[i].path, &kinds[i], test_kind);
+    }
+    int status = g_test_run();
+    g_remove(setup.bare_path);
+    g_remove(setup.linux_path);
+    g_rmdir(setup.dir);
+    g_free(setup.dir);
+    g_free(setup.bare_path);
+    g_free(setup.linux_path);
+    g_free(setup.bare_frame);
+    g_free(setup.linux_frame);
+    return status;
+}
