@@ -112,10 +112,13 @@ void tlb_code_page(Vcpu *vcpu, uint64_t pc, CodePage *page)
         return;
     }
     tlb_walk(vcpu, pc, 2, MMU_FETCH, &m);
-    if (!memory_map_find(vcpu->machine->memory, m.gpa & TLB_PAGE_MASK, &hit) || !hit.host ||
-        hit.avail < TLB_PAGE_SIZE) {
+    /* Registers may lie over a part of the page (spike's tohost): what counts is the RAM at pc. */
+    unsigned in_page = pc & ~TLB_PAGE_MASK;
+    if (!memory_map_find(vcpu->machine->memory, m.gpa, &hit) || !hit.host ||
+        ((uintptr_t)hit.host & ~TLB_PAGE_MASK) != in_page) {
         tlb_fault(vcpu, pc, MMU_FETCH, MMU_ACCESS_FAULT);
     }
+    hit.host -= in_page;
     *page = (CodePage){hit.ram_page, hit.host, 0};
     if (m.cacheable) {
         page->exec_id =
