@@ -17,7 +17,7 @@
 #define IDLE_ROUNDS 20
 
 /* Host code that a second-tier region may need. */
-#define HOST_BYTES_HOT (256 * 1024)
+#define HOST_BYTES_HOT (64 * 1024)
 
 struct JitSampler {
     Accel *accel;
@@ -96,7 +96,9 @@ static void *sampler_run(void *opaque)
             Vcpu *vcpu = machine->cpus[i];
             if (__atomic_load_n(&vcpu->epoch, __ATOMIC_RELAXED)) {
                 __atomic_store_n(&accel_vcpu(vcpu)->sample, true, __ATOMIC_RELAXED);
-                __atomic_store_n(&vcpu->kick, 1, __ATOMIC_RELEASE);
+                /* Not just its word: the vCPU may have gone to sleep since, and whoever finds the word
+                 * set leaves the waking to who set it. */
+                vcpu_kick(vcpu);
                 idle = 0;
             }
         }
