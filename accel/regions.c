@@ -346,6 +346,8 @@ void regions_make_room(Vcpu *vcpu)
         }
     }
     if ((accel->segment + 1) % SEGMENTS == next) { /* no other vCPU was faster */
+        const Segment *full = &accel->segments[accel->segment];
+        tcg_code_settled(accel->tcg, full->start, full->end - full->start);
         segment_free_regions(segment);
         if (segment->regions) {
             g_ptr_array_set_size(segment->regions, 0);

@@ -27,7 +27,7 @@
 #define REGION_HASH_BITS 16
 #define REGION_NO_PAGE (~UINT64_C(0))
 #define KILL_LOG 256u
-#define SEGMENTS 8u
+#define SEGMENTS 16u
 #define REGION_MAX_INSNS 64 /* guest instructions in a first-tier region */
 
 typedef struct Region Region;

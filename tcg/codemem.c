@@ -83,3 +83,14 @@ void codemem_free(CodeMem *mem)
     munmap(mem->exec, mem->size);
     *mem = (CodeMem){0};
 }
+
+void codemem_settled(const CodeMem *mem, uint8_t *exec, size_t size)
+{
+    size_t page = sysconf(_SC_PAGESIZE);
+    size_t from = exec - mem->exec, to = (from + size) & -page;
+
+    from = (from + page - 1) & -page;
+    if (from < to) {
+        madvise(mem->write + from, to - from, MADV_DONTNEED);
+    }
+}

@@ -21,4 +21,8 @@ typedef struct CodeMem {
 bool codemem_init(CodeMem *mem, size_t size, const void *near, GError **error);
 void codemem_free(CodeMem *mem);
 
+/* Gives up the pages of the writable view of [@exec, @exec + @size); the memory itself and the executable
+ * view stay, and a write brings them back. */
+void codemem_settled(const CodeMem *mem, uint8_t *exec, size_t size);
+
 #endif

@@ -139,6 +139,10 @@ const TcgFeatures *tcg_features(const Tcg *tcg);
 uint8_t *tcg_code_start(const Tcg *tcg);
 size_t tcg_code_size(const Tcg *tcg);
 
+/* Says that [@start, @start + @size), executable addresses, is filled: the writable view of it need not stay in
+ * memory. It may still be patched. */
+void tcg_code_settled(const Tcg *tcg, uint8_t *start, size_t size);
+
 /* Compiles @ir to host code at executable address @at, using at most @room bytes. Returns false if the room
  * does not suffice (nothing is kept). The IR must be valid; it may be changed. One thread at a time. */
 bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room, TcgCode *code);

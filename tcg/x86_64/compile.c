@@ -414,6 +414,11 @@ size_t tcg_code_size(const Tcg *tcg)
     return tcg->mem.size - tcg->stubs_size;
 }
 
+void tcg_code_settled(const Tcg *tcg, uint8_t *start, size_t size)
+{
+    codemem_settled(&tcg->mem, start, size);
+}
+
 void tcg_run(Tcg *tcg, void *state, void *code)
 {
     tcg->stubs.enter(state, code);
