@@ -131,11 +131,19 @@ static inline Vcpu *vcpu_of_state(const void *state)
     return (Vcpu *)((char *)state - VCPU_STATE_OFFSET);
 }
 
-/* One register as the gdb stub and the monitor see it. */
-typedef struct GuestRegister {
-    const char *name;
-    unsigned bits;
-} GuestRegister;
+/* What the gdb stub sees of a vCPU: registers by number, and the target description that names them
+ * (GDB manual, appendix "Target Descriptions"). On stopped vCPUs. */
+#define GUEST_GDB_MAX_BYTES 256
+typedef struct GuestGdb {
+    unsigned core; /* registers 0..core-1 are those of a `g` packet */
+    /* Puts register @n at @buf (GUEST_GDB_MAX_BYTES), in the guest's byte order; returns its bytes, 0 if
+     * there is none. */
+    unsigned (*read)(Vcpu *vcpu, unsigned n, uint8_t *buf);
+    /* Sets it from as many bytes as read() gives. False: it cannot be written, or not with that. */
+    bool (*write)(Vcpu *vcpu, unsigned n, const uint8_t *buf);
+    /* Appends the file @name of the description, "target.xml" first. False: there is no such file. */
+    bool (*describe)(Vcpu *vcpu, const char *name, GString *out);
+} GuestGdb;
 
 /* A guest architecture. All functions that take a Vcpu are called on its thread or while it is stopped. */
 struct GuestArch {
@@ -195,6 +203,7 @@ struct GuestArch {
     uint32_t (*fp_enter)(const Vcpu *vcpu);
     void (*fp_leave)(Vcpu *vcpu, uint32_t mxcsr);
 
+    const GuestGdb *gdb; /* NULL: no gdb stub for this architecture */
     const VmDesc *vmstate;
     const char *const *cpu_models; /* NULL-terminated, for -cpu help */
 };
