@@ -34,6 +34,12 @@ static bool opt_accel(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+static bool opt_gdb_default(CmdLine *cmd, const char *value, GError **error)
+{
+    cmd->gdb = "tcp::1234";
+    return true;
+}
+
 static bool opt_enable_kvm(CmdLine *cmd, const char *value, GError **error)
 {
     append_accel(cmd, "kvm");
@@ -455,6 +461,10 @@ const CmdOption cmdline_options[] = {
     {"dfilter", "START..END|START+LENGTH,...", TOPIC_DEBUG, false, "code at these guest addresses only",
      CMD_STRING, AT(log_filter), NULL, CMD_RUN, NULL},
 
+    {"s", NULL, TOPIC_DEBUG, true, "as -gdb tcp::1234", CMD_CALL, 0, NULL, CMD_RUN, opt_gdb_default},
+    {"gdb", "tcp:[HOST]:PORT|unix:PATH|stdio|...", TOPIC_DEBUG, false,
+     "a gdb server; without HOST for this host only", CMD_STRING, AT(gdb), NULL, CMD_RUN, NULL},
+
     {"pidfile", "FILE", TOPIC_PROCESS, false, "write the process id there", CMD_STRING, AT(pidfile), NULL,
      CMD_RUN, NULL},
     {"daemonize", NULL, TOPIC_PROCESS, false, "go to the background once everything is set up", CMD_FLAG,
@@ -479,8 +489,6 @@ const CmdOption cmdline_options[] = {
      NULL},
 
     /* To come. */
-    {"s", NULL, TOPIC_NONE, false, "gdb server", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"gdb", "DEVICE", TOPIC_NONE, false, "gdb server", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"qmp", "DEVICE", TOPIC_NONE, false, "QMP", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"vnc", "DISPLAY", TOPIC_NONE, false, "VNC", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"spice", "OPTIONS", TOPIC_NONE, false, "SPICE", CMD_LATER, 0, NULL, CMD_RUN, NULL},

@@ -36,6 +36,7 @@ typedef struct CmdLine {
     GPtrArray *serials, *monitors; /* of char *, as given */
     GPtrArray *chardevs, *mons;    /* of Options */
     const char *display, *escape, *name, *pidfile;
+    const char *gdb; /* NULL: no gdb server */
     const char *log_items, *log_file, *log_filter;
     bool nographic, paused, daemonize, snapshot;
     GPtrArray *strings; /* owned */

@@ -17,6 +17,7 @@
 #include "softmmu/cmdline.h"
 #include "softmmu/daemon.h"
 #include "ui/chardev.h"
+#include "ui/gdb.h"
 #include "ui/monitor.h"
 #include <signal.h>
 #include <stdio.h>
@@ -154,7 +155,8 @@ static void default_terminal(CmdLine *cmd)
 {
     bool terminal = cmd->nographic || !cmd->display;
     if (cmd->config.nodefaults || !terminal || names_stdio(cmd->serials) ||
-        names_stdio(cmd->monitors) || chardevs_use_stdio(cmd->chardevs)) {
+        names_stdio(cmd->monitors) || chardevs_use_stdio(cmd->chardevs) ||
+        !g_strcmp0(cmd->gdb, "stdio")) {
         return;
     }
     bool own_monitor = !cmd->monitors && !cmd->mons;
@@ -341,12 +343,24 @@ static bool set_up_board(Machine *machine, CmdLine *cmd, GError **error)
     return ok;
 }
 
+static bool open_gdb(Machine *machine, const CmdLine *cmd, GError **error)
+{
+    if (!cmd->gdb) {
+        return true;
+    }
+    machine_lock(machine);
+    bool ok = gdb_server_start(machine, cmd->gdb, error);
+    machine_unlock(machine);
+    return ok;
+}
+
 static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
     return check_objects(cmd->config.objects, error) && open_chardevs(machine, cmd, error) &&
            open_serials(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
-           set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error);
+           set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error) &&
+           open_gdb(machine, cmd, error);
 }
 
 static int run(Machine *machine, bool paused)

@@ -3,6 +3,7 @@
  */
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
+#include "ui/gdb.h"
 #include "ui/monitor-internal.h"
 #include <string.h>
 
@@ -98,6 +99,19 @@ void hmp_accel(Monitor *mon, char *args)
     } else if ((!cpu || hmp_parse_cpu(mon, cpu, &index)) &&
                !hooks->accel_switch(monitor_machine(mon), name, cpu ? (int)index : -1, &error)) {
         monitor_error(mon, error);
+    }
+}
+
+void hmp_gdbserver(Monitor *mon, char *args)
+{
+    const char *device = *args ? args : GDB_DEFAULT_DEVICE;
+    GError *error = NULL;
+    if (!gdb_server_start(monitor_machine(mon), device, &error)) {
+        monitor_error(mon, error);
+    } else if (monitor_machine(mon)->gdb) {
+        monitor_printf(mon, "Waiting for gdb connection on device '%s'\n", device);
+    } else {
+        monitor_puts(mon, "Disabled gdbserver\n");
     }
 }
 

@@ -2,6 +2,7 @@
  * The monitor's commands, and help about them.
  */
 #include "softmmu/base/bits.h"
+#include "ui/gdb.h"
 #include "ui/monitor-internal.h"
 
 static void complete_cpus(Monitor *mon, GPtrArray *out)
@@ -17,6 +18,9 @@ const HmpCommand hmp_commands[] = {
     {"cont", "c", "", "go on", hmp_cont, NULL, NULL},
     {"cpu", NULL, "N", "the vCPU that x, print and info registers are about", hmp_cpu, NULL,
      complete_cpus},
+    {"gdbserver", NULL, "[DEVICE|none]",
+     "start a gdb server on DEVICE, as -gdb; by default on " GDB_DEFAULT_DEVICE, hmp_gdbserver, NULL,
+     NULL},
     {"help", "?", "[COMMAND]", "show this, or what a command takes", hmp_help, NULL,
      hmp_complete_help},
     {"info", NULL, "TOPIC", "show something about the machine; 'help info' lists the topics", NULL,

@@ -14,7 +14,8 @@
 struct Monitor {
     Machine *machine;
     Chardev *chr;
-    LineEditor *editor;
+    LineEditor *editor; /* NULL for one command: see monitor_run_text() */
+    GString *text;      /* what that printed */
     unsigned cpu;
     bool focused; /* false on a multiplexer that shows something else */
     bool greeted; /* this peer has seen the banner */
@@ -26,6 +27,10 @@ struct Monitor {
 
 void monitor_puts(Monitor *mon, const char *text)
 {
+    if (mon->text) {
+        g_string_append(mon->text, text);
+        return;
+    }
     while (*text) {
         size_t n = strcspn(text, "\n");
         chardev_write(mon->chr, text, n);
@@ -84,7 +89,7 @@ void monitor_set_cpu(Monitor *mon, unsigned index)
 
 const char *monitor_history(Monitor *mon, unsigned n)
 {
-    return line_editor_history(mon->editor, n);
+    return mon->editor ? line_editor_history(mon->editor, n) : NULL;
 }
 
 /*
@@ -178,6 +183,14 @@ void monitor_run_command(Monitor *mon, char *line)
     if (cmd) {
         cmd->run(mon, g_strstrip(rest));
     }
+    g_free(copy);
+}
+
+void monitor_run_text(Machine *machine, const char *line, GString *out)
+{
+    Monitor mon = {.machine = machine, .text = out};
+    char *copy = g_strdup(line);
+    monitor_run_command(&mon, copy);
     g_free(copy);
 }
 

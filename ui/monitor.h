@@ -26,4 +26,7 @@ typedef struct MonitorHooks {
 /* Starts a monitor on @chr, which frees it when it is freed itself. */
 bool monitor_new(Machine *machine, Chardev *chr, GError **error);
 
+/* Runs one command line, for who has no terminal; what it prints is appended to @out. */
+void monitor_run_text(Machine *machine, const char *line, GString *out);
+
 #endif
