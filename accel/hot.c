@@ -62,7 +62,9 @@ static bool is_edge(const IrRegion *ir, unsigned n)
 static void translate_into(Vcpu *vcpu, HotRegion *hot, HotBlock *b, const Region *head)
 {
     IrRegion *ir = &accel_vcpu(vcpu)->accel->ir;
-    TranslateReq req = {.pc = b->pc, .flags = head->flags, .max_insns = REGION_MAX_INSNS,
+    TranslateReq req = {.pc = b->pc,
+                        .flags = head->flags,
+                        .max_insns = REGION_MAX_INSNS,
                         .end_pc = debug_next_breakpoint(vcpu->machine, b->pc, TLB_PAGE_SIZE)};
     unsigned from = ir->ninsns;
 
@@ -163,7 +165,7 @@ Region *translate_hot(Vcpu *vcpu, const Region *head)
         translate_into(vcpu, &hot, &hot.blocks[done], head);
     }
     hot.nblocks = done; /* the rest stays outside */
-    if (!done || !join(&hot, ir)) {
+    if (!done || ir->overflow || !join(&hot, ir)) {
         return NULL;
     }
     Region *region = region_for(&hot, head);

@@ -264,6 +264,12 @@ void regions_link(Accel *accel, TcgExit *exit, Region *target)
     if (source->dead || best->dead || exit->target || !target->exec_id) {
         return;
     }
+    /* Another vCPU may be between the page check and the jump: it must not find a jump that was meant
+     * for another page. */
+    if (exit->exec_id && exit->exec_id != target->exec_id && accel->machine->ncpus > 1) {
+        return;
+    }
+    exit->exec_id = target->exec_id;
     link_exit(exit, best);
     tcg_link(accel->tcg, exit, best->entry, target->exec_id);
 }

@@ -105,7 +105,7 @@ static Region *translate_breakpoint(Accel *accel, Region *region)
 }
 
 Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
-                        uint32_t mode)
+                        uint32_t mode, unsigned max_insns)
 {
     Accel *accel = accel_vcpu(vcpu)->accel;
     IrRegion *ir = &accel->ir;
@@ -114,7 +114,7 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
     TranslateReq req = {.pc = pc,
                         .flags = flags,
                         .count = mode & MODE_COUNT,
-                        .max_insns = limit ? limit : REGION_MAX_INSNS};
+                        .max_insns = limit ? MIN(limit, max_insns) : max_insns};
 
     if (unlikely(vcpu->machine->debug) && !(mode & MODE_STEP)) {
         if (debug_breakpoint_at(vcpu->machine, pc)) {

@@ -7,11 +7,11 @@
 #include "accel/regions.h"
 #include "softmmu/base/log.h"
 
-/* Makes the IR of the first-tier region at @pc (on @page, which holds for the current context) in
- * accel->ir, optimized at level 1, and a Region with its key and spans filled in. With the lock; a fetch
+/* Makes the IR of the first-tier region at @pc (on @page, which holds for the current context), of at most
+ * @max_insns instructions, in accel->ir, optimized at level 1, and a Region with its key and spans filled in. With the lock; a fetch
  * fault unwinds. */
 Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
-                        uint32_t mode);
+                        uint32_t mode, unsigned max_insns);
 
 /* As above for the second tier: joins what the first has seen executed around @head. NULL if there is
  * nothing to join or a page is not mapped as it was. */

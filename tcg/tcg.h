@@ -104,6 +104,7 @@ struct TcgExit {
     void *target;        /* engine's: the region it is linked to, NULL if none */
     TcgExit *next;       /* engine's: next exit linked to the same target */
     TcgExit **at;        /* engine's: where the list points to this one */
+    uint32_t exec_id;    /* engine's: that it was first linked with, 0 if never */
     uint8_t *jump;       /* executable address of the rel32 to patch */
     uint8_t *page_check; /* executable address of the imm32 to patch, NULL if the target is on the same page */
     void *stub;          /* executable address for the unlinked state */

@@ -24,7 +24,7 @@ static Region *find_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mod
     }
     if (!region) {
         size_t bytes;
-        region = translate_block(vcpu, pc, &page, flags, mode);
+        region = translate_block(vcpu, pc, &page, flags, mode, REGION_MAX_INSNS);
         region->entry = ir_code_new(&accel->ir, &bytes);
         accel->stats.host_bytes += bytes;
         regions_add(accel, region);

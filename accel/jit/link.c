@@ -37,8 +37,9 @@ bool jit_compile(Vcpu *vcpu, Region *region, bool optimize)
     Segment *segment = regions_room(accel, HOST_BYTES_MIN);
     TcgCompile how = {.pc = region->pc, .flags = region->flags, .optimize = optimize};
 
-    if (!segment || !tcg_compile(accel->tcg, &accel->ir, &how, segment->at,
-                                 segment->end - segment->at, &region->code)) {
+    if (!segment || accel->ir.overflow ||
+        !tcg_compile(accel->tcg, &accel->ir, &how, segment->at, segment->end - segment->at,
+                     &region->code)) {
         return false;
     }
     region->entry = region->code.entry;
@@ -57,6 +58,23 @@ void jit_discard(Region *region)
     g_free(region);
 }
 
+/* A block that is too much for the code generator is made again with fewer instructions. */
+static Region *translate_small_enough(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
+                                      uint32_t mode)
+{
+    for (unsigned max = REGION_MAX_INSNS; max; max /= 2) {
+        Region *region = translate_block(vcpu, pc, page, flags, mode, max);
+        if (jit_compile(vcpu, region, false)) {
+            return region;
+        }
+        jit_discard(region);
+        if (!accel_vcpu(vcpu)->accel->ir.overflow) {
+            break;
+        }
+    }
+    return NULL;
+}
+
 static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
                            uint32_t mode)
 {
@@ -70,12 +88,9 @@ static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32
             regions_drop(accel, region);
         }
         uint64_t begin = profile_now();
-        region = translate_block(vcpu, pc, page, flags, mode);
-        if (jit_compile(vcpu, region, false)) {
+        region = translate_small_enough(vcpu, pc, page, flags, mode);
+        if (region) {
             regions_add(accel, region);
-        } else {
-            jit_discard(region);
-            region = NULL;
         }
         uint64_t took = profile_now() - begin;
         accel->stats.translate_ns += took;
