@@ -34,11 +34,15 @@ typedef struct RiscvCpuConfig {
 
 /*
  * Variable numbers in IR are those of the registers: x1..x31 are 1..31 (0 is never used), f0..f31 are
- * 32..63. The pc is not a variable.
+ * 32..63. The pc is not a variable. The vector registers are from 64 on, in pieces of 16 bytes: where
+ * mstatus.VS is Off translations do without these.
  */
+#define RISCV_VLENB_MAX 64
 #define RISCV_VAR_X(n) (n)
 #define RISCV_VAR_F(n) (32 + (n))
-#define RISCV_NVARS 64
+#define RISCV_VAR_V(piece) (64 + (piece))
+#define RISCV_NVARS_SCALAR 64
+#define RISCV_NVARS (64 + 32 * RISCV_VLENB_MAX / 16)
 
 /* tb_flags(): what translations depend on. */
 #define RISCV_TB_PRIV_MASK 3u      /* RiscvPriv */
@@ -54,7 +58,6 @@ typedef struct RiscvCpuConfig {
 
 /* vtype: the type is not supported. */
 #define RISCV_VILL (UINT64_C(1) << 63)
-#define RISCV_VLENB_MAX 64
 
 typedef struct RiscvState {
     uint64_t x[32];   /* x[0] is always 0; first, so that translated code reaches all with short offsets */

@@ -199,6 +199,80 @@ static void gen_op_helper(RiscvDis *ctx, const VecRow *row)
     }
 }
 
+/* ---- Inline: whole register groups, by pieces of 16 bytes ---- */
+
+/* The pieces of an operand of elements of SEW; 0 if it has to be done by elements: masked, not all of the
+ * group, or less than a piece. */
+static unsigned whole_pieces(const RiscvDis *ctx, int emul)
+{
+    const uint32_t need = RISCV_TB_VLMAX | RISCV_TB_VSTART0;
+    unsigned bytes = emul >= 0 ? ctx->vlenb << emul : ctx->vlenb >> -emul;
+    return (ctx->flags & need) == need && !insn_masked(ctx) ? bytes / 16 : 0;
+}
+
+static unsigned piece_var(const RiscvDis *ctx, int reg, unsigned piece)
+{
+    return RISCV_VAR_V((unsigned)reg * ctx->vlenb / 16 + piece);
+}
+
+static IrRef get_piece(RiscvDis *ctx, int reg, unsigned piece)
+{
+    return ir_get_var(ctx->ir, piece_var(ctx, reg, piece));
+}
+
+static void set_piece(RiscvDis *ctx, int reg, unsigned piece, IrRef v)
+{
+    ir_set_var(ctx->ir, piece_var(ctx, reg, piece), v);
+}
+
+/* The second operand: a piece of vs1, or the scalar in all elements. */
+static IrRef operand_piece(RiscvDis *ctx, const VecRow *row, unsigned piece)
+{
+    if (row->form == VEC_V) {
+        return get_piece(ctx, insn_rs1(ctx), piece);
+    }
+    IrRef v = row->form == VEC_I   ? c64(ctx, riscv_decode_sext((uint32_t)insn_rs1(ctx), 5))
+              : row->form == VEC_U ? c64(ctx, insn_rs1(ctx))
+                                   : scalar_operand(ctx, row);
+    return ir_op1(ctx->ir, IR_vsplat, IR_V128, 1u << vec_sew(ctx), v);
+}
+
+static bool gen_op_inline(RiscvDis *ctx, const VecRow *row)
+{
+    static const struct {
+        VecFn *fn;
+        uint8_t op;
+        bool swap;
+    } simple[] = {
+        {riscv_vec_add, IR_vadd, false},  {riscv_vec_sub, IR_vsub, false},
+        {riscv_vec_rsub, IR_vsub, true},  {riscv_vec_and, IR_vand, false},
+        {riscv_vec_or, IR_vor, false},    {riscv_vec_xor, IR_vxor, false},
+        {riscv_vec_mov, IR_mov, false},
+    };
+    unsigned n = whole_pieces(ctx, vec_emul(ctx)), k = 0;
+    if (!n || row->cls != VEC_ELEM || row->d || row->a || row->form == VEC_F) {
+        return false;
+    }
+    while (k < ARRAY_SIZE(simple) && simple[k].fn != row->fn) {
+        k++;
+    }
+    if (k == ARRAY_SIZE(simple)) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        IrRef b = operand_piece(ctx, row, i);
+        if (simple[k].op == IR_mov) {
+            set_piece(ctx, insn_rd(ctx), i, b);
+            continue;
+        }
+        IrRef a = get_piece(ctx, insn_rs2(ctx), i);
+        set_piece(ctx, insn_rd(ctx), i,
+                  ir_op2(ctx->ir, (IrOp)simple[k].op, IR_V128, 1u << vec_sew(ctx),
+                         simple[k].swap ? b : a, simple[k].swap ? a : b));
+    }
+    return true;
+}
+
 static bool gen_op(RiscvDis *ctx)
 {
     const VecRow *row = &riscv_vec_rows[ctx->id];
@@ -209,7 +283,9 @@ static bool gen_op(RiscvDis *ctx)
     if (row->flags & VEC_FP) {
         gen_fp_dirty(ctx);
     }
-    gen_op_helper(ctx, row);
+    if (!gen_op_inline(ctx, row)) {
+        gen_op_helper(ctx, row);
+    }
     vec_done(ctx);
     return true;
 }
@@ -244,6 +320,21 @@ static void gen_mem(RiscvDis *ctx, IrRef stride)
 {
     vec_dirty(ctx);
     call3(ctx, RISCV_HELPER_vmem, c_insn(ctx), get_x(ctx, insn_rs1(ctx)), stride);
+}
+
+/* Accesses of @n pieces in memory order. One that faults is begun anew: pieces before it are loaded again. */
+static void gen_mem_inline(RiscvDis *ctx, unsigned n)
+{
+    vec_dirty(ctx);
+    for (unsigned i = 0; i < n; i++) {
+        IrRef base = get_x(ctx, insn_rs1(ctx));
+        if (insn_is_store(ctx)) {
+            ir_st(ctx->ir, IR_V128, IR_128, base, (int32_t)(i * 16), get_piece(ctx, insn_rd(ctx), i));
+        } else {
+            set_piece(ctx, insn_rd(ctx), i,
+                      ir_ld(ctx->ir, IR_V128, IR_128, base, (int32_t)(i * 16)));
+        }
+    }
 }
 
 /* The registers of @fields fields of a segment, each a group as @d. */
@@ -293,6 +384,11 @@ bool trans_vmem_unit(RiscvDis *ctx, const ArgsVunit *a)
     if (!vec_on(ctx, true) || !fields_valid(ctx, &d, a->nf + 1)) {
         return false;
     }
+    unsigned n = whole_pieces(ctx, d.emul);
+    if (n && !first_only && a->nf == 0) {
+        gen_mem_inline(ctx, n);
+        return true;
+    }
     gen_mem(ctx, c64(ctx, 0));
     if (first_only) {
         gen_exit_next(ctx); /* vl may have changed */
@@ -308,6 +404,10 @@ bool trans_vmem_whole(RiscvDis *ctx, const ArgsR1 *a)
     bool mask = bits_get(ctx->insn, 20, 5) == 11;
     if (!vec_on(ctx, mask) || (a->rd & (int)bits_get(ctx->insn, 29, 3))) {
         return false;
+    }
+    if (!mask && (ctx->flags & RISCV_TB_VSTART0)) {
+        gen_mem_inline(ctx, ((unsigned)bits_get(ctx->insn, 29, 3) + 1) * ctx->vlenb / 16);
+        return true;
     }
     gen_mem(ctx, c64(ctx, 0));
     vec_done(ctx);
@@ -333,15 +433,79 @@ static IrRef source_avl(RiscvDis *ctx, int rd, int rs1)
     return rd ? c64(ctx, -1) : ir_ld_env(ctx->ir, IR_I64, IR_64, ENV(vl));
 }
 
+static void store_state(RiscvDis *ctx, int32_t offset, IrRef v)
+{
+    ir_st_env(ctx->ir, IR_I64, IR_64, offset, v);
+}
+
+/* Whether a legal @vtype is the current one but for vta and vma, and vl is VLMAX: then vl stays as it is
+ * if @avl is not less. */
+static bool is_current(const RiscvDis *ctx, unsigned vtype)
+{
+    const uint32_t need = RISCV_TB_VLMAX | RISCV_TB_VSTART0;
+    return (ctx->flags & (need | RISCV_TB_VILL)) == need &&
+           ((ctx->flags >> RISCV_TB_VTYPE_SHIFT) & 0x3f) == (vtype & 0x3f);
+}
+
+/* vl and what follows from it, and a way out. */
+static void gen_new_vl(RiscvDis *ctx, int rd, unsigned vtype, IrRef vl)
+{
+    store_state(ctx, ENV(vl), vl);
+    store_state(ctx, ENV(vtype), c64(ctx, vtype));
+    store_state(ctx, ENV(vstart), c64(ctx, 0));
+    set_x(ctx, rd, vl);
+    gen_exit_next(ctx);
+}
+
+/* vl is VLMAX as before if the value of @rs1 is not less, which goes on in this block. */
+static void gen_same_vtype(RiscvDis *ctx, int rd, int rs1, unsigned vtype, unsigned vlmax)
+{
+    unsigned same = ir_block_new(ctx->ir), less = ir_block_new(ctx->ir);
+    ir_brcond(ctx->ir, IR_I64, IR_GEU, get_x(ctx, rs1), c64(ctx, vlmax), same, less);
+    ir_block_place(ctx->ir, less, ctx->pc);
+    gen_new_vl(ctx, rd, vtype, get_x(ctx, rs1));
+    ctx->ended = false;
+    ir_block_place(ctx->ir, same, ctx->pc);
+    store_state(ctx, ENV(vtype), c64(ctx, vtype));
+    set_x(ctx, rd, c64(ctx, vlmax));
+}
+
+/* A vtype that is known. @avl: an immediate, or the value of @rs1 if negative. */
+static bool gen_vsetvli(RiscvDis *ctx, int rd, int rs1, int avl, unsigned vtype)
+{
+    bool keep = avl < 0 && !rs1 && !rd;
+    if (keep || (riscv_vtype_legal(vtype) & RISCV_VILL)) {
+        return gen_vsetvl(ctx, rd, c64(ctx, vtype),
+                          avl >= 0 ? c64(ctx, avl) : source_avl(ctx, rd, rs1));
+    }
+    unsigned vlmax = vec_vlmax(ctx->vlenb, (vtype >> 3) & 7, vec_lmul(vtype));
+    vec_dirty(ctx);
+    if (avl >= 0 || !rs1) {
+        bool all = avl < 0 || (unsigned)avl >= vlmax;
+        IrRef vl = c64(ctx, all ? vlmax : (unsigned)avl);
+        if (all && is_current(ctx, vtype)) {
+            store_state(ctx, ENV(vtype), c64(ctx, vtype));
+            set_x(ctx, rd, vl);
+        } else {
+            gen_new_vl(ctx, rd, vtype, vl);
+        }
+    } else if (is_current(ctx, vtype)) {
+        gen_same_vtype(ctx, rd, rs1, vtype, vlmax);
+    } else {
+        IrRef v = get_x(ctx, rs1), max = c64(ctx, vlmax);
+        gen_new_vl(ctx, rd, vtype, ir_select(ctx->ir, IR_I64, IR_LTU, v, max, v, max));
+    }
+    return true;
+}
+
 bool trans_vsetvli(RiscvDis *ctx, const ArgsVsetvli *a)
 {
-    return vec_on(ctx, false) &&
-           gen_vsetvl(ctx, a->rd, c64(ctx, a->zimm11), source_avl(ctx, a->rd, a->rs1));
+    return vec_on(ctx, false) && gen_vsetvli(ctx, a->rd, a->rs1, -1, (unsigned)a->zimm11);
 }
 
 bool trans_vsetivli(RiscvDis *ctx, const ArgsVsetivli *a)
 {
-    return vec_on(ctx, false) && gen_vsetvl(ctx, a->rd, c64(ctx, a->zimm10), c64(ctx, a->zimm));
+    return vec_on(ctx, false) && gen_vsetvli(ctx, a->rd, 0, a->zimm, (unsigned)a->zimm10);
 }
 
 bool trans_vsetvl(RiscvDis *ctx, const ArgsR *a)

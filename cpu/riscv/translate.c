@@ -21,15 +21,26 @@
     {                                                   \
         "f" #n, IR_F64, offsetof(RiscvState, f) + (n)*8 \
     }
+#define V(n)                                              \
+    {                                                     \
+        "v+" #n "0h", IR_V128, offsetof(RiscvState, v) + 0x##n##0 \
+    }
+/* 16 pieces of vector registers. */
+#define V16(n)                                                                             \
+    V(n##0), V(n##1), V(n##2), V(n##3), V(n##4), V(n##5), V(n##6), V(n##7), V(n##8), V(n##9), \
+        V(n##a), V(n##b), V(n##c), V(n##d), V(n##e), V(n##f)
 const IrVar riscv_vars[RISCV_NVARS] = {
     X(0),  X(1),  X(2),  X(3),  X(4),  X(5),  X(6),  X(7),  X(8),  X(9),  X(10), X(11), X(12),
     X(13), X(14), X(15), X(16), X(17), X(18), X(19), X(20), X(21), X(22), X(23), X(24), X(25),
     X(26), X(27), X(28), X(29), X(30), X(31), F(0),  F(1),  F(2),  F(3),  F(4),  F(5),  F(6),
     F(7),  F(8),  F(9),  F(10), F(11), F(12), F(13), F(14), F(15), F(16), F(17), F(18), F(19),
     F(20), F(21), F(22), F(23), F(24), F(25), F(26), F(27), F(28), F(29), F(30), F(31),
+    V16(0), V16(1), V16(2), V16(3), V16(4), V16(5), V16(6), V16(7),
 };
 #undef X
 #undef F
+#undef V
+#undef V16
 
 #define READS_STATE IR_HELPER_READS_STATE
 #define WRITES_STATE IR_HELPER_WRITES_STATE
@@ -128,6 +139,7 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         .flags = req->flags,
         .pc = req->pc,
     };
+    ir->nvars = req->flags & RISCV_TB_VS ? RISCV_NVARS : RISCV_NVARS_SCALAR;
     window_fetch(vcpu, &window, req);
     req->insns = 0;
     req->bytes = 0;
