@@ -64,6 +64,18 @@ bool hw_device_create(Machine *machine, Options *opts, GError **error)
     return type->create(machine, opts, error) && options_check_unused(opts, error);
 }
 
+const char *hw_device_nth(unsigned n)
+{
+    for (size_t list = 0; list < ARRAY_SIZE(device_lists); list++) {
+        for (const HwDeviceType *type = device_lists[list]; type->name; type++) {
+            if (n-- == 0) {
+                return type->name;
+            }
+        }
+    }
+    return NULL;
+}
+
 void hw_device_help(GString *out)
 {
     for (size_t list = 0; list < ARRAY_SIZE(device_lists); list++) {

@@ -200,8 +200,18 @@ static bool opt_name(CmdLine *cmd, const char *value, GError **error)
     options_mark_used(opts, "debug-threads");
     options_mark_used(opts, "process");
     const char *name = options_get(opts, "guest", NULL);
-    cmd->name = name ? keep(cmd, g_strdup(name)) : cmd->name;
+    cmd->config.name = name ? keep(cmd, g_strdup(name)) : cmd->config.name;
     return options_done(opts, true, error);
+}
+
+static bool opt_uuid(CmdLine *cmd, const char *value, GError **error)
+{
+    if (!g_uuid_string_is_valid(value)) {
+        return error_set(error, "-uuid: '%s' is not of the form "
+                                "12345678-1234-1234-1234-123456789abc", value);
+    }
+    cmd->config.uuid = value;
+    return true;
 }
 
 static bool opt_rtc(CmdLine *cmd, const char *value, GError **error)
@@ -395,6 +405,8 @@ const CmdOption cmdline_options[] = {
     {"m", "SIZE", TOPIC_MACHINE, true,
      "memory, in MiB or with a suffix: 512, 2G", CMD_CALL, 0, NULL, CMD_RUN, opt_memory},
     {"name", "NAME", TOPIC_MACHINE, false, "what to call the guest", CMD_CALL, 0, NULL, CMD_RUN, opt_name},
+    {"uuid", "UUID", TOPIC_MACHINE, false, "what identifies the guest", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_uuid},
     {"rtc", "base=utc", TOPIC_MACHINE, false, "start of the guest's calendar clock", CMD_CALL, 0, NULL,
      CMD_RUN, opt_rtc},
 
@@ -451,7 +463,12 @@ const CmdOption cmdline_options[] = {
      AT(chardevs), "backend", CMD_LIST_CHARDEVS, NULL},
     {"echr", "NUMBER", TOPIC_TERMINAL, false, "the character instead of Ctrl-A [1]", CMD_STRING,
      AT(escape), NULL, CMD_RUN, NULL},
-    {"mon", "chardev=ID[,mode=readline]", TOPIC_TERMINAL, false, "a monitor on a character device",
+    {"qmp", "unix:PATH,server=on,wait=off|tcp:HOST:PORT,...|stdio", TOPIC_TERMINAL, false,
+     "where programs reach the monitor (QMP)", CMD_STRINGS, AT(qmps), NULL, CMD_RUN, NULL},
+    {"qmp-pretty", "DEVICE", TOPIC_NONE, false, "as -qmp, with indented answers", CMD_STRINGS,
+     AT(pretty_qmps), NULL, CMD_RUN, NULL},
+    {"mon", "chardev=ID[,mode=readline|control]", TOPIC_TERMINAL, false,
+     "a monitor on a character device; control: QMP",
      CMD_OPTIONS, AT(mons), "chardev", CMD_RUN, NULL},
 
     {"d", "ITEM,...", TOPIC_DEBUG, true, "what to log; 'help' lists items", CMD_STRING, AT(log_items), NULL,
@@ -483,13 +500,11 @@ const CmdOption cmdline_options[] = {
     {"no-acpi", NULL, TOPIC_NONE, false, "no effect", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
     {"boot", "ORDER", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
     {"vga", "none", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
-    {"uuid", "UUID", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
     {"msg", "timestamp=on", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
     {"overcommit", "mem-lock=off", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN,
      NULL},
 
     /* To come. */
-    {"qmp", "DEVICE", TOPIC_NONE, false, "QMP", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"vnc", "DISPLAY", TOPIC_NONE, false, "VNC", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"spice", "OPTIONS", TOPIC_NONE, false, "SPICE", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"blockdev", "OPTIONS", TOPIC_NONE, false, "block graph", CMD_LATER, 0, NULL, CMD_RUN, NULL},

@@ -164,7 +164,8 @@ static void free_options(GPtrArray *array)
 
 void cmdline_clear(CmdLine *cmd)
 {
-    GPtrArray *plain[] = {cmd->accels, cmd->serials, cmd->monitors, cmd->strings};
+    GPtrArray *plain[] = {cmd->accels, cmd->serials,     cmd->monitors,
+                          cmd->qmps,   cmd->pretty_qmps, cmd->strings};
     options_free(cmd->device_help);
     options_free(cmd->config.machine_opts);
     free_options(cmd->config.devices);

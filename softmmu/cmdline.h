@@ -34,8 +34,9 @@ typedef struct CmdLine {
     MachineConfig config;          /* without character devices */
     GPtrArray *accels;             /* of char *, as accel_new() takes them, in order */
     GPtrArray *serials, *monitors; /* of char *, as given */
+    GPtrArray *qmps, *pretty_qmps; /* as well: -qmp, -qmp-pretty */
     GPtrArray *chardevs, *mons;    /* of Options */
-    const char *display, *escape, *name, *pidfile;
+    const char *display, *escape, *pidfile;
     const char *gdb; /* NULL: no gdb server */
     const char *log_items, *log_file, *log_filter;
     bool nographic, paused, daemonize, snapshot;

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Cpus Cpus;
 
@@ -25,6 +26,7 @@ typedef struct VcpuThread {
     Cpus *cpus;
     Vcpu *vcpu;
     GThread *thread;
+    pid_t tid; /* 0 until it has started */
     GCond wake;
     bool sleeping; /* atomic: waits for `wake` */
     bool busy;     /* in run() or in a work item */
@@ -48,6 +50,21 @@ static __thread VcpuThread *current_thread;
 Vcpu *vcpu_current(void)
 {
     return current_thread ? current_thread->vcpu : NULL;
+}
+
+int vcpu_thread_id(const Vcpu *vcpu)
+{
+    VcpuThread *thread = vcpu->thread;
+    if (!thread) {
+        return 0;
+    }
+    g_mutex_lock(&thread->cpus->mutex);
+    while (!thread->tid) { /* it is about to start */
+        g_cond_wait(&thread->cpus->changed, &thread->cpus->mutex);
+    }
+    pid_t tid = thread->tid;
+    g_mutex_unlock(&thread->cpus->mutex);
+    return tid;
 }
 
 /*
@@ -215,6 +232,8 @@ static gpointer thread_main(gpointer data)
     VcpuThread *thread = data;
     current_thread = thread;
     g_mutex_lock(&thread->cpus->mutex);
+    thread->tid = gettid();
+    g_cond_broadcast(&thread->cpus->changed);
     for (;;) {
         /* Before looking for what there is to do: a kick from here on means another look. */
         __atomic_store_n(&thread->vcpu->kick, 0, __ATOMIC_SEQ_CST);

@@ -33,6 +33,9 @@ void cpus_pause(Machine *machine);
 /* The vCPU whose thread this is, or NULL. */
 Vcpu *vcpu_current(void);
 
+/* The host's id of @vcpu's thread, as the kernel counts threads; 0 if it has none. */
+int vcpu_thread_id(const Vcpu *vcpu);
+
 /* Queues @fn(@vcpu, @data) to be called by the vCPU's thread at its next exit, with exact state and no
  * locks, even if it is parked or halted; does not wait. In a machine without threads, calls it now. */
 void vcpu_run_on(Vcpu *vcpu, void (*fn)(Vcpu *vcpu, void *data), void *data);

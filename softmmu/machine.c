@@ -17,6 +17,11 @@ typedef struct StateListener {
     void *opaque;
 } StateListener;
 
+typedef struct EventListener {
+    void (*fn)(void *opaque, const MachineEventInfo *info);
+    void *opaque;
+} EventListener;
+
 void machine_lock(Machine *machine)
 {
     lock_acquire(&machine->lock);
@@ -49,6 +54,7 @@ Machine *machine_alloc(const MachineClass *cls, bool stepped)
     machine->devices = g_ptr_array_new();
     machine->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     machine->state_listeners = g_array_new(false, false, sizeof(StateListener));
+    machine->event_listeners = g_array_new(false, false, sizeof(EventListener));
     machine->exit_status = STATUS_NONE;
     return machine;
 }
@@ -172,6 +178,7 @@ void machine_free(Machine *machine)
     machine_unlock(machine);
     free_config(&machine->config);
     g_array_free(machine->state_listeners, true);
+    g_array_free(machine->event_listeners, true);
     debug_free(machine);
     memory_map_free(machine->memory);
     clock_free(machine->clock);
@@ -202,6 +209,26 @@ void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunSt
     g_array_append_val(machine->state_listeners, listener);
 }
 
+void machine_add_event_listener(Machine *machine,
+                                void (*fn)(void *opaque, const MachineEventInfo *info),
+                                void *opaque)
+{
+    EventListener listener = {fn, opaque};
+    g_array_append_val(machine->event_listeners, listener);
+}
+
+void machine_remove_event_listener(Machine *machine,
+                                   void (*fn)(void *opaque, const MachineEventInfo *info),
+                                   void *opaque)
+{
+    for (unsigned i = machine->event_listeners->len; i-- > 0;) {
+        EventListener *listener = &g_array_index(machine->event_listeners, EventListener, i);
+        if (listener->fn == fn && listener->opaque == opaque) {
+            g_array_remove_index(machine->event_listeners, i);
+        }
+    }
+}
+
 void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
                                    void *opaque)
 {
@@ -210,6 +237,15 @@ void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, Ru
         if (l->fn == fn && l->opaque == opaque) {
             g_array_remove_index(machine->state_listeners, i);
         }
+    }
+}
+
+static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
+{
+    MachineEventInfo info = {event, by_guest, reason};
+    for (unsigned i = 0; i < machine->event_listeners->len; i++) {
+        EventListener *listener = &g_array_index(machine->event_listeners, EventListener, i);
+        listener->fn(listener->opaque, &info);
     }
 }
 
@@ -232,11 +268,13 @@ void machine_start(Machine *machine)
         return;
     }
     set_state(machine, RUN_STATE_RUNNING);
+    raise_event(machine, MACHINE_EVENT_RESUME, false, NULL);
     clock_start(machine->clock);
     cpus_resume(machine);
 }
 
-void machine_stop(Machine *machine, RunState why)
+/* @last: there is nothing to come, and SHUTDOWN has said so. */
+static void stop(Machine *machine, RunState why, bool last)
 {
     bool running = machine->state == RUN_STATE_RUNNING;
     if (machine->state == why) {
@@ -250,6 +288,14 @@ void machine_stop(Machine *machine, RunState why)
     if (!running || machine->state == why) {
         set_state(machine, why);
     }
+    if (running && machine->state == why && !last) {
+        raise_event(machine, MACHINE_EVENT_STOP, false, NULL);
+    }
+}
+
+void machine_stop(Machine *machine, RunState why)
+{
+    stop(machine, why, false);
 }
 
 void machine_reset(Machine *machine)
@@ -302,6 +348,7 @@ static void request(Machine *machine, bool *flag)
 
 void machine_request_reset(Machine *machine)
 {
+    __atomic_store_n(&machine->guest_reset, vcpu_current() != NULL, __ATOMIC_SEQ_CST);
     request(machine, &machine->reset_requested);
 }
 
@@ -319,6 +366,7 @@ void machine_request_quit(Machine *machine, int status)
 
 void machine_powerdown(Machine *machine)
 {
+    raise_event(machine, MACHINE_EVENT_POWERDOWN, false, NULL);
     irq_set(&machine->power_button, true);
     irq_set(&machine->power_button, false);
 }
@@ -333,12 +381,22 @@ static bool handle_requests(Machine *machine)
 {
     bool reset = take_request(&machine->reset_requested);
     bool shutdown = take_request(&machine->shutdown_requested);
+    bool by_guest = __atomic_load_n(&machine->guest_reset, __ATOMIC_SEQ_CST);
+    const char *why = by_guest ? "guest-reset" : "host-qmp-system-reset";
     if (take_request(&machine->quit_requested)) {
+        raise_event(machine, MACHINE_EVENT_SHUTDOWN, false,
+                    machine->signalled ? "host-signal" : "host-qmp-quit");
         return true;
     }
-    if (reset && machine->config.no_reboot) {
+    if (shutdown) {
+        by_guest = true;
+        why = "guest-shutdown";
+    } else if (reset && machine->config.no_reboot) {
         claim_status(machine, 0);
         shutdown = true;
+    }
+    if (shutdown) {
+        raise_event(machine, MACHINE_EVENT_SHUTDOWN, by_guest, why);
     }
     if (shutdown && !machine->config.no_shutdown) {
         return true;
@@ -348,6 +406,7 @@ static bool handle_requests(Machine *machine)
         __atomic_store_n(&machine->exit_status, STATUS_NONE, __ATOMIC_SEQ_CST);
     } else if (reset) {
         machine_reset(machine);
+        raise_event(machine, MACHINE_EVENT_RESET, by_guest, why);
     }
     return false;
 }
@@ -355,6 +414,7 @@ static bool handle_requests(Machine *machine)
 static gboolean on_signal(Machine *machine, int number)
 {
     g_printerr("amphi: ending on signal %d (%s)\n", number, strsignal(number));
+    machine->signalled = true;
     machine_request_quit(machine, 0);
     return G_SOURCE_CONTINUE;
 }
@@ -394,7 +454,7 @@ int machine_main_loop(Machine *machine)
     while (!handle_requests(machine)) {
         g_main_context_iteration(machine->context, true);
     }
-    machine_stop(machine, RUN_STATE_SHUTDOWN);
+    stop(machine, RUN_STATE_SHUTDOWN, true);
     g_main_context_pop_thread_default(machine->context);
     machine_unlock(machine);
     cpus_stop_threads(machine);

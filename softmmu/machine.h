@@ -28,9 +28,25 @@ typedef enum RunState {
     RUN_STATE_INTERNAL_ERROR,
 } RunState;
 
+/* What happened to the machine as a whole, for who manages it. */
+typedef enum MachineEvent {
+    MACHINE_EVENT_STOP, /* it runs no longer */
+    MACHINE_EVENT_RESUME,
+    MACHINE_EVENT_RESET,
+    MACHINE_EVENT_SHUTDOWN, /* it ends, or with -no-shutdown stops for good */
+    MACHINE_EVENT_POWERDOWN, /* somebody pressed the power button */
+} MachineEvent;
+
+typedef struct MachineEventInfo {
+    MachineEvent event;
+    bool by_guest;      /* a reset or shutdown: who wanted it */
+    const char *reason; /* "guest-reset", "host-signal"...; NULL for the other events */
+} MachineEventInfo;
+
 /* What the user asked for; the board reads it. Strings outlive the machine and stay the caller's; Options
  * and arrays become the machine's. Arrays may be NULL. */
 typedef struct MachineConfig {
+    const char *name, *uuid; /* of the guest, for who asks; NULL: none */
     const char *cpu_model; /* "rv64,sv57=off"; NULL: the board's default */
     unsigned cpus;
     uint64_t ram_size; /* bytes; 0: the board's default */
@@ -114,9 +130,11 @@ struct Machine {
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
     bool quit_requested;    /* atomic; ends it even with -no-shutdown */
+    bool guest_reset;       /* atomic; who requested the reset */
+    bool signalled;         /* a signal requested the end */
     int exit_status;
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
-    GArray *state_listeners;
+    GArray *state_listeners, *event_listeners;
 };
 
 extern const MachineClass *const machine_classes[]; /* NULL-terminated; in main.c */
@@ -151,6 +169,15 @@ void machine_stop(Machine *machine, RunState why);
 void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
                                 void *opaque);
 void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
+                                   void *opaque);
+
+/* Calls @fn(@opaque, info) for each event, with the machine lock held, on whatever thread. Neither
+ * function may be called from a listener. */
+void machine_add_event_listener(Machine *machine,
+                                void (*fn)(void *opaque, const MachineEventInfo *info),
+                                void *opaque);
+void machine_remove_event_listener(Machine *machine,
+                                   void (*fn)(void *opaque, const MachineEventInfo *info),
                                    void *opaque);
 
 /* Asks the main loop to reset, or to end the process with @status. From any thread, any lock. The first

@@ -19,6 +19,7 @@
 #include "ui/chardev.h"
 #include "ui/gdb.h"
 #include "ui/monitor.h"
+#include "ui/qmp.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +27,25 @@
 
 #define AMPHI_VERSION "0.1.0"
 
-const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike_machine, NULL};
+const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike_machine,
+                                               &riscv_none_machine, NULL};
+
+static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
+{
+    BlockDev *blk = blockdev_nth(machine, n);
+    if (!blk) {
+        return false;
+    }
+    *out = (MonitorBlock){
+        .id = blockdev_id(blk),
+        .path = blockdev_path(blk),
+        .format = blockdev_format(blk),
+        .user = blockdev_user(blk),
+        .size = blockdev_size(blk),
+        .read_only = blockdev_read_only(blk),
+    };
+    return true;
+}
 
 static const MonitorHooks monitor_hooks = {
     .version = AMPHI_VERSION,
@@ -38,6 +57,10 @@ static const MonitorHooks monitor_hooks = {
     .network = netdev_print_all,
     .usernet = netdev_print_connections,
     .pci = pci_print_all,
+    .block_nth = block_nth,
+    .device_nth = hw_device_nth,
+    .device_property_nth = hw_device_property_nth,
+    .machines = machine_classes,
 };
 
 /*
@@ -155,8 +178,8 @@ static void default_terminal(CmdLine *cmd)
 {
     bool terminal = cmd->nographic || !cmd->display;
     if (cmd->config.nodefaults || !terminal || names_stdio(cmd->serials) ||
-        names_stdio(cmd->monitors) || chardevs_use_stdio(cmd->chardevs) ||
-        !g_strcmp0(cmd->gdb, "stdio")) {
+        names_stdio(cmd->monitors) || names_stdio(cmd->qmps) || names_stdio(cmd->pretty_qmps) ||
+        chardevs_use_stdio(cmd->chardevs) || !g_strcmp0(cmd->gdb, "stdio")) {
         return;
     }
     bool own_monitor = !cmd->monitors && !cmd->mons;
@@ -209,32 +232,54 @@ static bool open_mon(Machine *machine, Options *opts, GError **error)
     const char *id = options_get(opts, "chardev", NULL);
     const char *mode = options_get(opts, "mode", "readline");
     options_mark_used(opts, "id");
-    options_mark_used(opts, "pretty");
+    bool pretty = false;
+    bool control = !strcmp(mode, "control");
     if (!id) {
         return error_set(error, "-mon: chardev=ID is missing");
     }
-    if (strcmp(mode, "readline") != 0) {
-        return error_set(error, "-mon: mode=%s is not available yet; use mode=readline", mode);
+    if (!control && strcmp(mode, "readline") != 0) {
+        return error_set(error, "-mon: mode is readline or control (QMP), not '%s'", mode);
+    }
+    if (!options_get_bool(opts, "pretty", &pretty, error) || !options_check_unused(opts, error)) {
+        return false;
     }
     Chardev *chr = chardev_claim(machine, id, error);
-    return chr && monitor_new(machine, chr, error) && options_check_unused(opts, error);
+    return chr &&
+           (control ? qmp_new(machine, chr, pretty, error) : monitor_new(machine, chr, error));
+}
+
+typedef enum MonitorKind { MONITOR_TEXT, MONITOR_QMP, MONITOR_QMP_PRETTY } MonitorKind;
+
+/* Monitors on what @specs name; *@n counts them all. */
+static bool open_monitor_list(Machine *machine, const GPtrArray *specs, MonitorKind kind,
+                              unsigned *n, GError **error)
+{
+    for (unsigned i = 0; specs && i < specs->len; i++) {
+        GError *why = NULL;
+        char id[24];
+        g_snprintf(id, sizeof(id), "compat_monitor%u", (*n)++); /* the name that tools know */
+        Chardev *chr = chardev_open(machine, id, specs->pdata[i], &why);
+        if (why) {
+            g_propagate_error(error, why);
+            return false;
+        }
+        if (chr &&
+            !(kind == MONITOR_TEXT ? monitor_new(machine, chr, error)
+                                   : qmp_new(machine, chr, kind == MONITOR_QMP_PRETTY, error))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool open_monitors(Machine *machine, CmdLine *cmd, GError **error)
 {
     machine->monitor_hooks = &monitor_hooks;
-    for (unsigned i = 0; cmd->monitors && i < cmd->monitors->len; i++) {
-        GError *why = NULL;
-        char id[24];
-        g_snprintf(id, sizeof(id), "compat_monitor%u", i); /* the name that tools know */
-        Chardev *chr = chardev_open(machine, id, cmd->monitors->pdata[i], &why);
-        if (why) {
-            g_propagate_error(error, why);
-            return false;
-        }
-        if (chr && !monitor_new(machine, chr, error)) {
-            return false;
-        }
+    unsigned n = 0;
+    if (!open_monitor_list(machine, cmd->monitors, MONITOR_TEXT, &n, error) ||
+        !open_monitor_list(machine, cmd->qmps, MONITOR_QMP, &n, error) ||
+        !open_monitor_list(machine, cmd->pretty_qmps, MONITOR_QMP_PRETTY, &n, error)) {
+        return false;
     }
     for (unsigned i = 0; cmd->mons && i < cmd->mons->len; i++) {
         if (!open_mon(machine, cmd->mons->pdata[i], error)) {

@@ -141,6 +141,11 @@ static const CharBackend backends[] = {
     {"stdio", "the terminal[,signal=off: Ctrl-C is input]", create_stdio},
 };
 
+const char *chardev_backend_nth(unsigned n)
+{
+    return n < ARRAY_SIZE(backends) ? backends[n].name : NULL;
+}
+
 static void print_backends(void)
 {
     printf("Available chardev backend types (-chardev TYPE,id=ID[,mux=on][,logfile=FILE],...):\n");

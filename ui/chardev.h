@@ -27,6 +27,9 @@ Chardev *chardev_open(Machine *machine, const char *id, const char *spec, GError
  * without @error. */
 Chardev *chardev_new(Machine *machine, Options *opts, GError **error);
 
+/* The names of -chardev's back ends; NULL past the end. */
+const char *chardev_backend_nth(unsigned n);
+
 /* For -mon chardev=ID and the like: the device with @id, or a channel of its own if that is a
  * multiplexer. */
 Chardev *chardev_claim(Machine *machine, const char *id, GError **error);

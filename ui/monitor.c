@@ -188,7 +188,12 @@ void monitor_run_command(Monitor *mon, char *line)
 
 void monitor_run_text(Machine *machine, const char *line, GString *out)
 {
-    Monitor mon = {.machine = machine, .text = out};
+    monitor_run_text_on(machine, 0, line, out);
+}
+
+void monitor_run_text_on(Machine *machine, unsigned cpu, const char *line, GString *out)
+{
+    Monitor mon = {.machine = machine, .cpu = cpu, .text = out};
     char *copy = g_strdup(line);
     monitor_run_command(&mon, copy);
     g_free(copy);

@@ -8,7 +8,15 @@
 
 #include "softmmu/machine.h"
 
-/* What the monitor needs of parts that ui/ may not include; main.c sets machine->monitor_hooks to a
+/* A disk, as hw/ tells it; strings belong to it. */
+typedef struct MonitorBlock {
+    const char *id, *path, *format;
+    const char *user; /* the device's name; NULL: none */
+    uint64_t size;    /* bytes */
+    bool read_only;
+} MonitorBlock;
+
+/* What the monitors, this one and QMP, need of parts that ui/ may not include; main.c sets machine->monitor_hooks to a
  * const table. Members may be NULL: the command then says that it is not available. */
 typedef struct MonitorHooks {
     const char *version;                               /* "0.1" */
@@ -21,6 +29,11 @@ typedef struct MonitorHooks {
     void (*network)(Machine *machine, GString *out); /* info network */
     void (*usernet)(Machine *machine, GString *out); /* info usernet */
     void (*pci)(Machine *machine, GString *out);     /* info pci */
+    /* For QMP; each returns false past the end. */
+    bool (*block_nth)(Machine *machine, unsigned n, MonitorBlock *out);
+    const char *(*device_nth)(unsigned n);      /* types of -device; NULL past the end */
+    bool (*device_property_nth)(const char *type, unsigned n, const char **name, const char **kind);
+    const MachineClass *const *machines;        /* NULL-terminated */
 } MonitorHooks;
 
 /* Starts a monitor on @chr, which frees it when it is freed itself. */
@@ -28,5 +41,7 @@ bool monitor_new(Machine *machine, Chardev *chr, GError **error);
 
 /* Runs one command line, for who has no terminal; what it prints is appended to @out. */
 void monitor_run_text(Machine *machine, const char *line, GString *out);
+/* As monitor_run_text(), about vCPU @cpu instead of the first. */
+void monitor_run_text_on(Machine *machine, unsigned cpu, const char *line, GString *out);
 
 #endif

@@ -483,6 +483,28 @@ bool blockdev_write_through(const BlockDev *blk)
     return blk->write_through;
 }
 
+BlockDev *blockdev_nth(Machine *machine, unsigned n)
+{
+    BlockRegistry *registry = find_registry(machine);
+
+    return registry && n < registry->disks->len ? g_ptr_array_index(registry->disks, n) : NULL;
+}
+
+const char *blockdev_path(const BlockDev *blk)
+{
+    return blk->path;
+}
+
+const char *blockdev_format(const BlockDev *blk)
+{
+    return "raw";
+}
+
+const char *blockdev_user(const BlockDev *blk)
+{
+    return blk->user;
+}
+
 void blockdev_print_all(Machine *machine, GString *out)
 {
     BlockRegistry *registry = find_registry(machine);

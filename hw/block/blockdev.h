@@ -66,6 +66,13 @@ bool blockdev_pread(BlockDev *blk, uint64_t offset, void *buf, size_t len, GErro
 /* Waits until nothing is in flight, including what completions submitted. */
 void blockdev_drain(BlockDev *blk);
 
+/* For listings: the back ends in order of creation, NULL past the end; and what is in them. The user,
+ * a device's name, may be NULL. */
+BlockDev *blockdev_nth(Machine *machine, unsigned n);
+const char *blockdev_path(const BlockDev *blk);
+const char *blockdev_format(const BlockDev *blk);
+const char *blockdev_user(const BlockDev *blk);
+
 /* For `info block`. */
 void blockdev_print_all(Machine *machine, GString *out);
 

@@ -1,5 +1,5 @@
 /*
- * The RISC-V boards. See virt.c and spike.c.
+ * The RISC-V boards. See virt.c, spike.c and none.c.
  */
 #ifndef AMPHI_HW_RISCV_BOARDS_H
 #define AMPHI_HW_RISCV_BOARDS_H
@@ -8,5 +8,6 @@
 
 extern const MachineClass riscv_virt_machine;
 extern const MachineClass riscv_spike_machine;
+extern const MachineClass riscv_none_machine;
 
 #endif

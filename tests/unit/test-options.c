@@ -286,7 +286,7 @@ static void test_command_bad(void)
         {"amphi -m 12Q", "-m: size is a size such as 512M or 2G, not '12Q'"},
         {"amphi -m 0", "-m: a machine without memory cannot run; give a size such as 512M"},
         {"amphi -m 1G,maxmen=2G", "-m: unknown property 'maxmen'; did you mean 'maxmem'?"},
-        {"amphi -gdb tcp::1", "-gdb is not available yet"},
+        {"amphi -vnc :0", "-vnc is not available yet"},
         {"amphi -global x", "-global: 'x' is not DRIVER.PROPERTY=VALUE"},
         {"amphi -net tap", "-net: 'tap' is not available; use 'nic' and 'user', or -netdev"},
     };

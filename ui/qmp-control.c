@@ -1,0 +1,76 @@
+/*
+ * QMP commands that act on the machine.
+ */
+#include "softmmu/base/error.h"
+#include "ui/qmp-internal.h"
+
+static bool at_its_end(const Machine *machine)
+{
+    return machine->state == RUN_STATE_SHUTDOWN || machine->state == RUN_STATE_INTERNAL_ERROR;
+}
+
+JsonNode *qmp_cont(Machine *machine, JsonObject *args, GError **error)
+{
+    if (at_its_end(machine)) {
+        error_set(error, "the guest is at its end: system_reset is required before cont");
+        return NULL;
+    }
+    machine_start(machine);
+    return NULL;
+}
+
+JsonNode *qmp_stop(Machine *machine, JsonObject *args, GError **error)
+{
+    if (machine->state == RUN_STATE_RUNNING) {
+        machine_stop(machine, RUN_STATE_PAUSED);
+    }
+    return NULL;
+}
+
+JsonNode *qmp_system_reset(Machine *machine, JsonObject *args, GError **error)
+{
+    if (at_its_end(machine)) {
+        machine_stop(machine, RUN_STATE_PAUSED); /* cont is possible again */
+    }
+    machine_request_reset(machine);
+    return NULL;
+}
+
+JsonNode *qmp_system_powerdown(Machine *machine, JsonObject *args, GError **error)
+{
+    if (!machine->power_button.fn) {
+        error_set(error, "machine '%s' has no power button; use quit", machine->cls->name);
+        return NULL;
+    }
+    machine_powerdown(machine);
+    return NULL;
+}
+
+JsonNode *qmp_quit(Machine *machine, JsonObject *args, GError **error)
+{
+    machine_request_quit(machine, 0);
+    return NULL;
+}
+
+JsonNode *qmp_screendump(Machine *machine, JsonObject *args, GError **error)
+{
+    error_set(error, "there is no display to take a picture of");
+    return NULL;
+}
+
+JsonNode *qmp_human_monitor_command(Machine *machine, JsonObject *args, GError **error)
+{
+    int64_t cpu = json_object_get_int_member_with_default(args, "cpu-index", 0);
+    if (cpu < 0 || (cpu > 0 && cpu >= machine->ncpus)) {
+        error_set(error, "there is no CPU %" G_GINT64_FORMAT, cpu);
+        return NULL;
+    }
+    GString *text = g_string_new(NULL);
+    monitor_run_text_on(machine, cpu, qmp_get_string(args, "command-line", ""), text);
+    g_string_replace(text, "\n", "\r\n", 0);
+    char *valid = g_utf8_make_valid(text->str, -1); /* it may quote what somebody else wrote */
+    JsonNode *node = json_node_init_string(json_node_alloc(), valid);
+    g_string_free(text, true);
+    g_free(valid);
+    return node;
+}

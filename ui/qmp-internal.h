@@ -1,0 +1,107 @@
+/*
+ * What QMP's commands share.
+ *
+ * A command is a row of a const table (qmp-table.c): its name, the types of its arguments and of its
+ * result, and a function. The types are written in a small notation from which both the check of
+ * arguments and the answer of query-qmp-schema come (qmp-schema.c):
+ *
+ *   str int number bool any      plain values
+ *   [TYPE]                       an array
+ *   {a:TYPE,b?:TYPE}             an object; "?" marks members that may be missing
+ */
+#ifndef AMPHI_UI_QMP_INTERNAL_H
+#define AMPHI_UI_QMP_INTERNAL_H
+
+#include "softmmu/base/bits.h"
+#include "ui/monitor.h"
+#include "ui/qmp.h"
+#include <json-glib/json-glib.h>
+
+#define QMP_ERROR qmp_error_quark()
+
+/* QMP's classes of errors. An error of another domain is a GenericError, except AMPHI_ERROR_NOT_FOUND,
+ * which is a DeviceNotFound. */
+typedef enum QmpErrorClass {
+    QMP_ERROR_GENERIC,
+    QMP_ERROR_COMMAND_NOT_FOUND,
+    QMP_ERROR_DEVICE_NOT_FOUND,
+} QmpErrorClass;
+
+GQuark qmp_error_quark(void);
+
+typedef struct QmpCommand {
+    const char *name;
+    const char *args;   /* an object type; its members have been checked when run() is called */
+    const char *result; /* NULL: an empty object */
+    /* Returns the result, NULL with @error on failure. If the table says that there is none, NULL
+     * without @error is success. NULL: the session does it itself. */
+    JsonNode *(*run)(Machine *machine, JsonObject *args, GError **error);
+} QmpCommand;
+
+typedef struct QmpEvent {
+    const char *name;
+    const char *data; /* an object type; NULL: none */
+} QmpEvent;
+
+extern const QmpCommand qmp_commands[]; /* ends with a NULL name */
+extern const QmpEvent qmp_events[];     /* as well */
+
+/* The command called @name; NULL with @error, naming the nearest, if there is none. */
+const QmpCommand *qmp_find_command(const char *name, GError **error);
+
+/* Checks @args against the object type @type. */
+bool qmp_check_args(const char *type, JsonObject *args, GError **error);
+
+/* Whether @node has type @type: for tests of results. */
+bool qmp_matches(const char *type, JsonNode *node);
+
+/* The hooks; never NULL. */
+const MonitorHooks *qmp_hooks(Machine *machine);
+
+/* The version as query-version and the greeting show it. */
+JsonObject *qmp_version(Machine *machine);
+
+/* An object or array as a node, which takes it over. */
+JsonNode *qmp_node_object(JsonObject *object);
+JsonNode *qmp_node_array(JsonArray *array);
+
+/* The member @name of @args, or @fallback. */
+const char *qmp_get_string(JsonObject *args, const char *name, const char *fallback);
+
+/* qmp-schema.c */
+JsonNode *qmp_query_qmp_schema(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-control.c */
+JsonNode *qmp_cont(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_human_monitor_command(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_quit(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_screendump(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_stop(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_system_powerdown(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_system_reset(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-query.c */
+JsonNode *qmp_query_block(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_chardev(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_chardev_backends(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_cpus_fast(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_iothreads(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_kvm(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_memory_size_summary(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_name(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_status(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_target(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_uuid(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_version(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-types.c: what there is to make machines of */
+JsonNode *qmp_device_list_properties(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_qom_list_properties(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_qom_list_types(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_command_line_options(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_commands(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_cpu_definitions(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_machines(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_migrate_capabilities(Machine *machine, JsonObject *args, GError **error);
+
+#endif

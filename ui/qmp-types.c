@@ -1,0 +1,252 @@
+/*
+ * QMP commands that say what machines can be made of: machines, CPUs, devices, options, commands.
+ *
+ * QEMU knows these as types of one object model; here they are separate tables, shown under the type
+ * names that tools look for: "virtio-blk-pci", "virt-machine", "rv64-riscv64-cpu".
+ */
+#include "softmmu/base/error.h"
+#include "softmmu/cmdline.h"
+#include "ui/qmp-internal.h"
+#include <string.h>
+
+static void add_named(JsonArray *array, const char *name)
+{
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "name", name);
+    json_array_add_object_element(array, object);
+}
+
+JsonNode *qmp_query_commands(Machine *machine, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+    for (const QmpCommand *command = qmp_commands; command->name; command++) {
+        add_named(array, command->name);
+    }
+    return qmp_node_array(array);
+}
+
+JsonNode *qmp_query_migrate_capabilities(Machine *machine, JsonObject *args, GError **error)
+{
+    return qmp_node_array(json_array_new());
+}
+
+/* The options that have an effect; what they take is not described. */
+JsonNode *qmp_query_command_line_options(Machine *machine, JsonObject *args, GError **error)
+{
+    const char *only = qmp_get_string(args, "option", NULL);
+    JsonArray *array = json_array_new();
+    for (const CmdOption *option = cmdline_options; option->name; option++) {
+        if (option->kind == CMD_LATER || option->kind == CMD_IGNORE ||
+            (only && strcmp(only, option->name) != 0)) {
+            continue;
+        }
+        JsonObject *object = json_object_new();
+        json_object_set_string_member(object, "option", option->name);
+        json_object_set_array_member(object, "parameters", json_array_new());
+        json_array_add_object_element(array, object);
+    }
+    if (only && json_array_get_length(array) == 0) {
+        json_array_unref(array);
+        error_set(error, "there is no option '%.64s'", only);
+        return NULL;
+    }
+    return qmp_node_array(array);
+}
+
+/*
+ * Machines and CPUs.
+ */
+
+static const MachineClass *const *machine_list(Machine *machine)
+{
+    static const MachineClass *const none[] = {NULL};
+    const MonitorHooks *hooks = qmp_hooks(machine);
+    return hooks->machines ? hooks->machines : none;
+}
+
+static char *machine_type(const MachineClass *cls)
+{
+    return g_strdup_printf("%s-machine", cls->name);
+}
+
+static char *cpu_type(const GuestArch *arch, const char *model)
+{
+    return g_strdup_printf("%s-%s-cpu", model, arch->name);
+}
+
+JsonNode *qmp_query_machines(Machine *machine, JsonObject *args, GError **error)
+{
+    const MachineClass *const *list = machine_list(machine);
+    JsonArray *array = json_array_new();
+    for (unsigned i = 0; list[i]; i++) {
+        const MachineClass *cls = list[i];
+        JsonObject *object = json_object_new();
+        json_object_set_string_member(object, "name", cls->name);
+        if (i == 0) {
+            json_object_set_boolean_member(object, "is-default", true);
+        }
+        json_object_set_int_member(object, "cpu-max", MIN(cls->max_cpus, MACHINE_MAX_CPUS));
+        json_object_set_boolean_member(object, "hotpluggable-cpus", false);
+        json_object_set_boolean_member(object, "numa-mem-supported", false);
+        json_object_set_boolean_member(object, "deprecated", false);
+        if (cls->arch && cls->default_cpu) {
+            char *type = cpu_type(cls->arch, cls->default_cpu);
+            json_object_set_string_member(object, "default-cpu-type", type);
+            g_free(type);
+        }
+        json_array_add_object_element(array, object);
+    }
+    return qmp_node_array(array);
+}
+
+static const char *const *cpu_models(const Machine *machine)
+{
+    static const char *const none[] = {NULL};
+    const GuestArch *arch = machine->cls->arch;
+    return arch && arch->cpu_models ? arch->cpu_models : none;
+}
+
+JsonNode *qmp_query_cpu_definitions(Machine *machine, JsonObject *args, GError **error)
+{
+    const char *const *models = cpu_models(machine);
+    JsonArray *array = json_array_new();
+    for (unsigned i = 0; models[i]; i++) {
+        JsonObject *object = json_object_new();
+        char *type = cpu_type(machine->cls->arch, models[i]);
+        json_object_set_string_member(object, "name", models[i]);
+        json_object_set_string_member(object, "typename", type);
+        json_object_set_boolean_member(object, "static", false);
+        json_object_set_boolean_member(object, "deprecated", false);
+        json_object_set_array_member(object, "unavailable-features", json_array_new());
+        json_array_add_object_element(array, object);
+        g_free(type);
+    }
+    return qmp_node_array(array);
+}
+
+/*
+ * Types.
+ */
+
+typedef struct TypeList {
+    JsonArray *array;
+    const char *implements; /* only these; NULL: all */
+} TypeList;
+
+/* Adds a type whose ancestors are @parent and, if that is another, "object". Takes @name over. */
+static void add_type(TypeList *list, char *name, const char *parent)
+{
+    const char *wanted = list->implements;
+    if (!wanted || !strcmp(wanted, name) || !strcmp(wanted, parent) || !strcmp(wanted, "object")) {
+        add_named(list->array, name);
+        JsonObject *object =
+            json_array_get_object_element(list->array, json_array_get_length(list->array) - 1);
+        json_object_set_string_member(object, "parent", parent);
+    }
+    g_free(name);
+}
+
+static const char *device_nth(Machine *machine, unsigned n)
+{
+    const MonitorHooks *hooks = qmp_hooks(machine);
+    return hooks->device_nth ? hooks->device_nth(n) : NULL;
+}
+
+JsonNode *qmp_qom_list_types(Machine *machine, JsonObject *args, GError **error)
+{
+    const MachineClass *const *machines = machine_list(machine);
+    const char *const *models = cpu_models(machine), *name;
+    TypeList list = {json_array_new(), qmp_get_string(args, "implements", NULL)};
+    for (unsigned i = 0; (name = device_nth(machine, i)) != NULL; i++) {
+        add_type(&list, g_strdup(name), "device");
+    }
+    for (unsigned i = 0; machines[i]; i++) {
+        add_type(&list, machine_type(machines[i]), "machine");
+    }
+    for (unsigned i = 0; models[i]; i++) {
+        add_type(&list, cpu_type(machine->cls->arch, models[i]), "cpu");
+    }
+    add_type(&list, g_strdup("rng-builtin"), "object");
+    add_type(&list, g_strdup("rng-random"), "object");
+    return qmp_node_array(list.array);
+}
+
+/*
+ * Properties.
+ */
+
+static void add_property(JsonArray *array, const char *name, const char *type)
+{
+    JsonObject *object = json_object_new();
+    json_object_set_string_member(object, "name", name);
+    json_object_set_string_member(object, "type", type);
+    json_array_add_object_element(array, object);
+}
+
+static bool is_device(Machine *machine, const char *type)
+{
+    const char *name;
+    for (unsigned i = 0; (name = device_nth(machine, i)) != NULL; i++) {
+        if (!strcmp(name, type)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static JsonNode *no_type(const char *type, GError **error)
+{
+    g_set_error(error, QMP_ERROR, QMP_ERROR_DEVICE_NOT_FOUND, "there is no type '%.64s'", type);
+    return NULL;
+}
+
+JsonNode *qmp_device_list_properties(Machine *machine, JsonObject *args, GError **error)
+{
+    const MonitorHooks *hooks = qmp_hooks(machine);
+    const char *type = qmp_get_string(args, "typename", ""), *name, *kind;
+    if (!is_device(machine, type)) {
+        return no_type(type, error);
+    }
+    JsonArray *array = json_array_new();
+    for (unsigned i = 0;
+         hooks->device_property_nth && hooks->device_property_nth(type, i, &name, &kind); i++) {
+        add_property(array, name, kind);
+    }
+    return qmp_node_array(array);
+}
+
+/* The properties of -machine that all machines have. */
+static JsonNode *machine_properties(void)
+{
+    static const char *const names[] = {"append", "dtb", "dumpdtb", "firmware", "initrd", "kernel"};
+    JsonArray *array = json_array_new();
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        add_property(array, names[i], "string");
+    }
+    return qmp_node_array(array);
+}
+
+JsonNode *qmp_qom_list_properties(Machine *machine, JsonObject *args, GError **error)
+{
+    const char *type = qmp_get_string(args, "typename", "");
+    const MachineClass *const *machines = machine_list(machine);
+    for (unsigned i = 0; machines[i]; i++) {
+        char *name = machine_type(machines[i]);
+        bool same = !strcmp(name, type);
+        g_free(name);
+        if (same) {
+            return machine_properties();
+        }
+    }
+    if (is_device(machine, type)) {
+        return qmp_device_list_properties(machine, args, error);
+    }
+    if (!strcmp(type, "rng-random") || !strcmp(type, "rng-builtin")) {
+        JsonArray *array = json_array_new();
+        if (!strcmp(type, "rng-random")) {
+            add_property(array, "filename", "string");
+        }
+        return qmp_node_array(array);
+    }
+    return no_type(type, error);
+}
