@@ -148,22 +148,22 @@ BENCH_RISCV64_CC ?= riscv64-linux-gnu-gcc
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -static -pthread
 bench_dir := $(BUILD)/tests/bench
 bench_objects := main.o integer.o double.o vector.o vector-scalar.o memory.o system.o
-bench_v_objects := main-v.o vector.o vector-rvv.o
-bench_programs := $(addprefix $(bench_dir)/,native/bench riscv64/bench riscv64/bench-v start.elf \
-    stopwatch)
+bench_v_objects := main-v.o vector-v.o
+bench_programs := $(addprefix $(bench_dir)/,native/bench native/bench-v riscv64/bench \
+    riscv64/bench-v start.elf stopwatch)
 
 $(bench_dir)/native/%: bench_cc = $(BENCH_CC)
 $(bench_dir)/riscv64/%: bench_cc = $(BENCH_RISCV64_CC)
 $(bench_dir)/%/double.o: bench_flags = -ffp-contract=off
 $(bench_dir)/%/vector-scalar.o: bench_flags = -O3
-$(bench_dir)/%/main-v.o: bench_flags = -DVECTOR_ONLY
+$(bench_dir)/%/main-v.o $(bench_dir)/%/vector-v.o: bench_flags = -DVECTOR_ONLY
 
 define bench_rule
 $(bench_dir)/$(1)/%.o: tests/bench/guest/%.c $(BUILD)/config.mk
 	@mkdir -p $$(@D)
 	$$(call quiet,CC,$$@) $$(bench_cc) $$(BENCH_CFLAGS) $$(bench_flags) -MMD -MP -c -o $$@ $$<
 
-$(bench_dir)/$(1)/main-v.o: tests/bench/guest/main.c $(BUILD)/config.mk
+$(bench_dir)/$(1)/%-v.o: tests/bench/guest/%.c $(BUILD)/config.mk
 	@mkdir -p $$(@D)
 	$$(call quiet,CC,$$@) $$(bench_cc) $$(BENCH_CFLAGS) $$(bench_flags) -MMD -MP -c -o $$@ $$<
 endef
@@ -176,6 +176,8 @@ $(bench_dir)/riscv64/vector-rvv.o: tests/bench/guest/vector-rvv.S $(BUILD)/confi
 $(bench_dir)/%/bench: $(addprefix $(bench_dir)/%/,$(bench_objects))
 	$(call quiet,LINK,$@) $(bench_cc) $(BENCH_CFLAGS) -o $@ $^ -lm
 
+$(bench_dir)/native/bench-v: $(bench_dir)/native/vector-scalar.o
+$(bench_dir)/riscv64/bench-v: $(bench_dir)/riscv64/vector-rvv.o
 $(bench_dir)/%/bench-v: $(addprefix $(bench_dir)/%/,$(bench_v_objects))
 	$(call quiet,LINK,$@) $(bench_cc) $(BENCH_CFLAGS) -o $@ $^ -lm
 
