@@ -195,7 +195,8 @@ void debug_check_access(Vcpu *vcpu, uint64_t addr, unsigned size, bool read, boo
     const MachineDebug *debug = vcpu->machine->debug;
     for (unsigned i = 0; debug && i < debug->points->len; i++) {
         const DebugPoint *p = point_at(debug, i);
-        bool kind = (write && p->kind != DEBUG_WATCH_READ) || (read && p->kind != DEBUG_WATCH_WRITE);
+        bool kind =
+            (write && p->kind != DEBUG_WATCH_READ) || (read && p->kind != DEBUG_WATCH_WRITE);
         if (p->applied && is_watch(p) && kind && p->addr <= addr + (size - 1) &&
             p->addr + p->len - 1 >= addr) {
             vcpu_sync(vcpu);

@@ -44,8 +44,8 @@ typedef struct DebugPoint {
 } DebugPoint;
 
 typedef struct MachineDebug {
-    GArray *points;        /* of DebugPoint */
-    bool step_interrupts;  /* a step may enter an interrupt handler */
+    GArray *points;       /* of DebugPoint */
+    bool step_interrupts; /* a step may enter an interrupt handler */
     /* The first vCPU that stopped since debug_forget(); its watchpoint and the address it accessed. */
     GMutex lock; /* guards what follows; a leaf */
     const Vcpu *stopped;

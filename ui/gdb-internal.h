@@ -34,10 +34,10 @@ typedef struct GdbServer {
     unsigned g_cpu, c_cpu; /* of H packets: indices of vCPUs */
     unsigned next_thread;  /* of qsThreadInfo */
 
-    GByteArray *last;  /* the last packet sent, for a peer that did not get it */
-    bool resumed;      /* the peer waits for the machine to stop */
-    bool interrupted;  /* ... and has asked for that */
-    GSource *report;   /* main-loop call that will tell it */
+    GByteArray *last; /* the last packet sent, for a peer that did not get it */
+    bool resumed;     /* the peer waits for the machine to stop */
+    bool interrupted; /* ... and has asked for that */
+    GSource *report;  /* main-loop call that will tell it */
 } GdbServer;
 
 /* The server on @chr, which has no front end yet. For gdb_server_start(), and tests. */

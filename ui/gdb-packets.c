@@ -47,7 +47,8 @@ bool gdb_parse_thread(GdbServer *g, const char **p, int *cpu)
     int64_t process = 1, thread = -1;
     if (**p == 'p') {
         (*p)++;
-        if (!parse_id(p, &process) || process > 1 || (**p == '.' && (*p)++ && !parse_id(p, &thread))) {
+        if (!parse_id(p, &process) || process > 1 ||
+            (**p == '.' && (*p)++ && !parse_id(p, &thread))) {
             return false;
         }
     } else if (!parse_id(p, &thread)) {
@@ -246,8 +247,7 @@ static bool write_memory(GdbServer *g, const char *packet, size_t len, GString *
     const char *p = packet + 1;
     uint64_t addr, n;
     uint8_t buf[GDB_PACKET_MAX / 2];
-    if (!parse_range(&p, &addr, &n) || *p++ != ':' || n > sizeof(buf) ||
-        !gdb_from_hex(p, buf, n)) {
+    if (!parse_range(&p, &addr, &n) || *p++ != ':' || n > sizeof(buf) || !gdb_from_hex(p, buf, n)) {
         g_string_assign(reply, E_INVALID);
     } else {
         write_bytes(g, addr, buf, n, reply);
@@ -433,17 +433,13 @@ static const struct {
     const char *prefix;
     bool (*handle)(GdbServer *g, const char *packet, size_t len, GString *reply);
 } packets[] = {
-    {"vCont;", resume_some}, {"vKill;", kill_machine},
-    {"g", read_registers},   {"G", write_registers},
-    {"p", read_register},    {"P", write_register},
-    {"m", read_memory},      {"M", write_memory},
-    {"X", write_binary},     {"Z", change_point},
-    {"z", change_point},     {"H", set_thread},
-    {"T", thread_alive},     {"c", resume_all},
-    {"C", resume_all},       {"s", resume_all},
-    {"S", resume_all},       {"?", why_stopped},
-    {"D", detach},           {"k", kill_machine},
-    {"!", extended},
+    {"vCont;", resume_some}, {"vKill;", kill_machine}, {"g", read_registers},
+    {"G", write_registers},  {"p", read_register},     {"P", write_register},
+    {"m", read_memory},      {"M", write_memory},      {"X", write_binary},
+    {"Z", change_point},     {"z", change_point},      {"H", set_thread},
+    {"T", thread_alive},     {"c", resume_all},        {"C", resume_all},
+    {"s", resume_all},       {"S", resume_all},        {"?", why_stopped},
+    {"D", detach},           {"k", kill_machine},      {"!", extended},
 };
 
 bool gdb_handle_packet(GdbServer *g, const char *packet, size_t len, GString *reply)

@@ -93,8 +93,8 @@ static void q_thread_info(GdbServer *g, const char *args, GString *reply)
         g_string_assign(reply, "E22");
         return;
     }
-    g_autofree char *text = g_strdup_printf("CPU#%d [%s]", cpu,
-                                            g->machine->cpus[cpu]->halted ? "halted" : "running");
+    g_autofree char *text =
+        g_strdup_printf("CPU#%d [%s]", cpu, g->machine->cpus[cpu]->halted ? "halted" : "running");
     gdb_append_hex(reply, (const uint8_t *)text, strlen(text));
 }
 

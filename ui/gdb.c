@@ -131,9 +131,10 @@ static void on_state(void *opaque, RunState state)
     if (state == RUN_STATE_SHUTDOWN && !g->machine->config.no_shutdown) {
         /* That is the end: the main loop does not come back. */
         g->resumed = false;
-        g_autofree char *text = g_strdup_printf(
-            "W%02x%s", __atomic_load_n(&g->machine->exit_status, __ATOMIC_SEQ_CST) & 0xff,
-            g->multiprocess ? ";process:1" : "");
+        g_autofree char *text =
+            g_strdup_printf("W%02x%s",
+                            __atomic_load_n(&g->machine->exit_status, __ATOMIC_SEQ_CST) & 0xff,
+                            g->multiprocess ? ";process:1" : "");
         gdb_send(g, text, strlen(text));
     } else if (!g->report) {
         g->report = g_idle_source_new();
@@ -306,10 +307,9 @@ static void peer_came(GdbServer *g)
 /* Nobody would be told of a stop any more. A guest that was stopped for the peer stays so. */
 static void peer_left(GdbServer *g)
 {
-    bool ran = g->resumed;
+    bool ran = g->machine->state == RUN_STATE_RUNNING;
     g->resumed = false;
     cancel_report(g);
-    ran = ran && g->machine->state == RUN_STATE_RUNNING;
     stop_machine(g);
     cpus_pause(g->machine);
     gdb_let_go(g);
@@ -366,7 +366,8 @@ static bool end_server(Machine *machine, GError **error)
         return true;
     }
     if (g->handling) {
-        return error_set(error, "the gdb server cannot be ended from within gdb; use another monitor");
+        return error_set(error,
+                         "the gdb server cannot be ended from within gdb; use another monitor");
     }
     peer_left(g);
     if (g->owns_chr) {

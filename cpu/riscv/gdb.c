@@ -114,7 +114,8 @@ static void feature_end(GString *out)
 static void append_reg(GString *out, const char *name, unsigned number, const char *type,
                        const char *group)
 {
-    g_string_append_printf(out, "  <reg name=\"%s\" bitsize=\"64\" regnum=\"%u\" type=\"%s\"%s%s%s/>\n",
+    g_string_append_printf(out,
+                           "  <reg name=\"%s\" bitsize=\"64\" regnum=\"%u\" type=\"%s\"%s%s%s/>\n",
                            name, number, type, group ? " group=\"" : "", group ? group : "",
                            group ? "\"" : "");
 }
@@ -131,9 +132,9 @@ static void describe_cpu(Vcpu *vcpu, GString *out)
     for (unsigned i = 0; i < 32; i++) {
         static const uint32_t data_pointers = 1u << 2 | 1u << 3 | 1u << 4 | 1u << 8;
         append_reg(out, names[i], i,
-                   i == 1                       ? "code_ptr"
-                   : data_pointers >> i & 1     ? "data_ptr"
-                                                : "int",
+                   i == 1                   ? "code_ptr"
+                   : data_pointers >> i & 1 ? "data_ptr"
+                                            : "int",
                    NULL);
     }
     append_reg(out, "pc", GDB_PC, "code_ptr", NULL);
@@ -146,8 +147,8 @@ static void describe_fpu(Vcpu *vcpu, GString *out)
     static const struct {
         const char *prefix;
         unsigned first, from, to;
-    } names[] = {{"ft", 0, 0, 7},  {"fs", 0, 8, 9},   {"fa", 0, 10, 17},
-                 {"fs", 2, 18, 27}, {"ft", 8, 28, 31}};
+    } names[] = {
+        {"ft", 0, 0, 7}, {"fs", 0, 8, 9}, {"fa", 0, 10, 17}, {"fs", 2, 18, 27}, {"ft", 8, 28, 31}};
 
     feature_begin(out, "fpu");
     g_string_append(out, "  <union id=\"riscv_double\">\n"
@@ -245,8 +246,9 @@ static bool gdb_describe(Vcpu *vcpu, const char *name, GString *out)
     bool target = strcmp(name, "target.xml") == 0;
 
     if (target) {
-        g_string_append(out, "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n"
-                             "<target>\n  <architecture>riscv:rv64</architecture>\n");
+        g_string_append(out,
+                        "<?xml version=\"1.0\"?>\n<!DOCTYPE target SYSTEM \"gdb-target.dtd\">\n"
+                        "<target>\n  <architecture>riscv:rv64</architecture>\n");
     }
     for (unsigned i = 0; i < ARRAY_SIZE(files); i++) {
         if (files[i].there && !files[i].there(s)) {
