@@ -4,6 +4,7 @@
 #   make            the emulator, build/amphi
 #   make run        everything from a fresh Debian 12 to a shell in a riscv64 Debian guest
 #   make check      set up what the tests need and run them all
+#   make check-long the tests that take long
 #   make bench      measure
 #   make install    to PREFIX (as configured), below DESTDIR
 #   make clean      remove what was built; `make distclean` also configuration and guest
@@ -127,7 +128,7 @@ $(test_programs): $(BUILD)/%: $(BUILD)/obj/%.o $(support_objects) $(library)
 # the instruction set that the assembler shall accept.
 GUEST_CC ?= clang
 GUEST_MARCH := rv64gc_zba_zbb_zbc_zbs_zbkb_zfh
-guest_sources := $(wildcard tests/guest/*.S)
+guest_sources := $(wildcard tests/guest/*.S tests/guest/hostile/*.S)
 guest_programs := $(patsubst %.S,$(BUILD)/%.elf,$(guest_sources))
 guest_march = $(or $(shell sed -n '1,20s/.*march: *\(rv64[a-z0-9_]*\).*/\1/p' $(1)),$(GUEST_MARCH))
 
@@ -231,6 +232,17 @@ check: $(BUILD)/config.mk
 	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' tests/run-all $(BUILD) $(TESTS)
 
+# What takes too long for that: Debian's installation in the guest and its boot to systemd, ten
+# minutes of stress.
+check-long: $(BUILD)/config.mk
+	@echo "amphi: looking for missing packages"
+	@$(MAKE) --no-print-directory deps-test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
+	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/boot/make-debian $(BUILD)/amphi
+	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' AMPHI_LONG=1 \
+	    tests/run-all $(BUILD) $(or $(TESTS),boot/test-debian boot/test-stress)
+
 # BENCH='-r 5 -g integer,double' are arguments for tests/bench/run.
 bench: $(BUILD)/config.mk
 	@echo "amphi: looking for missing packages"
@@ -266,10 +278,10 @@ distclean: clean
 	rm -rf $(BUILD)/config.mk build/guest
 
 help:
-	@sed -n '4,13s/^# \?//p' Makefile
+	@sed -n '4,14s/^# \?//p' Makefile
 
 FORCE:
-.PHONY: all tests run check bench bench-programs guest check-includes check-docs format check-format install \
+.PHONY: all tests run check check-long bench bench-programs guest check-includes check-docs format check-format install \
     clean distclean help FORCE
 
 -include $(objects:.o=.d) $(test_objects:.o=.d) $(guest_programs:.elf=.d)
