@@ -83,6 +83,8 @@ bool ir_fp_has_flags(IrOp op)
     case IR_fdiv:
     case IR_fsqrt:
     case IR_fma:
+    case IR_vfp:
+    case IR_vfma:
     case IR_fminnum:
     case IR_fmaxnum:
     case IR_fcmp:
@@ -366,9 +368,65 @@ static __m128i splat(unsigned lane_bytes, uint64_t v)
     }
 }
 
-void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_t *a,
-                 const uint64_t *b)
+static uint64_t lane_of(const uint64_t *v, unsigned lane_bytes, unsigned i)
 {
+    uint64_t lane = 0;
+
+    memcpy(&lane, (const char *)v + i * lane_bytes, lane_bytes);
+    return lane;
+}
+
+static uint64_t eval_lane_int(unsigned kind, unsigned lane_bytes, uint64_t a, uint64_t b)
+{
+    int64_t sa = bits_sext(a, 8 * lane_bytes), sb = bits_sext(b, 8 * lane_bytes);
+
+    switch (kind) {
+    case IR_VEC_MUL: return a * b;
+    case IR_VEC_MINS: return (uint64_t)MIN(sa, sb);
+    case IR_VEC_MAXS: return (uint64_t)MAX(sa, sb);
+    case IR_VEC_MINU: return MIN(a, b);
+    case IR_VEC_MAXU: return MAX(a, b);
+    case IR_VEC_SHL: return a << (b & 63);
+    case IR_VEC_SHR: return a >> (b & 63);
+    default: return (uint64_t)(sa >> (b & 63));
+    }
+}
+
+static uint64_t eval_lane_fp(IrOp op, unsigned kind, unsigned lane_bytes, uint64_t a, uint64_t b,
+                             uint64_t c)
+{
+    static const IrOp ops[] = {IR_fadd, IR_fsub, IR_fmul, IR_fdiv};
+    IrType type = lane_bytes == 8 ? IR_F64 : IR_F32;
+
+    if (op == IR_vfma) {
+        return ir_eval_fp(IR_fma, type, kind >> 4 | IR_FMA_INF_ZERO, a, b, c);
+    }
+    return ir_eval_fp(IR_fcanon, type, 0, ir_eval_fp(ops[kind >> 4 & 3], type, 0, a, b, 0), 0, 0);
+}
+
+static void eval_lanes(IrOp op, unsigned aux, uint64_t result[2], const uint64_t *a,
+                       const uint64_t *b, const uint64_t *c)
+{
+    unsigned lane_bytes = aux & 15, kind = aux & 0xf0;
+    uint64_t r[2] = {0, 0};
+
+    for (unsigned i = 0; i < 16 / lane_bytes; i++) {
+        uint64_t la = lane_of(a, lane_bytes, i), lb = lane_of(b, lane_bytes, i);
+        uint64_t lane = op == IR_vint ? eval_lane_int(kind, lane_bytes, la, lb)
+                                      : eval_lane_fp(op, kind, lane_bytes, la, lb,
+                                                     op == IR_vfma ? lane_of(c, lane_bytes, i) : 0);
+        memcpy((char *)r + i * lane_bytes, &lane, lane_bytes);
+    }
+    memcpy(result, r, 16);
+}
+
+void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_t *a,
+                 const uint64_t *b, const uint64_t *c)
+{
+    if (op >= IR_vint) {
+        eval_lanes(op, lane_bytes, result, a, b, c);
+        return;
+    }
     __m128i va, vb, r;
 
     if (op == IR_vzero || op == IR_vsplat) {

@@ -573,7 +573,7 @@ L_fp:
     DST = ir_eval_fp((IrOp)op->op, (IrType)op->type, op->aux, A, B, slots[op->c]);
     NEXT();
 L_vec:
-    ir_eval_vec((IrOp)op->op, op->aux, &DST, &A, &B);
+    ir_eval_vec((IrOp)op->op, op->aux, &DST, &A, &B, &slots[op->c]);
     NEXT();
 
 L_load_state:

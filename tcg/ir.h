@@ -65,6 +65,16 @@ typedef enum IrFma {
                             canonical as by fcanon (RISC-V) */
 } IrFma;
 
+/* Of lanes; the lane size in bytes is in the low four bits of aux. Shifts: each lane by its lane of b, which
+ * must be less than the lane's width. */
+typedef enum IrVecInt {
+    IR_VEC_MUL = 0x00, /* 2, 4 */
+    IR_VEC_MINS = 0x10, IR_VEC_MAXS = 0x20, IR_VEC_MINU = 0x30, IR_VEC_MAXU = 0x40, /* 1, 2, 4 */
+    IR_VEC_SHL = 0x50, IR_VEC_SHR = 0x60, /* 4, 8 */
+    IR_VEC_SAR = 0x70, /* 4 */
+} IrVecInt;
+typedef enum IrVecFp { IR_VEC_FADD = 0x00, IR_VEC_FSUB = 0x10, IR_VEC_FMUL = 0x20, IR_VEC_FDIV = 0x30 } IrVecFp;
+
 /* Quiet: no invalid flag for a quiet NaN. */
 typedef enum IrFcmp { IR_FEQ_QUIET, IR_FLT_SIGNAL, IR_FLE_SIGNAL, IR_FLT_QUIET, IR_FLE_QUIET } IrFcmp;
 

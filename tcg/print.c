@@ -57,6 +57,9 @@ static void print_aux(const IrInsn *insn, GString *out)
     case IR_vadd:
     case IR_vsub:
     case IR_vsplat:
+    case IR_vint:
+    case IR_vfp:
+    case IR_vfma:
     case IR_exit_indirect: g_string_append_printf(out, " %u", insn->aux); break;
     case IR_translate:
         g_string_append_printf(out, " %s%u", insn->aux & IR_XLATE_WRITE ? "w" : "r", insn->len);

@@ -99,6 +99,19 @@ typedef enum X86Op {
     X_PSUBD = 0xfa | X_0F | X_66, X_PSUBQ = 0xfb | X_0F | X_66,
     X_PSHUFD = 0x70 | X_0F | X_66, X_PSHUFLW = 0x70 | X_0F | X_F2,
     X_PUNPCKLBW = 0x60 | X_0F | X_66, X_PUNPCKLQDQ = 0x6c | X_0F | X_66,
+    X_PMULLW = 0xd5 | X_0F | X_66, X_PMULLD = 0x40 | X_0F38 | X_66,
+    X_PMINSB = 0x38 | X_0F38 | X_66, X_PMINSW = 0xea | X_0F | X_66, X_PMINSD = 0x39 | X_0F38 | X_66,
+    X_PMAXSB = 0x3c | X_0F38 | X_66, X_PMAXSW = 0xee | X_0F | X_66, X_PMAXSD = 0x3d | X_0F38 | X_66,
+    X_PMINUB = 0xda | X_0F | X_66, X_PMINUW = 0x3a | X_0F38 | X_66, X_PMINUD = 0x3b | X_0F38 | X_66,
+    X_PMAXUB = 0xde | X_0F | X_66, X_PMAXUW = 0x3e | X_0F38 | X_66, X_PMAXUD = 0x3f | X_0F38 | X_66,
+    /* W: 64-bit lanes. */
+    X_VPSLLV = 0x47 | X_0F38 | X_66, X_VPSRLV = 0x45 | X_0F38 | X_66, X_VPSRAVD = 0x46 | X_0F38 | X_66,
+    X_VFMADD231PS = 0xb8 | X_0F38 | X_66, X_VFMSUB231PS = 0xba | X_0F38 | X_66,
+    X_VFNMADD231PS = 0xbc | X_0F38 | X_66, X_VFNMSUB231PS = 0xbe | X_0F38 | X_66,
+    /* | X_66: double */
+    X_ADDPS = 0x58 | X_0F, X_SUBPS = 0x5c | X_0F, X_MULPS = 0x59 | X_0F, X_DIVPS = 0x5e | X_0F,
+    X_CMPPS = 0xc2 | X_0F,
+    X_VTESTPS = 0x0e | X_0F38 | X_66, X_VTESTPD = 0x0f | X_0F38 | X_66,
     X_VPBROADCASTB = 0x78 | X_0F38 | X_66, X_VPBROADCASTW = 0x79 | X_0F38 | X_66,
     X_VPBROADCASTD = 0x58 | X_0F38 | X_66, X_VPBROADCASTQ = 0x59 | X_0F38 | X_66,
 } X86Op;

@@ -42,7 +42,7 @@ const bool op_is_skippable[IR_NOPS] = {
     [IR_fcanon] = true,
     [IR_fabs... IR_fsgnjx] = true,
     [IR_fbox... IR_bits_is] = true,
-    [IR_vand... IR_vsplat] = true,
+    [IR_vand... IR_vint] = true,
 };
 
 void op_mov(Emit *e, const IrInsn *in)

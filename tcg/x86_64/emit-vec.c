@@ -1,7 +1,10 @@
 /*
  * Vectors of 128 bits, on SSE2 or AVX.
  */
+#include "tcg/interp.h"
 #include "tcg/x86_64/emit.h"
+#include <immintrin.h>
+#include <string.h>
 
 static void vec_binary(Emit *e, const IrInsn *in, unsigned op, bool commutes)
 {
@@ -84,5 +87,221 @@ void op_vsplat(Emit *e, const IrInsn *in)
             shuffle_imm(e, X_PSHUFD, d, 0);
         }
     }
+    reg_bind(e, d, 0);
+}
+
+/* ---- Operations that not every host has: else by a function, on the interpreter's terms. ---- */
+
+static __m128i eval_binary(uint64_t op, uint64_t aux, __m128i a, __m128i b)
+{
+    uint64_t r[2], va[2], vb[2];
+
+    memcpy(va, &a, 16);
+    memcpy(vb, &b, 16);
+    ir_eval_vec((IrOp)op, (unsigned)aux, r, va, vb, NULL);
+    return _mm_set_epi64x((long long)r[1], (long long)r[0]);
+}
+
+/* The addend is in the integer arguments, so that aux needs a function for each value. */
+static __m128i eval_fma(unsigned aux, uint64_t low, uint64_t high, __m128i a, __m128i b)
+{
+    uint64_t r[2], va[2], vb[2], vc[2] = {low, high};
+
+    memcpy(va, &a, 16);
+    memcpy(vb, &b, 16);
+    ir_eval_vec(IR_vfma, aux, r, va, vb, vc);
+    return _mm_set_epi64x((long long)r[1], (long long)r[0]);
+}
+
+typedef __m128i EvalFma(uint64_t low, uint64_t high, __m128i a, __m128i b);
+#define EVAL_FMA(signs, lane)                                                                       \
+    static __m128i eval_fma_##signs##lane(uint64_t low, uint64_t high, __m128i a, __m128i b) \
+    {                                                                                               \
+        return eval_fma(signs << 4 | lane, low, high, a, b);                                        \
+    }
+EVAL_FMA(0, 4)
+EVAL_FMA(1, 4)
+EVAL_FMA(2, 4)
+EVAL_FMA(3, 4)
+EVAL_FMA(0, 8)
+EVAL_FMA(1, 8)
+EVAL_FMA(2, 8)
+EVAL_FMA(3, 8)
+static EvalFma *const eval_fmas[2][4] = {
+    {eval_fma_04, eval_fma_14, eval_fma_24, eval_fma_34},
+    {eval_fma_08, eval_fma_18, eval_fma_28, eval_fma_38},
+};
+
+static void call_function(Emit *e, const void *fn)
+{
+    x_mov_imm(&e->as, RAX, (uintptr_t)fn);
+    x_call(&e->as, e->stubs->math);
+}
+
+static void call_binary(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    unsigned d = reg_def(e, NOREG, NOREG);
+
+    emit_mov(e, XMM0, ra);
+    emit_mov(e, XMM1, rb);
+    x_mov_imm(&e->as, RCX, in->op);
+    x_mov_imm(&e->as, RDX, in->aux);
+    call_function(e, (const void *)eval_binary);
+    emit_mov(e, d, XMM0);
+    reg_bind(e, d, 0);
+}
+
+/* The instruction for an integer op, 0 if this host has none. */
+static unsigned int_op(const Emit *e, const IrInsn *in)
+{
+    static const unsigned ops[5][3] = {
+        {0, X_PMULLW, X_PMULLD},           {X_PMINSB, X_PMINSW, X_PMINSD},
+        {X_PMAXSB, X_PMAXSW, X_PMAXSD},    {X_PMINUB, X_PMINUW, X_PMINUD},
+        {X_PMAXUB, X_PMAXUW, X_PMAXUD},
+    };
+    unsigned kind = in->aux & 0xf0, lane = in->aux & 15;
+
+    if (kind <= IR_VEC_MAXU) {
+        return e->f->sse41 && lane <= 4 ? ops[kind >> 4][__builtin_ctz(lane)] : 0;
+    }
+    if (!e->f->avx2 || lane < 4 || (kind == IR_VEC_SAR && lane == 8)) {
+        return 0;
+    }
+    unsigned op = kind == IR_VEC_SHL ? X_VPSLLV : kind == IR_VEC_SHR ? X_VPSRLV : X_VPSRAVD;
+    return op | (lane == 8 ? X_W : 0);
+}
+
+void op_vint(Emit *e, const IrInsn *in)
+{
+    unsigned op = int_op(e, in);
+
+    if (op) {
+        vec_binary(e, in, op, (in->aux & 0xf0) <= IR_VEC_MAXU);
+    } else {
+        call_binary(e, in);
+    }
+}
+
+/* ---- Floating point: NaNs are made canonical out of line. ---- */
+
+static bool is_f64(const IrInsn *in)
+{
+    return (in->aux & 15) == 8;
+}
+
+/* 0 in infinite lanes for both factors? See cold_vfma(). */
+static void inf_times_zero(uint64_t lane, uint64_t unused, __m128i a, __m128i b)
+{
+    uint64_t va[2], vb[2];
+
+    memcpy(va, &a, 16);
+    memcpy(vb, &b, 16);
+    for (unsigned i = 0; i < 16 / lane; i++) {
+        uint64_t la = 0, lb = 0, infinity = lane == 8 ? UINT64_C(0x7ff) << 53 : UINT64_C(0xff) << 24;
+        memcpy(&la, (char *)va + i * lane, lane);
+        memcpy(&lb, (char *)vb + i * lane, lane);
+        la = lane == 8 ? la << 1 : (uint32_t)(la << 1);
+        lb = lane == 8 ? lb << 1 : (uint32_t)(lb << 1);
+        if ((la == infinity && lb == 0) || (la == 0 && lb == infinity)) {
+            _mm_setcsr(_mm_getcsr() | _MM_EXCEPT_INVALID);
+        }
+    }
+}
+
+/* Lanes of reg[0] that are NaN, as the mask in xmm0 says, become the canonical one. */
+static void cold_vec_nan(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+    const uint8_t *nan = e->stubs->pool + (is_f64(in) ? POOL_VNAN64 : POOL_VNAN32);
+
+    v_rrr(&e->as, X_ANDNPS, c->reg[0], XMM0, c->reg[0]);
+    v_rip(&e->as, X_ANDPS, XMM0, XMM0, nan);
+    v_rrr(&e->as, X_ORPS, c->reg[0], c->reg[0], XMM0);
+    x_jmp_back(&e->as, c->back);
+}
+
+/* d = d + a * b, with signs. */
+static void fma_231(Emit *e, const IrInsn *in, unsigned d, unsigned a, unsigned b)
+{
+    static const unsigned forms[4] = {X_VFMADD231PS, X_VFNMADD231PS, X_VFMSUB231PS, X_VFNMSUB231PS};
+
+    v_rrr(&e->as, forms[in->aux >> 4 & 3] | (is_f64(in) ? X_W : 0), d, a, b);
+}
+
+/* The host does not call infinity times zero invalid if a quiet NaN is added. reg: result, factors,
+ * addend. A result in xmm1 does not survive the call and is computed again. */
+static void cold_vfma(Emit *e, const Cold *c)
+{
+    const IrInsn *in = &e->insns[c->insn];
+
+    emit_mov(e, XMM0, c->reg[1]);
+    emit_mov(e, XMM1, c->reg[2]);
+    x_mov_imm(&e->as, RCX, in->aux & 15);
+    call_function(e, (const void *)inf_times_zero);
+    if (c->reg[0] == XMM1) {
+        emit_mov(e, XMM1, c->reg[3]);
+        fma_231(e, in, XMM1, c->reg[1], c->reg[2]);
+    }
+    v_rrr(&e->as, X_CMPPS | (is_f64(in) ? X_66 : 0), XMM0, c->reg[0], c->reg[0]);
+    asm_u8(&e->as, 3);
+    cold_vec_nan(e, c);
+}
+
+static Cold *check_nan(Emit *e, const IrInsn *in, unsigned d, void (*cold)(Emit *, const Cold *))
+{
+    unsigned test = is_f64(in) ? X_VTESTPD : X_VTESTPS;
+
+    v_rrr(&e->as, X_CMPPS | (is_f64(in) ? X_66 : 0), XMM0, d, d);
+    asm_u8(&e->as, 3); /* unordered */
+    v_rrr(&e->as, test, XMM0, 0, XMM0);
+    Cold *c = cold_new(e, cold, x_jcc32(&e->as, CC_NE));
+    c->reg[0] = d;
+    c->back = e->as.p;
+    return c;
+}
+
+void op_vfp(Emit *e, const IrInsn *in)
+{
+    static const unsigned ops[4] = {X_ADDPS, X_SUBPS, X_MULPS, X_DIVPS};
+
+    if (!e->avx) {
+        call_binary(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+    v_rrr(&e->as, ops[in->aux >> 4 & 3] | (is_f64(in) ? X_66 : 0), d, ra, rb);
+    check_nan(e, in, d, cold_vec_nan);
+    reg_bind(e, d, 0);
+}
+
+void op_vfma(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), rc = reg_use(e, in->arg[2]);
+    unsigned d;
+
+    if (!e->avx || !e->f->fma) {
+        d = reg_def(e, NOREG, NOREG);
+        fp_rr(e, X_MOVD_R | X_W, rc, RCX);
+        fp_rr(e, X_PSHUFD, XMM0, rc);
+        asm_u8(&e->as, 0xee);
+        fp_rr(e, X_MOVD_R | X_W, XMM0, RDX);
+        emit_mov(e, XMM0, ra);
+        emit_mov(e, XMM1, rb);
+        call_function(e, (const void *)eval_fmas[is_f64(in)][in->aux >> 4 & 3]);
+        emit_mov(e, d, XMM0);
+        reg_bind(e, d, 0);
+        return;
+    }
+    /* The factors are looked at again if a result is a NaN. */
+    d = reg_def(e, rc, NOREG);
+    unsigned to = d == ra || d == rb ? XMM1 : d;
+    emit_mov(e, to, rc);
+    fma_231(e, in, to, ra, rb);
+    Cold *c = check_nan(e, in, to, cold_vfma);
+    c->reg[1] = ra;
+    c->reg[2] = rb;
+    c->reg[3] = rc;
+    emit_mov(e, d, to);
     reg_bind(e, d, 0);
 }

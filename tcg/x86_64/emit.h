@@ -146,7 +146,9 @@ enum {
     POOL_BOX = 64,
     POOL_NAN64 = 80,
     POOL_NAN32 = 96,
-    POOL_SIZE = 112
+    POOL_VNAN64 = 112,
+    POOL_VNAN32 = 128,
+    POOL_SIZE = 144
 };
 
 struct Emit {

@@ -219,6 +219,10 @@ static void emit_pool(Emit *e, Stubs *s)
         [POOL_BOX / 8] = UINT64_C(0xffffffff00000000),
         [POOL_NAN64 / 8] = UINT64_C(0x7ff8000000000000),
         [POOL_NAN32 / 8] = UINT64_C(0x7fc00000),
+        [POOL_VNAN64 / 8] = UINT64_C(0x7ff8000000000000),
+        [POOL_VNAN64 / 8 + 1] = UINT64_C(0x7ff8000000000000),
+        [POOL_VNAN32 / 8] = UINT64_C(0x7fc000007fc00000),
+        [POOL_VNAN32 / 8 + 1] = UINT64_C(0x7fc000007fc00000),
     };
 
     asm_align(&e->as, 64, 0);

@@ -499,13 +499,14 @@ static void test_kind(const void *data)
         g_test_skip("needs the binary (AMPHI), clang, lld and qemu-riscv64");
         return;
     }
+    unsigned compared = 0;
     for (int n = count ? atoi(count) : 4; n && !g_test_failed(); n--) {
         GRand *rand = g_rand_new_with_seed((guint32)g_test_rand_int());
         Program *p = program_new(rand, kind, 400);
         write_program(p);
-        char *want = run_program(kind, NULL);
-        g_assert_nonnull(want);
-        for (unsigned i = 0; i < G_N_ELEMENTS(engines) && !g_test_failed(); i++) {
+        char *want = run_program(kind, NULL); /* NULL: QEMU stopped at an assertion of its own */
+        compared += want != NULL;
+        for (unsigned i = 0; want && i < G_N_ELEMENTS(engines) && !g_test_failed(); i++) {
             char *have = run_program(kind, engines[i]);
             if (!have || strcmp(want, have)) {
                 narrow(kind, p, engines[i]);
@@ -517,6 +518,7 @@ static void test_kind(const void *data)
         g_free(p);
         g_rand_free(rand);
     }
+    g_assert_cmpuint(compared, >, 0);
 }
 
 static void build_frame(const char *define, const char *path, char **contents, gsize *size)

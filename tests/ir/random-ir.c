@@ -425,6 +425,23 @@ static void gen_fp_bits(Gen *g)
     }
 }
 
+/* Operations on lanes that not all sizes have. */
+static void gen_vector_lanes(Gen *g)
+{
+    static const uint8_t ints[] = {IR_VEC_MUL | 2,  IR_VEC_MUL | 4,  IR_VEC_MINS | 1, IR_VEC_MAXS | 2,
+                                   IR_VEC_MINU | 4, IR_VEC_MAXU | 1, IR_VEC_MINS | 4, IR_VEC_MAXU | 2};
+    IrRef a = value(g, IR_V128), b = value(g, IR_V128), c = value(g, IR_V128);
+    unsigned lane = 4u << pick(g, 2);
+
+    switch (pick(g, 3)) {
+    case 0: give(g, IR_V128, ir_op2(g->ir, IR_vint, IR_V128, ints[pick(g, 8)], a, b)); break;
+    case 1: give(g, IR_V128, ir_op2(g->ir, IR_vfp, IR_V128, pick(g, 4) << 4 | lane, a, b)); break;
+    default:
+        give(g, IR_V128, ir_emit(g->ir, IR_vfma, IR_V128, pick(g, 4) << 4 | lane, a, b, c, IR_NOREF, 0));
+        break;
+    }
+}
+
 static void gen_vector(Gen *g)
 {
     static const uint8_t ops[] = {IR_vand, IR_vor, IR_vxor, IR_vadd, IR_vsub};
@@ -433,6 +450,8 @@ static void gen_vector(Gen *g)
         give(g, IR_V128, ir_op1(g->ir, IR_vsplat, IR_V128, 1u << pick(g, 4), value(g, IR_I64)));
     } else if (one_in(g, 8)) {
         give(g, IR_V128, op0(g, IR_vzero, IR_V128, 0));
+    } else if (one_in(g, 3)) {
+        gen_vector_lanes(g);
     } else {
         IrRef a = value(g, IR_V128), b = value(g, IR_V128);
 
