@@ -67,7 +67,9 @@ static const DeviceProperty port_properties[] = {
     {NULL, NULL},
 };
 
-/* Which tables hold for a type: the row whose prefix its name has. */
+static const DeviceProperty no_properties[] = {{NULL, NULL}};
+
+/* Which tables hold for a type: the first row whose prefix its name has. */
 static const struct {
     const char *prefix;
     const DeviceProperty *own;
@@ -76,6 +78,7 @@ static const struct {
     {"virtio-blk", blk_properties, true},    {"virtio-net", net_properties, true},
     {"virtio-rng", rng_properties, true},    {"virtio-serial", serial_properties, true},
     {"virtconsole", port_properties, false}, {"virtserialport", port_properties, false},
+    {"virtio-", no_properties, true}, /* none of its own that are known here */
 };
 
 /* The @*n-th row of @table; else takes its length off @*n. */

@@ -1,0 +1,126 @@
+/*
+ * What QMP says a device takes, it takes: each type is made with all its properties at once.
+ */
+#include "hw/hw.h"
+#include "hw/riscv/boards.h"
+#include "softmmu/base/bits.h"
+#include "tests/device/harness.h"
+#include "tests/device/virtio-driver.h"
+#include "ui/chardev.h"
+#include <string.h>
+#include <unistd.h>
+
+/* Values for those whose kind leaves a choice. */
+static const char *value_for(const char *name, const char *kind)
+{
+    static const struct {
+        const char *name, *value;
+    } values[] = {
+        {"drive", "d0"},
+        {"mac", "52:54:00:12:34:99"},
+        {"chardev", "c0"},
+        {"netdev", "n0"},
+        {"queue-size", "64"},
+        {"rx_queue_size", "64"},
+        {"addr", "5"},
+        {"tx_queue_size", "64"},
+        {"nr", "3"},
+        {"logical_block_size", "512"},
+        {"disable-modern", "off"},
+        {"physical_block_size", "4096"},
+    };
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+        if (!strcmp(values[i].name, name)) {
+            return values[i].value;
+        }
+    }
+    return !strcmp(kind, "bool") ? "on" : "1";
+}
+
+static char *make_disk(void)
+{
+    GError *error = NULL;
+    char *path, zeroes[4096] = {0};
+    int fd = g_file_open_tmp("amphi-props-XXXXXX", &path, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(write(fd, zeroes, sizeof(zeroes)), ==, sizeof(zeroes));
+    close(fd);
+    return path;
+}
+
+static GPtrArray *one_option(const char *what, const char *text, const char *implied)
+{
+    GPtrArray *array = g_ptr_array_new();
+    g_ptr_array_add(array, options_parse(what, text, implied, NULL));
+    return array;
+}
+
+/* A machine that has what devices refer to. */
+static Machine *make_machine(const char *disk)
+{
+    GError *error = NULL;
+    char *drive = g_strdup_printf("%s,format=raw,if=none,id=d0", disk);
+    MachineConfig config = {
+        .bios = "none",
+        .drives = one_option("-drive", drive, "file"),
+        .netdevs = one_option("-netdev", "user,id=n0", "type"),
+    };
+    Machine *machine = machine_new(&riscv_virt_machine, &config, true, &error);
+    g_assert_no_error(error);
+    machine_lock(machine);
+    Options *chardev = options_parse("-chardev", "null,id=c0", "backend", NULL);
+    g_assert_nonnull(chardev_new(machine, chardev, &error));
+    options_free(chardev);
+    g_free(drive);
+    return machine;
+}
+
+static void check_type(const char *type, const char *disk)
+{
+    const char *first = NULL, *first_kind;
+    if (!hw_device_property_nth(type, 0, &first, &first_kind) || !strcmp(first, "event_idx")) {
+        g_test_message("%s has none of its own in hw/device-props.c", type);
+        return;
+    }
+    Machine *machine = make_machine(disk);
+    GString *text = g_string_new(type);
+    const char *name, *kind;
+    unsigned n = 0;
+    for (; hw_device_property_nth(type, n, &name, &kind); n++) {
+        g_string_append_printf(text, ",%s=%s", name, value_for(name, kind));
+    }
+    g_test_message("%s", text->str);
+    if (strstr(type, "port") || strstr(type, "console")) {
+        create_device(machine, "virtio-serial-pci");
+    }
+    create_device(machine, text->str);
+    g_string_free(text, true);
+    machine_unlock(machine);
+    machine_free(machine);
+}
+
+static void test_all(void)
+{
+    char *disk = make_disk();
+    const char *type;
+    for (unsigned i = 0; (type = hw_device_nth(i)) != NULL; i++) {
+        check_type(type, disk);
+    }
+    unlink(disk);
+    g_free(disk);
+}
+
+static void test_unknown(void)
+{
+    const char *name, *kind;
+    g_assert_false(hw_device_property_nth("qxl", 0, &name, &kind));
+    g_assert_null(hw_device_nth(10000));
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/device-props/all", test_all);
+    g_test_add_func("/device-props/unknown", test_unknown);
+    return g_test_run();
+}
