@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define THREADS 16
-#define STEPS 2000
+#define STEPS 1000
 
 static void fail(const char *what, uint64_t actual, uint64_t wanted)
 {
@@ -123,7 +123,7 @@ static pthread_barrier_t barrier;
 static void *store_buffering(void *arg)
 {
     int first = (uintptr_t)arg == 1;
-    for (int i = 1; i <= 500; i++) {
+    for (int i = 1; i <= 150; i++) {
         pthread_barrier_wait(&barrier);
         atomic_store_explicit(first ? &flag_a : &flag_b, i, memory_order_relaxed);
         atomic_thread_fence(memory_order_seq_cst);
@@ -211,7 +211,7 @@ static void test_fork(void)
 
 static void *map_and_unmap(void *arg)
 {
-    for (uintptr_t i = 0; i < 60; i++) {
+    for (uintptr_t i = 0; i < 25; i++) {
         size_t size = 4096 * (1 + (i & 7));
         uint64_t *m = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         for (size_t page = 0; page < size / 8; page += 512) {
