@@ -25,28 +25,51 @@ void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsi
     }
 }
 
-/* Makes stores of @vcpu to @ram_page take the slow path. */
-static void revoke_writes(Vcpu *vcpu, uint64_t ram_page)
+/* Makes stores to @ram_page through entry @index of a context, or a victim, take the slow path. With the
+ * TLB lock of its vCPU. */
+static void revoke_entry(TlbContext *c, unsigned index, uint64_t ram_page)
+{
+    if (c->entries[index].ram_page == ram_page) {
+        __atomic_store_n(&c->entries[index].write_tag, tlb_no_tag(index), __ATOMIC_SEQ_CST);
+    }
+}
+
+static void revoke_victims(TlbContext *c, uint64_t ram_page)
+{
+    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
+        if (c->victim_page[i] != ~UINT64_C(0) && c->victims[i].ram_page == ram_page) {
+            c->victims[i].write_tag = tlb_no_tag(tlb_index(c->victim_page[i]));
+        }
+    }
+}
+
+static void revoke_all(Vcpu *vcpu, uint64_t ram_page)
 {
     VcpuTlb *tlbs = vcpu->tlbs;
 
     g_mutex_lock(&tlbs->lock);
     for (unsigned n = 0; n < TLB_CONTEXTS; n++) {
         TlbContext *c = tlbs->contexts[n];
-        if (!c) {
-            continue;
-        }
-        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-            if (c->entries[i].ram_page == ram_page) {
-                __atomic_store_n(&c->entries[i].write_tag, tlb_no_tag(i), __ATOMIC_SEQ_CST);
+        if (c && c->last_use) {
+            for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+                revoke_entry(c, i, ram_page);
             }
-        }
-        for (unsigned i = 0; i < TLB_VICTIMS; i++) {
-            if (c->victim_page[i] != ~UINT64_C(0) && c->victims[i].ram_page == ram_page) {
-                c->victims[i].write_tag = tlb_no_tag(tlb_index(c->victim_page[i]));
-            }
+            revoke_victims(c, ram_page);
         }
     }
+    g_mutex_unlock(&tlbs->lock);
+}
+
+/* The one place that @writer names. */
+static void revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
+{
+    unsigned where = writer - 1;
+    VcpuTlb *tlbs = system->machine->cpus[where >> (TLB_BITS + 5)]->tlbs;
+
+    g_mutex_lock(&tlbs->lock);
+    TlbContext *c = tlbs->contexts[(where >> TLB_BITS) % TLB_CONTEXTS];
+    revoke_entry(c, where % TLB_ENTRIES, ram_page);
+    revoke_victims(c, ram_page);
     g_mutex_unlock(&tlbs->lock);
 }
 
@@ -54,14 +77,19 @@ void tlb_mark_code(TlbSystem *system, uint64_t ram_page)
 {
     uint8_t *flags = &system->page_flags[ram_page];
 
-    uint8_t old = __atomic_fetch_or(flags, PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
-    if ((old & PAGE_HAS_CODE) || !(old & PAGE_WRITE_MAPPED)) {
+    if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_HAS_CODE) {
         return;
     }
-    __atomic_fetch_and(flags, ~PAGE_WRITE_MAPPED, __ATOMIC_SEQ_CST);
-    for (unsigned i = 0; i < system->machine->ncpus; i++) {
+    __atomic_fetch_or(flags, PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
+    uint32_t writer =
+        __atomic_exchange_n(&system->writers[ram_page], WRITER_NONE, __ATOMIC_SEQ_CST);
+    if (writer != WRITER_NONE && writer != WRITER_MANY) {
+        revoke_one(system, writer, ram_page);
+        return;
+    }
+    for (unsigned i = 0; writer == WRITER_MANY && i < system->machine->ncpus; i++) {
         if (system->machine->cpus[i]->tlbs) {
-            revoke_writes(system->machine->cpus[i], ram_page);
+            revoke_all(system->machine->cpus[i], ram_page);
         }
     }
 }

@@ -9,8 +9,16 @@
 /* Flags of a page of guest RAM. */
 enum {
     PAGE_HAS_CODE = 1,
-    PAGE_WRITE_MAPPED = 2, /* some vCPU may have an entry that writes to it */
 };
+
+/* Who may have an entry that writes to a page: nobody, one place, or it is not known. */
+#define WRITER_NONE 0u
+#define WRITER_MANY UINT32_MAX
+
+static inline uint32_t writer_of(unsigned vcpu, unsigned slot, unsigned index)
+{
+    return 1 + (vcpu << (TLB_BITS + 5) | slot << TLB_BITS | index);
+}
 
 /* A (virtual, physical) pair of pages that a fetch saw; its index is the execution id. */
 typedef struct ExecPair {
@@ -24,7 +32,9 @@ typedef struct ExecPair {
 
 struct TlbSystem {
     Machine *machine;
-    uint8_t *page_flags; /* one per page of guest RAM, atomic; reserved, populated on touch */
+    /* One per page of guest RAM, atomic; reserved, populated on touch. */
+    uint8_t *page_flags;
+    uint32_t *writers;
     bool (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
     void *code_opaque;
 

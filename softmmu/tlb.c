@@ -78,6 +78,7 @@ static TlbContext *context_find(Vcpu *vcpu, const uint64_t key[2])
     g_mutex_lock(&tlbs->lock);
     if (!oldest) {
         oldest = g_aligned_alloc0(1, sizeof(TlbContext), 64);
+        oldest->slot = slot;
         tlbs->contexts[slot] = oldest;
     }
     context_clear(oldest);
@@ -123,7 +124,7 @@ static void context_flush_range(TlbContext *c, uint64_t base, uint64_t size)
     context_clear_jumps(c);
 }
 
-/* Jump entries of one page. */
+/* Jump entries of all pages with the index bits of @page. */
 static void context_flush_jumps(TlbContext *c, uint64_t page)
 {
     unsigned index = tlb_index(page);
@@ -132,10 +133,11 @@ static void context_flush_jumps(TlbContext *c, uint64_t page)
         return;
     }
     for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-        if ((c->jumps[i].pc & TLB_PAGE_MASK) == page) {
+        if (tlb_index(c->jumps[i].pc) == index) {
             c->jumps[i].pc = ~UINT64_C(0);
         }
     }
+    c->jump_pages[index / 64] &= ~(UINT64_C(1) << (index % 64));
 }
 
 static void context_flush_page(TlbContext *c, uint64_t page)
@@ -175,7 +177,7 @@ void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr, bool (*match)(const uint64_t key[
     g_mutex_lock(&tlbs->lock);
     for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
         TlbContext *c = tlbs->contexts[i];
-        if (!c || (match && !match(c->key, arg))) {
+        if (!c || !c->last_use || (match && !match(c->key, arg))) {
             continue;
         }
         if (addr == ~UINT64_C(0)) {
@@ -327,6 +329,16 @@ static bool victim_restore(Vcpu *vcpu, TlbContext *c, TlbEntry *e, unsigned inde
     return false;
 }
 
+static void note_writer(uint32_t *writer, uint32_t me)
+{
+    uint32_t old = WRITER_NONE;
+
+    if (!__atomic_compare_exchange_n(writer, &old, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
+        old != me) {
+        __atomic_store_n(writer, WRITER_MANY, __ATOMIC_SEQ_CST);
+    }
+}
+
 /* Enters a page of RAM. Returns whether writes to it are tracked. */
 static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const MemoryHit *hit)
 {
@@ -344,7 +356,7 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
     if (!hit->readonly) {
         /* Announce before looking, as tlb_mark_code() does the other way round. */
         if (m->writable) {
-            __atomic_fetch_or(flags, PAGE_WRITE_MAPPED, __ATOMIC_SEQ_CST);
+            note_writer(&system->writers[hit->ram_page], writer_of(vcpu->index, c->slot, index));
         }
         tracked = __atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_HAS_CODE;
         if (m->writable && !tracked) {
@@ -453,6 +465,7 @@ TlbSystem *tlb_system_new(Machine *machine)
 
     system->machine = machine;
     system->page_flags = reserve(MAX_RAM_PAGES);
+    system->writers = reserve(MAX_RAM_PAGES * sizeof(uint32_t));
     system->pairs = reserve(EXEC_MAX * sizeof(ExecPair));
     g_mutex_init(&system->exec_lock);
     system->npairs = 1;
@@ -464,6 +477,7 @@ TlbSystem *tlb_system_new(Machine *machine)
 void tlb_system_free(TlbSystem *system)
 {
     munmap(system->page_flags, MAX_RAM_PAGES);
+    munmap(system->writers, MAX_RAM_PAGES * sizeof(uint32_t));
     munmap(system->pairs, EXEC_MAX * sizeof(ExecPair));
     g_mutex_clear(&system->exec_lock);
     g_free(system);

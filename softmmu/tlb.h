@@ -22,7 +22,7 @@
 #define TLB_PAGE_BITS 12
 #define TLB_PAGE_SIZE (UINT64_C(1) << TLB_PAGE_BITS)
 #define TLB_PAGE_MASK (~(TLB_PAGE_SIZE - 1))
-#define TLB_BITS 9
+#define TLB_BITS 12
 #define TLB_ENTRIES (1u << TLB_BITS)
 #define TLB_VICTIMS 8
 #define TLB_LARGE 16
@@ -67,9 +67,9 @@ struct TlbContext {
                                     may remain: a flush in there empties the context */
     uint64_t jump_pages[TLB_ENTRIES / 64]; /* index bits of pages that may have jump entries */
     uint64_t key[2];
-    uint64_t last_use;
+    uint64_t last_use; /* 0: flushed, to be emptied when it is next selected */
+    unsigned slot;     /* its index in VcpuTlb.contexts */
     unsigned next_victim, next_large;
-    bool used;
 };
 
 /* Counters for `info jit` and -d profile. */

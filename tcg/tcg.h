@@ -42,7 +42,7 @@ typedef struct TcgJumpEntry {
     uint64_t pad2;
 } TcgJumpEntry;
 
-#define TCG_TLB_BITS 9
+#define TCG_TLB_BITS 12
 #define TCG_JUMP_BITS 10
 
 typedef struct TcgExit TcgExit;
