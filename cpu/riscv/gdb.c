@@ -13,9 +13,19 @@ enum {
     GDB_F0 = 33,
     GDB_CSR0 = 65,
     GDB_PRIV = GDB_CSR0 + 4096,
+    GDB_V0 = GDB_PRIV + 1,
 };
 
-enum { CSR_FFLAGS = 1, CSR_FCSR = 3, CSR_PMPCFG0 = 0x3a0, CSR_PMPADDR0 = 0x3b0 };
+enum {
+    CSR_FFLAGS = 1,
+    CSR_FCSR = 3,
+    CSR_VSTART = 8,
+    CSR_VCSR = 0xf,
+    CSR_PMPCFG0 = 0x3a0,
+    CSR_PMPADDR0 = 0x3b0,
+    CSR_VL = 0xc20,
+    CSR_VLENB = 0xc22,
+};
 
 static unsigned put64(uint8_t *buf, uint64_t value)
 {
@@ -39,6 +49,11 @@ static bool has_fp(const RiscvState *s)
     return riscv_has(s, RISCV_EXT_F);
 }
 
+static bool has_vector(const RiscvState *s)
+{
+    return riscv_has(s, RISCV_EXT_V) && s->vlenb;
+}
+
 static unsigned gdb_read(Vcpu *vcpu, unsigned n, uint8_t *buf)
 {
     const RiscvState *s = riscv_state(vcpu);
@@ -56,7 +71,14 @@ static unsigned gdb_read(Vcpu *vcpu, unsigned n, uint8_t *buf)
     if (n < GDB_PRIV) {
         return riscv_csr_debug_read(vcpu, n - GDB_CSR0, &value) ? put64(buf, value) : 0;
     }
-    return n == GDB_PRIV ? put64(buf, s->priv) : 0;
+    if (n == GDB_PRIV) {
+        return put64(buf, s->priv);
+    }
+    if (n - GDB_V0 < 32 && has_vector(s)) {
+        memcpy(buf, s->v + (n - GDB_V0) * s->vlenb, s->vlenb);
+        return s->vlenb;
+    }
+    return 0;
 }
 
 static bool write_priv(Vcpu *vcpu, uint64_t value)
@@ -91,7 +113,15 @@ static bool gdb_write(Vcpu *vcpu, unsigned n, const uint8_t *buf)
     if (n < GDB_PRIV) {
         return riscv_csr_debug_write(vcpu, n - GDB_CSR0, value);
     }
-    return n == GDB_PRIV && write_priv(vcpu, value);
+    if (n == GDB_PRIV) {
+        return write_priv(vcpu, value);
+    }
+    if (n - GDB_V0 < 32 && has_vector(s)) {
+        memcpy(s->v + (n - GDB_V0) * s->vlenb, buf, s->vlenb);
+        s->vs_dirty = 1;
+        return true;
+    }
+    return false;
 }
 
 /*
@@ -207,7 +237,8 @@ static bool csr_shown(const RiscvState *s, unsigned csr)
         unsigned entry = csr < CSR_PMPADDR0 ? (csr - CSR_PMPCFG0) * 4 : csr - CSR_PMPADDR0;
         return riscv_has(s, RISCV_EXT_PMP) && entry < RISCV_PMP_ENTRIES;
     }
-    return true;
+    bool vector = (csr >= CSR_VSTART && csr <= CSR_VCSR) || (csr >= CSR_VL && csr <= CSR_VLENB);
+    return !vector || has_vector(s);
 }
 
 static void describe_csr(Vcpu *vcpu, GString *out)
@@ -229,6 +260,31 @@ static void describe_csr(Vcpu *vcpu, GString *out)
     feature_end(out);
 }
 
+static void describe_vector(Vcpu *vcpu, GString *out)
+{
+    static const char *const names[] = {"bytes", "shorts", "words", "longs", "quads"};
+    unsigned vlenb = riscv_state(vcpu)->vlenb;
+
+    feature_begin(out, "vector");
+    for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+        g_string_append_printf(out, "  <vector id=\"%s\" type=\"uint%u\" count=\"%u\"/>\n",
+                               names[i], 8u << i, vlenb >> i);
+    }
+    g_string_append(out, "  <union id=\"riscv_vector\">\n");
+    for (unsigned i = ARRAY_SIZE(names); i-- > 0;) {
+        g_string_append_printf(out, "    <field name=\"%c\" type=\"%s\"/>\n", names[i][0],
+                               names[i]);
+    }
+    g_string_append(out, "  </union>\n");
+    for (unsigned i = 0; i < 32; i++) {
+        g_string_append_printf(out,
+                               "  <reg name=\"v%u\" bitsize=\"%u\" regnum=\"%u\" "
+                               "type=\"riscv_vector\" group=\"vector\"/>\n",
+                               i, vlenb * 8, GDB_V0 + i);
+    }
+    feature_end(out);
+}
+
 static const struct {
     const char *name;
     void (*describe)(Vcpu *vcpu, GString *out);
@@ -237,6 +293,7 @@ static const struct {
     {"riscv-64bit-cpu.xml", describe_cpu, NULL},
     {"riscv-64bit-fpu.xml", describe_fpu, has_fp},
     {"riscv-64bit-virtual.xml", describe_virtual, NULL},
+    {"riscv-64bit-vector.xml", describe_vector, has_vector},
     {"riscv-csr.xml", describe_csr, NULL},
 };
 

@@ -28,13 +28,14 @@ typedef struct Fixture {
     Fake *fake;
 } Fixture;
 
-static Fixture fixture_new(const char *accel)
+static Fixture fixture_with_cpu(const char *accel, const char *cpu)
 {
     const char *const list[] = {accel, NULL};
     const char *build = g_getenv("AMPHI_BUILD");
     g_autofree char *kernel =
         g_build_filename(build ? build : "build", "tests/guest/hop.elf", NULL);
-    MachineConfig config = {.cpus = 2, .ram_size = 2 * MIB, .kernel = kernel, .bios = "none"};
+    MachineConfig config = {
+        .cpu_model = cpu, .cpus = 2, .ram_size = 2 * MIB, .kernel = kernel, .bios = "none"};
     GError *error = NULL;
     Fixture f = {machine_alloc(&riscv_spike_machine, false), g_new0(Fake, 1)};
 
@@ -51,6 +52,11 @@ static Fixture fixture_new(const char *accel)
     gdb_server_attach(f.machine, &f.fake->chr);
     chardev_event(&f.fake->chr, CHAR_EVENT_OPENED);
     return f;
+}
+
+static Fixture fixture_new(const char *accel)
+{
+    return fixture_with_cpu(accel, NULL);
 }
 
 static void fixture_free(Fixture *f)
@@ -256,6 +262,22 @@ static void on_element(GMarkupParseContext *context, const char *element, const 
         g_autofree char *reply = rpc(d->f, packet);
         g_assert_cmpuint(strlen(reply), ==, atoi(bits) / 4);
     }
+}
+
+static void test_vector(void)
+{
+    Fixture f = fixture_with_cpu("interp", "rv64,v=on");
+    Description d = {&f, g_hash_table_new(g_direct_hash, g_direct_equal), 0};
+    parse_feature(&d, "target.xml", 0x1000);
+    g_assert_cmpuint(d.features, ==, 5);
+    g_hash_table_destroy(d.numbers);
+    g_autofree char *v31 = rpc(&f, "p1061");
+    v31[1] = '7';
+    g_autofree char *packet = g_strdup_printf("P1061=%s", v31);
+    check(&f, packet, "OK");
+    check(&f, "p1061", v31);
+    check(&f, "P1061=1234", "E14");
+    fixture_free(&f);
 }
 
 static void test_description(void)
@@ -464,6 +486,7 @@ int main(int argc, char **argv)
     g_test_add_func("/gdb/framing", test_framing);
     g_test_add_func("/gdb/queries", test_queries);
     g_test_add_func("/gdb/description", test_description);
+    g_test_add_func("/gdb/vector", test_vector);
     g_test_add_func("/gdb/registers", test_registers);
     g_test_add_func("/gdb/memory", test_memory);
     for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
