@@ -31,7 +31,7 @@ static const ExtRow ext_rows[] = {
     {"f", RISCV_EXT_F, 0, MODEL_ALL, false, false, "single-precision floating point"},
     {"d", RISCV_EXT_D, BIT(F), MODEL_ALL, false, false, "double-precision floating point"},
     {"c", RISCV_EXT_C, 0, MODEL_ALL, false, false, "compressed instructions"},
-    {"v", RISCV_EXT_V, BIT(D), 0, false, false, "vectors (see vlen)"},
+    {"v", RISCV_EXT_V, BIT(D), MODEL_MAX, false, false, "vectors (see vlen)"},
     {"zicbom", RISCV_EXT_ZICBOM, 0, MODEL_ALL, false, false, "cache-block management"},
     {"zicbop", RISCV_EXT_ZICBOP, 0, MODEL_ALL, false, false, "cache-block prefetch hints"},
     {"zicboz", RISCV_EXT_ZICBOZ, 0, MODEL_ALL, false, false, "cache-block zero"},
@@ -322,8 +322,8 @@ void riscv_cpu_help(GString *out)
         if (!row->fixed) {
             g_string_append_printf(out, "  %-12s %s%s\n", row->name, row->help,
                                    row->models == MODEL_ALL ? ""
-                                   : row->models       ? " (not in rva22s64)"
-                                                       : " (off by default)");
+                                   : row->models != MODEL_MAX ? " (not in rva22s64)"
+                                                       : " (only in max by default)");
         }
     }
     g_string_append(out, "  vlen         bits of a vector register: 128 (default), 256 or 512\n");

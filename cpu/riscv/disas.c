@@ -100,7 +100,8 @@ static void print_rm(const Line *l)
 static void print_vtype(const Line *l)
 {
     static const char *const lmul[8] = {"m1", "m2", "m4", "m8", NULL, "mf8", "mf4", "mf2"};
-    unsigned v = (unsigned)member(l, RISCV_MEMBER_zimm11) | (unsigned)member(l, RISCV_MEMBER_zimm10);
+    unsigned v =
+        (unsigned)member(l, RISCV_MEMBER_zimm11) | (unsigned)member(l, RISCV_MEMBER_zimm10);
     if (v >> 8 || ((v >> 3) & 7) > 3 || !lmul[v & 7]) {
         g_string_append_printf(l->out, "%u", v);
         return;
@@ -122,8 +123,8 @@ static bool print_vector_operand(const Line *l, const char *name)
             g_string_append(l->out, "v0.t");
         }
     } else if (!strcmp(name, "simm")) {
-        g_string_append_printf(l->out, "%d", riscv_decode_sext(
-                                                 (uint32_t)member(l, RISCV_MEMBER_rs1), 5));
+        g_string_append_printf(l->out, "%d",
+                               riscv_decode_sext((uint32_t)member(l, RISCV_MEMBER_rs1), 5));
     } else if (!strcmp(name, "uimm5")) {
         g_string_append_printf(l->out, "%d", member(l, RISCV_MEMBER_rs1));
     } else if (!strcmp(name, "vtypei")) {

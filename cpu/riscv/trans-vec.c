@@ -97,8 +97,7 @@ static bool overlap_allowed(const Group *d, const Group *s, bool apart)
     if (d->eew < s->eew) {
         return d->reg == s->reg;
     }
-    return d->eew == s->eew ||
-           (s->emul >= 0 && s->reg + group_size(s) == d->reg + group_size(d));
+    return d->eew == s->eew || (s->emul >= 0 && s->reg + group_size(s) == d->reg + group_size(d));
 }
 
 /* ---- Arithmetic: what is reserved ---- */
@@ -144,8 +143,7 @@ static bool sources_valid(const RiscvDis *ctx, const VecRow *row, const Group *d
     if (!(f & VEC_NO_A) && (!group_valid(&a) || (check_d && !overlap_allowed(d, &a, apart)))) {
         return false;
     }
-    return row->form != VEC_V ||
-           (group_valid(&b) && (!check_d || overlap_allowed(d, &b, apart)));
+    return row->form != VEC_V || (group_valid(&b) && (!check_d || overlap_allowed(d, &b, apart)));
 }
 
 static bool op_valid(const RiscvDis *ctx, const VecRow *row)
@@ -248,13 +246,20 @@ static IrRef splat(RiscvDis *ctx, IrRef v)
 }
 
 /* Operations of two operands and of three, as IR has them for some lane sizes. */
-typedef enum InlineKind { INLINE_MOV, INLINE_OP, INLINE_SHIFT, INLINE_MACC, INLINE_FP, INLINE_FMA } InlineKind;
+typedef enum InlineKind {
+    INLINE_MOV,
+    INLINE_OP,
+    INLINE_SHIFT,
+    INLINE_MACC,
+    INLINE_FP,
+    INLINE_FMA
+} InlineKind;
 
 typedef struct InlineRow {
     VecFn *fn;
     uint8_t kind, op, aux;
-    uint8_t lanes;   /* bit n: lanes of 2^n bytes */
-    bool swap;       /* b before a; vd as a factor instead of vs2 */
+    uint8_t lanes; /* bit n: lanes of 2^n bytes */
+    bool swap;     /* b before a; vd as a factor instead of vs2 */
 } InlineRow;
 
 static const InlineRow inline_rows[] = {
@@ -412,7 +417,8 @@ static void gen_mem_inline(RiscvDis *ctx, unsigned n)
     for (unsigned i = 0; i < n; i++) {
         IrRef base = get_x(ctx, insn_rs1(ctx));
         if (insn_is_store(ctx)) {
-            ir_st(ctx->ir, IR_V128, IR_128, base, (int32_t)(i * 16), get_piece(ctx, insn_rd(ctx), i));
+            ir_st(ctx->ir, IR_V128, IR_128, base, (int32_t)(i * 16),
+                  get_piece(ctx, insn_rd(ctx), i));
         } else {
             set_piece(ctx, insn_rd(ctx), i,
                       ir_ld(ctx->ir, IR_V128, IR_128, base, (int32_t)(i * 16)));

@@ -39,8 +39,9 @@ SIMPLE(fredsum, sf_add(&c->env, c->f_d, a, c->f_a == c->f_d ? b : widen_a(c, b))
 
 /* ---- Fused multiply-add: macc adds to vd, madd multiplies vd ---- */
 
-#define MACC(name, negate_product, negate_addend)                                               \
-    SIMPLE(name, sf_fma(&c->env, c->f_d, widen_a(c, a), widen_b(c, b), d, negate_product, negate_addend))
+#define MACC(name, negate_product, negate_addend)                                         \
+    SIMPLE(name, sf_fma(&c->env, c->f_d, widen_a(c, a), widen_b(c, b), d, negate_product, \
+                        negate_addend))
 #define MADD(name, negate_product, negate_addend) \
     SIMPLE(name, sf_fma(&c->env, c->f_d, d, b, a, negate_product, negate_addend))
 MACC(fmacc, false, false)
@@ -90,7 +91,9 @@ static uint64_t to_int(VecCtx *c, uint64_t a, bool is_signed)
     unsigned bits = 8u << (c->sew + c->row->d);
     SfEnv env = c->env;
     uint64_t v = sf_to_int(&env, c->f_a, a,
-                           bits == 64 ? (is_signed ? SF_S64 : SF_U64) : is_signed ? SF_S32 : SF_U32);
+                           bits == 64  ? (is_signed ? SF_S64 : SF_U64)
+                           : is_signed ? SF_S32
+                                       : SF_U32);
     if (bits < 32) {
         int64_t low = is_signed ? -(INT64_C(1) << (bits - 1)) : 0;
         int64_t high = is_signed ? (INT64_C(1) << (bits - 1)) - 1 : (INT64_C(1) << bits) - 1;
@@ -130,8 +133,12 @@ typedef struct Parts {
 
 static Parts split(const VecCtx *c, uint64_t a)
 {
-    Parts p = {.fraction_bits = c->f_a == SF_F64 ? 52 : c->f_a == SF_F32 ? 23 : 10,
-               .exponent_bits = c->f_a == SF_F64 ? 11 : c->f_a == SF_F32 ? 8 : 5};
+    Parts p = {.fraction_bits = c->f_a == SF_F64   ? 52
+                                : c->f_a == SF_F32 ? 23
+                                                   : 10,
+               .exponent_bits = c->f_a == SF_F64   ? 11
+                                : c->f_a == SF_F32 ? 8
+                                                   : 5};
     p.sign = (a >> (p.fraction_bits + p.exponent_bits)) & 1;
     p.exponent = (int)((a >> p.fraction_bits) & ((1u << p.exponent_bits) - 1));
     p.fraction = a & ((UINT64_C(1) << p.fraction_bits) - 1);
@@ -162,14 +169,13 @@ static void normalize(Parts *p)
 static unsigned rsqrt7_bits(unsigned index)
 {
     static const uint8_t table[128] = {
-        52,  51,  50,  48,  47,  46,  44,  43,  42,  41,  40,  39,  38,  36,  35,  34,
-        33,  32,  31,  30,  30,  29,  28,  27,  26,  25,  24,  23,  23,  22,  21,  20,
-        19,  19,  18,  17,  16,  16,  15,  14,  14,  13,  12,  12,  11,  10,  10,  9,
-        9,   8,   7,   7,   6,   6,   5,   4,   4,   3,   3,   2,   2,   1,   1,   0,
-        127, 125, 123, 121, 119, 118, 116, 114, 113, 111, 109, 108, 106, 105, 103, 102,
-        100, 99,  97,  96,  95,  93,  92,  91,  90,  88,  87,  86,  85,  84,  83,  82,
-        80,  79,  78,  77,  76,  75,  74,  73,  72,  71,  70,  70,  69,  68,  67,  66,
-        65,  64,  63,  63,  62,  61,  60,  59,  59,  58,  57,  56,  56,  55,  54,  53,
+        52,  51,  50,  48,  47,  46, 44, 43,  42,  41,  40,  39,  38,  36,  35,  34,  33,  32,  31,
+        30,  30,  29,  28,  27,  26, 25, 24,  23,  23,  22,  21,  20,  19,  19,  18,  17,  16,  16,
+        15,  14,  14,  13,  12,  12, 11, 10,  10,  9,   9,   8,   7,   7,   6,   6,   5,   4,   4,
+        3,   3,   2,   2,   1,   1,  0,  127, 125, 123, 121, 119, 118, 116, 114, 113, 111, 109, 108,
+        106, 105, 103, 102, 100, 99, 97, 96,  95,  93,  92,  91,  90,  88,  87,  86,  85,  84,  83,
+        82,  80,  79,  78,  77,  76, 75, 74,  73,  72,  71,  70,  70,  69,  68,  67,  66,  65,  64,
+        63,  63,  62,  61,  60,  59, 59, 58,  57,  56,  56,  55,  54,  53,
     };
     return table[index];
 }

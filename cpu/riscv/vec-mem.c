@@ -14,7 +14,7 @@ typedef struct VecMem {
     Vcpu *vcpu;
     RiscvState *s;
     bool store, masked, first;
-    unsigned log2;        /* of an element's bytes */
+    unsigned log2; /* of an element's bytes */
     unsigned index_log2;
     unsigned fields;      /* registers groups of a segment */
     unsigned group_bytes; /* from one field's group to the next one's */
@@ -90,8 +90,7 @@ static bool readable(VecMem *m, uint64_t address)
     uint64_t last = address + ((uint64_t)m->fields << m->log2) - 1;
     MmuMapping mapping;
     return riscv_walk(m->vcpu, address, 1, MMU_READ, &mapping) == MMU_OK &&
-           ((address ^ last) < 4096 ||
-            riscv_walk(m->vcpu, last, 1, MMU_READ, &mapping) == MMU_OK);
+           ((address ^ last) < 4096 || riscv_walk(m->vcpu, last, 1, MMU_READ, &mapping) == MMU_OK);
 }
 
 void riscv_helper_vmem(Vcpu *vcpu, uint64_t insn, uint64_t base, uint64_t stride)

@@ -37,8 +37,8 @@ static void run_elements(VecCtx *c, uint64_t scalar)
         if (!carry && !vec_active(c, i)) {
             continue;
         }
-        uint64_t old = carry ? vec_bit(c->v0, i)
-                             : vec_extend(vec_get(c->vd, i, d), d, row->flags & VEC_SD);
+        uint64_t old =
+            carry ? vec_bit(c->v0, i) : vec_extend(vec_get(c->vd, i, d), d, row->flags & VEC_SD);
         vec_put(c->vd, i, d, row->fn(c, operand_a(c, i), operand_b(c, i, scalar), old));
     }
 }
@@ -153,8 +153,7 @@ void riscv_vec_run_slide1down(VecCtx *c)
 static void gather(VecCtx *c, unsigned i, uint64_t index)
 {
     if (vec_active(c, i)) {
-        vec_put(c->vd, i, c->sew,
-                index < c->vlmax ? vec_get(c->vs2, (unsigned)index, c->sew) : 0);
+        vec_put(c->vd, i, c->sew, index < c->vlmax ? vec_get(c->vs2, (unsigned)index, c->sew) : 0);
     }
 }
 
@@ -187,8 +186,12 @@ void riscv_vec_run_compress(VecCtx *c)
 
 void riscv_vec_run_cpop(VecCtx *c)
 {
+    unsigned whole = c->masked ? 0 : c->vl / 64;
     c->result = 0;
-    for (unsigned i = 0; i < c->vl; i++) {
+    for (unsigned i = 0; i < whole; i++) {
+        c->result += (unsigned)__builtin_popcountll(vec_get(c->vs2, i, 3));
+    }
+    for (unsigned i = whole * 64; i < c->vl; i++) {
         c->result += vec_active(c, i) && vec_bit(c->vs2, i);
     }
 }
@@ -322,7 +325,10 @@ uint64_t riscv_helper_vec(Vcpu *vcpu, uint64_t what, uint64_t x)
     c.f_d = format_of(c.sew + row->d);
     c.f_a = format_of(c.sew + row->a);
     c.x = full_scalar(&c, x);
-    run(&c, vec_extend(c.x, c.sew, row->flags & VEC_SB));
+    uint64_t scalar = vec_extend(c.x, c.sew, row->flags & VEC_SB);
+    if (!riscv_vec_fast(&c, scalar)) {
+        run(&c, scalar);
+    }
     s->vxsat |= c.sat;
     s->fflags |= c.env.flags;
     s->vstart = 0;

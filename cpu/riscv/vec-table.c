@@ -5,15 +5,19 @@
  */
 #include "cpu/riscv/vector.h"
 
-#define ROW(name, class, function, f, wd, wa, wb, ...)                                          \
-    [RISCV_INSN_##name] = {                                                                     \
-        .fn = riscv_vec_##function, .cls = VEC_##class, .form = VEC_##f, .d = wd, .a = wa, .b = wb, \
-        .flags = __VA_ARGS__                                                                    \
-    }
-#define RUN(name, function, f, ...)                                                              \
-    [RISCV_INSN_##name] = {                                                                     \
-        .run = riscv_vec_run_##function, .cls = VEC_SPECIAL, .form = VEC_##f, .flags = __VA_ARGS__ \
-    }
+#define ROW(name, class, function, f, wd, wa, wb, ...) \
+    [RISCV_INSN_##name] = {.fn = riscv_vec_##function, \
+                           .cls = VEC_##class,         \
+                           .form = VEC_##f,            \
+                           .d = wd,                    \
+                           .a = wa,                    \
+                           .b = wb,                    \
+                           .flags = __VA_ARGS__}
+#define RUN(name, function, f, ...)                         \
+    [RISCV_INSN_##name] = {.run = riscv_vec_run_##function, \
+                           .cls = VEC_SPECIAL,              \
+                           .form = VEC_##f,                 \
+                           .flags = __VA_ARGS__}
 /* Groups of flags. */
 #define SIGNED (VEC_SA | VEC_SB)
 #define FP_ALL (VEC_FP | VEC_FA | VEC_FB | VEC_FD)

@@ -23,18 +23,18 @@ typedef struct VecCtx {
     RiscvState *s;
     const VecRow *row;
     uint32_t insn;
-    bool masked;            /* by v0 */
-    uint8_t sew;            /* log2 of bytes: vtype.vsew */
-    uint8_t bits;           /* SEW */
-    uint8_t a_bits;         /* of an element of vs2 */
+    bool masked;    /* by v0 */
+    uint8_t sew;    /* log2 of bytes: vtype.vsew */
+    uint8_t bits;   /* SEW */
+    uint8_t a_bits; /* of an element of vs2 */
     uint8_t vxrm;
-    bool sat;               /* something was saturated */
+    bool sat; /* something was saturated */
     uint8_t *vd, *vs1, *vs2;
     const uint8_t *v0;
     unsigned vl, vlmax, vstart;
-    uint64_t x;             /* the scalar operand or immediate, in full */
-    uint64_t result;        /* for an x or f register */
-    SfFormat f_d, f_a;      /* formats of elements of vd and vs2 */
+    uint64_t x;        /* the scalar operand or immediate, in full */
+    uint64_t result;   /* for an x or f register */
+    SfFormat f_d, f_a; /* formats of elements of vd and vs2 */
     SfEnv env;
 } VecCtx;
 
@@ -43,33 +43,40 @@ typedef uint64_t VecFn(VecCtx *c, uint64_t a, uint64_t b, uint64_t d);
 
 typedef enum VecClass {
     VEC_NONE,
-    VEC_ELEM,       /* vd[i] = fn() */
-    VEC_CARRY,      /* vd[i] = fn() with the bit of v0 as d, all elements */
-    VEC_MERGE,      /* vd[i] = v0[i] ? b : a */
-    VEC_COMPARE,    /* mask bit i of vd = fn() */
-    VEC_CARRY_OUT,  /* mask bit i of vd = fn() with the bit of v0 as d if vm is 0, all elements */
-    VEC_REDUCE,     /* vd[0] = fn(accumulated, vs2[i]) from vs1[0] on */
-    VEC_MASK,       /* mask bit i of vd = fn(mask bits) */
-    VEC_SPECIAL,    /* run() */
+    VEC_ELEM,      /* vd[i] = fn() */
+    VEC_CARRY,     /* vd[i] = fn() with the bit of v0 as d, all elements */
+    VEC_MERGE,     /* vd[i] = v0[i] ? b : a */
+    VEC_COMPARE,   /* mask bit i of vd = fn() */
+    VEC_CARRY_OUT, /* mask bit i of vd = fn() with the bit of v0 as d if vm is 0, all elements */
+    VEC_REDUCE,    /* vd[0] = fn(accumulated, vs2[i]) from vs1[0] on */
+    VEC_MASK,      /* mask bit i of vd = fn(mask bits) */
+    VEC_SPECIAL,   /* run() */
 } VecClass;
 
 typedef enum VecForm { VEC_V, VEC_X, VEC_I, VEC_U, VEC_F, VEC_UNARY } VecForm;
 
 typedef enum VecFlags {
-    VEC_SA = 1, VEC_SB = 2, VEC_SD = 4,   /* sign-extend a, b, d */
-    VEC_FA = 8, VEC_FB = 16, VEC_FD = 32, /* FP values */
-    VEC_FP = 64,           /* FP environment: FS on, frm valid */
-    VEC_APART = 128,       /* vd does not overlap sources (nor v0 as the mask) */
-    VEC_START0 = 256,      /* reserved if vstart is not 0 */
-    VEC_A_MASK = 512,      /* vs2 is a mask */
+    VEC_SA = 1,
+    VEC_SB = 2,
+    VEC_SD = 4, /* sign-extend a, b, d */
+    VEC_FA = 8,
+    VEC_FB = 16,
+    VEC_FD = 32,      /* FP values */
+    VEC_FP = 64,      /* FP environment: FS on, frm valid */
+    VEC_APART = 128,  /* vd does not overlap sources (nor v0 as the mask) */
+    VEC_START0 = 256, /* reserved if vstart is not 0 */
+    VEC_A_MASK = 512, /* vs2 is a mask */
     VEC_B_MASK = 1024,
-    VEC_D_MASK = 2048,     /* vd is a mask */
-    VEC_SCALAR_D = 4096,   /* only element 0 of vd */
-    VEC_SCALAR_A = 8192,   /* only element 0 of vs2 */
-    VEC_TO_X = 16384, VEC_TO_F = 32768, /* the result is a register */
-    VEC_B_16 = 65536,      /* elements of vs1 have 16 bits */
-    VEC_RTZ = 1 << 17, VEC_NO_A = 1 << 18, VEC_SCALAR_B = 1 << 19,
-    VEC_MOVE = 1 << 20,    /* whole registers */
+    VEC_D_MASK = 2048,   /* vd is a mask */
+    VEC_SCALAR_D = 4096, /* only element 0 of vd */
+    VEC_SCALAR_A = 8192, /* only element 0 of vs2 */
+    VEC_TO_X = 16384,
+    VEC_TO_F = 32768, /* the result is a register */
+    VEC_B_16 = 65536, /* elements of vs1 have 16 bits */
+    VEC_RTZ = 1 << 17,
+    VEC_NO_A = 1 << 18,
+    VEC_SCALAR_B = 1 << 19,
+    VEC_MOVE = 1 << 20, /* whole registers */
 } VecFlags;
 
 struct VecRow {
@@ -78,7 +85,7 @@ struct VecRow {
         void (*run)(VecCtx *c);
     };
     uint8_t cls, form;
-    int8_t d, a, b;  /* widths of elements: log2 relative to SEW */
+    int8_t d, a, b; /* widths of elements: log2 relative to SEW */
     uint32_t flags;
 };
 
@@ -147,28 +154,36 @@ static inline unsigned vec_vlmax(unsigned vlenb, unsigned sew, int lmul)
     return shift >= 0 ? vlenb << shift : vlenb >> -shift;
 }
 
+/* Executes the instruction by a loop for its types, if it has one. vec-fast.c */
+bool riscv_vec_fast(VecCtx *c, uint64_t scalar);
+
 /* What vsetvl makes of @vtype: itself, or RISCV_VILL if it is not supported. */
 uint64_t riscv_vtype_legal(uint64_t vtype);
 
 /* ---- Element functions (vec-int.c, vec-fp.c) and runs (vec-run.c), named in vec-table.c ---- */
 
-#define VEC_FUNCTIONS(F)                                                                         \
-    F(mov) F(add) F(sub) F(rsub) F(and) F(or) F(xor) F(minu) F(min) F(maxu) F(max) F(sll) F(srl)  \
-    F(sra) F(mul) F(mulh) F(mulhu) F(mulhsu) F(divu) F(div) F(remu) F(rem) F(macc) F(nmsac)        \
-    F(madd) F(nmsub) F(saddu) F(sadd) F(ssubu) F(ssub) F(aaddu) F(aadd) F(asubu) F(asub) F(smul)   \
-    F(ssrl) F(ssra) F(nclipu) F(nclip) F(seq) F(sne) F(sltu) F(slt) F(sleu) F(sle) F(sgtu) F(sgt)  \
-    F(adc) F(sbc) F(madc) F(msbc) F(exta) F(mand) F(mnand) F(mandn) F(mxor) F(mor) F(mnor)         \
-    F(morn) F(mxnor) F(fadd) F(fsub) F(frsub) F(fmul) F(fdiv) F(frdiv) F(fsqrt) F(fmin) F(fmax)    \
-    F(fsgnj) F(fsgnjn) F(fsgnjx) F(feq) F(fne) F(flt) F(fle) F(fgt) F(fge) F(fclass) F(frec7)      \
-    F(frsqrt7) F(fmadd) F(fnmadd) F(fmsub) F(fnmsub) F(fmacc) F(fnmacc) F(fmsac) F(fnmsac)         \
-    F(fcvt_xu_f) F(fcvt_x_f) F(fcvt_f_xu) F(fcvt_f_x) F(fcvt_f_f) F(fcvt_rod) F(fredsum)
+#define VEC_FUNCTIONS(F)                                                                           \
+    F(mov)                                                                                         \
+    F(add) F(sub) F(rsub) F(and) F(or) F(xor) F(minu) F(min) F(maxu) F(max) F(sll) F(srl) F(sra)   \
+        F(mul) F(mulh) F(mulhu) F(mulhsu) F(divu) F(div) F(remu) F(rem) F(macc) F(nmsac) F(madd)   \
+            F(nmsub) F(saddu) F(sadd) F(ssubu) F(ssub) F(aaddu) F(aadd) F(asubu) F(asub) F(smul)   \
+                F(ssrl) F(ssra) F(nclipu) F(nclip) F(seq) F(sne) F(sltu) F(slt) F(sleu) F(sle)     \
+                    F(sgtu) F(sgt) F(adc) F(sbc) F(madc) F(msbc) F(exta) F(mand) F(mnand) F(mandn) \
+                        F(mxor) F(mor) F(mnor) F(morn) F(mxnor) F(fadd) F(fsub) F(frsub) F(fmul)   \
+                            F(fdiv) F(frdiv) F(fsqrt) F(fmin) F(fmax) F(fsgnj) F(fsgnjn) F(fsgnjx) \
+                                F(feq) F(fne) F(flt) F(fle) F(fgt) F(fge) F(fclass) F(frec7)       \
+                                    F(frsqrt7) F(fmadd) F(fnmadd) F(fmsub) F(fnmsub) F(fmacc)      \
+                                        F(fnmacc) F(fmsac) F(fnmsac) F(fcvt_xu_f) F(fcvt_x_f)      \
+                                            F(fcvt_f_xu) F(fcvt_f_x) F(fcvt_f_f) F(fcvt_rod)       \
+                                                F(fredsum)
 #define VEC_DECLARE(name) uint64_t riscv_vec_##name(VecCtx *c, uint64_t a, uint64_t b, uint64_t d);
 VEC_FUNCTIONS(VEC_DECLARE)
 #undef VEC_DECLARE
 
-#define VEC_RUNS(F)                                                                              \
-    F(mv_x_s) F(mv_s_x) F(slideup) F(slidedown) F(slide1up) F(slide1down) F(gather) F(gather_x)    \
-    F(compress) F(cpop) F(first) F(msbf) F(msif) F(msof) F(iota) F(id) F(move)
+#define VEC_RUNS(F)                                                                               \
+    F(mv_x_s)                                                                                     \
+    F(mv_s_x) F(slideup) F(slidedown) F(slide1up) F(slide1down) F(gather) F(gather_x) F(compress) \
+        F(cpop) F(first) F(msbf) F(msif) F(msof) F(iota) F(id) F(move)
 #define VEC_DECLARE(name) void riscv_vec_run_##name(VecCtx *c);
 VEC_RUNS(VEC_DECLARE)
 #undef VEC_DECLARE

@@ -276,7 +276,7 @@ static void put_unit(Maker *m)
     put(m, insn);
     if (vstart) {
         put_csrwi(m, 0x008, 0); /* it may have been illegal */
-        put(m, 0x0040006f); /* QEMU 7.2 looks at vstart only when a block begins */
+        put(m, 0x0040006f);     /* QEMU 7.2 looks at vstart only when a block begins */
     }
 }
 
@@ -349,7 +349,8 @@ static struct {
     gsize linux_size, bare_size;
 } setup;
 
-static const char *const engines[] = {"interp", "jit", "jit,hop=interp,hop-insns=7"};
+static const char *const engines[] = {"interp", "jit", "jit,hop=interp,hop-insns=7",
+                                      "jit,features-off=avx:avx2:fma:sse41", "jit,tier2=always"};
 
 static char *run(const char *command)
 {
@@ -395,11 +396,12 @@ static void write_program(const Program *p)
 static char *run_program(const Kind *kind, const char *engine)
 {
     char *command =
-        engine ? g_strdup_printf("%s -machine spike -cpu rv64,v=on,vlen=%u -bios none -display none "
-                                 "-monitor none -serial stdio -accel %s -kernel %s",
-                                 g_getenv("AMPHI"), kind->vlen, engine, setup.bare_path)
-               : g_strdup_printf("qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0,vlen=%u %s",
-                                 kind->vlen, setup.linux_path);
+        engine
+            ? g_strdup_printf("%s -machine spike -cpu rv64,v=on,vlen=%u -bios none -display none "
+                              "-monitor none -serial stdio -accel %s -kernel %s",
+                              g_getenv("AMPHI"), kind->vlen, engine, setup.bare_path)
+            : g_strdup_printf("qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0,vlen=%u %s", kind->vlen,
+                              setup.linux_path);
     char *out = run(command);
     g_free(command);
     return out;
@@ -523,9 +525,10 @@ static void test_kind(const void *data)
 
 static void build_frame(const char *define, const char *path, char **contents, gsize *size)
 {
-    char *command = g_strdup_printf("clang --target=riscv64 -march=rv64gcv -mabi=lp64d -mno-relax "
-                                    "-nostdlib -static -fuse-ld=lld -Wl,-T," LINK " %s -o %s " FRAME,
-                                    define, path);
+    char *command =
+        g_strdup_printf("clang --target=riscv64 -march=rv64gcv -mabi=lp64d -mno-relax "
+                        "-nostdlib -static -fuse-ld=lld -Wl,-T," LINK " %s -o %s " FRAME,
+                        define, path);
     char *out = run(command);
     g_assert_nonnull(out);
     g_free(out);
