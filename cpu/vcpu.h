@@ -260,6 +260,10 @@ void vcpu_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned size);
  * for read and write. Faults unwind; memory that is not RAM gives an access fault. */
 void *vcpu_atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size);
 
+/* Host pointer to @len bytes at @addr in one page of RAM for reading, or for writing that needs no tracking;
+ * NULL if there is none that way, for whatever reason. Never faults. */
+void *vcpu_direct(Vcpu *vcpu, uint64_t addr, unsigned len, bool write);
+
 /* Checks that @size bytes at @addr may be accessed as @access, raising the fault if not (cbo, prefetch). */
 void vcpu_probe(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access);
 

@@ -223,6 +223,11 @@ void *tlb_translate(Vcpu *vcpu, uint64_t addr, unsigned len, bool write)
     return write && (target.tracked || target.to_ops) ? NULL : target.host;
 }
 
+void *vcpu_direct(Vcpu *vcpu, uint64_t addr, unsigned len, bool write)
+{
+    return tlb_translate(vcpu, addr, len, write);
+}
+
 void vcpu_probe(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access)
 {
     TlbTarget target;

@@ -9,6 +9,7 @@
 #include "cpu/riscv/helpers.h"
 #include "cpu/riscv/priv.h"
 #include <sched.h>
+#include <string.h>
 
 static void next_insn(Vcpu *vcpu)
 {
@@ -218,6 +219,11 @@ void riscv_helper_cbo(Vcpu *vcpu, uint64_t addr, uint64_t insn)
     }
     if (op == CBO_ZERO) {
         vcpu_probe(vcpu, addr, 1, MMU_WRITE); /* faults report the address as given */
+        void *host = vcpu_direct(vcpu, block, RISCV_CBO_BLOCK, true);
+        if (host) {
+            memset(host, 0, RISCV_CBO_BLOCK);
+            return;
+        }
         for (unsigned i = 0; i < RISCV_CBO_BLOCK; i += 8) {
             vcpu_store(vcpu, block + i, 0, 8);
         }
