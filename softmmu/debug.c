@@ -176,11 +176,10 @@ uint64_t debug_next_breakpoint(const Machine *machine, uint64_t pc, uint64_t len
     return next;
 }
 
-bool debug_page_watched(const Machine *machine, uint64_t addr)
+bool debug_find_watch(const MachineDebug *debug, uint64_t addr)
 {
-    const MachineDebug *debug = machine->debug;
     uint64_t page = addr & ~(PAGE - 1);
-    for (unsigned i = 0; debug && i < debug->points->len; i++) {
+    for (unsigned i = 0; i < debug->points->len; i++) {
         const DebugPoint *p = point_at(debug, i);
         if (p->applied && is_watch(p) && p->addr <= page + (PAGE - 1) &&
             p->addr + p->len - 1 >= page) {

@@ -73,7 +73,11 @@ bool debug_breakpoint_at(const Machine *machine, uint64_t pc);
 uint64_t debug_next_breakpoint(const Machine *machine, uint64_t pc, uint64_t len);
 
 /* Whether a watchpoint is on the page of 4 KiB around @addr. */
-bool debug_page_watched(const Machine *machine, uint64_t addr);
+bool debug_find_watch(const MachineDebug *debug, uint64_t addr);
+static inline bool debug_page_watched(const Machine *machine, uint64_t addr)
+{
+    return unlikely(machine->debug != NULL) && debug_find_watch(machine->debug, addr);
+}
 
 /* An access that a vCPU is about to make: leaves with VCPU_EXIT_DEBUG if it is watched. */
 void debug_check_access(Vcpu *vcpu, uint64_t addr, unsigned size, bool read, bool write);
