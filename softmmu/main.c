@@ -61,6 +61,7 @@ static const MonitorHooks monitor_hooks = {
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,
     .machines = machine_classes,
+    .cpu_expand = riscv_cpu_expand,
 };
 
 /*

@@ -34,6 +34,9 @@ typedef struct MonitorHooks {
     const char *(*device_nth)(unsigned n);      /* types of -device; NULL past the end */
     bool (*device_property_nth)(const char *type, unsigned n, const char **name, const char **kind);
     const MachineClass *const *machines;        /* NULL-terminated */
+    /* Calls @each for each property of CPU @model ("max,zba=off") that is on or off. */
+    bool (*cpu_expand)(const char *model, void (*each)(void *opaque, const char *name, bool on),
+                       void *opaque, GError **error);
 } MonitorHooks;
 
 /* Starts a monitor on @chr, which frees it when it is freed itself. */

@@ -101,6 +101,7 @@ JsonNode *qmp_qom_list_types(Machine *machine, JsonObject *args, GError **error)
 JsonNode *qmp_query_command_line_options(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_commands(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_cpu_definitions(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_cpu_model_expansion(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_machines(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_migrate_capabilities(Machine *machine, JsonObject *args, GError **error);
 

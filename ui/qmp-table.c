@@ -30,6 +30,8 @@ const QmpCommand qmp_commands[] = {
     {"query-cpu-definitions", "{}",
      "[{name:str,typename:str,static:bool,deprecated:bool,unavailable-features:[str]}]",
      qmp_query_cpu_definitions},
+    {"query-cpu-model-expansion", "{type:str,model:{name:str,props?:any}}",
+     "{model:{name:str,props:any}}", qmp_query_cpu_model_expansion},
     {"query-cpus-fast", "{}",
      "[{cpu-index:int,qom-path:str,thread-id:int,target:str,props:{core-id:int}}]",
      qmp_query_cpus_fast},

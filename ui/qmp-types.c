@@ -124,6 +124,60 @@ JsonNode *qmp_query_cpu_definitions(Machine *machine, JsonObject *args, GError *
     return qmp_node_array(array);
 }
 
+/* -cpu's text for @model, NULL with @error if its props are not on or off. For g_free(). */
+static char *cpu_text(JsonObject *model, GError **error)
+{
+    GString *text = g_string_new(qmp_get_string(model, "name", ""));
+    JsonNode *props = json_object_get_member(model, "props"), *value;
+    bool ok = !strchr(text->str, ',') && (!props || JSON_NODE_HOLDS_OBJECT(props));
+    JsonObjectIter iter;
+    const char *name;
+    if (ok && props) {
+        json_object_iter_init_ordered(&iter, json_node_get_object(props));
+        while (ok && json_object_iter_next_ordered(&iter, &name, &value)) {
+            ok = JSON_NODE_HOLDS_VALUE(value) &&
+                 json_node_get_value_type(value) == G_TYPE_BOOLEAN && !strpbrk(name, ",=");
+            g_string_append_printf(text, ",%s=%s", name,
+                                   ok && json_node_get_boolean(value) ? "on" : "off");
+        }
+    }
+    if (!ok) {
+        error_set(error, "a CPU model is a name, and props an object of what is true or false");
+        g_string_free(text, true);
+        return NULL;
+    }
+    return g_string_free(text, false);
+}
+
+static void add_switch(void *props, const char *name, bool on)
+{
+    json_object_set_boolean_member(props, name, on);
+}
+
+/* Only in full: there is no model that others would be described by. */
+JsonNode *qmp_query_cpu_model_expansion(Machine *machine, JsonObject *args, GError **error)
+{
+    const MonitorHooks *hooks = qmp_hooks(machine);
+    JsonObject *model = json_object_get_object_member(args, "model");
+    if (strcmp(qmp_get_string(args, "type", ""), "full") != 0 || !hooks->cpu_expand) {
+        error_set(error, "the only type of expansion is 'full'");
+        return NULL;
+    }
+    char *text = cpu_text(model, error);
+    JsonObject *props = json_object_new();
+    bool ok = text && hooks->cpu_expand(text, add_switch, props, error);
+    g_free(text);
+    if (!ok) {
+        json_object_unref(props);
+        return NULL;
+    }
+    JsonObject *result = json_object_new(), *expanded = json_object_new();
+    json_object_set_string_member(expanded, "name", qmp_get_string(model, "name", ""));
+    json_object_set_object_member(expanded, "props", props);
+    json_object_set_object_member(result, "model", expanded);
+    return qmp_node_object(result);
+}
+
 /*
  * Types.
  */

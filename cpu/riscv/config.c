@@ -310,6 +310,20 @@ unsigned riscv_cbo_block_size(Vcpu *vcpu)
     return riscv_state(vcpu)->config.ext & any ? RISCV_CBO_BLOCK : 0;
 }
 
+bool riscv_cpu_expand(const char *model, void (*each)(void *opaque, const char *name, bool on),
+                      void *opaque, GError **error)
+{
+    RiscvCpuConfig config;
+
+    if (!riscv_config_parse(model, &config, error)) {
+        return false;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(ext_rows); i++) {
+        each(opaque, ext_rows[i].name, (config.ext >> ext_rows[i].ext) & 1);
+    }
+    return true;
+}
+
 void riscv_cpu_help(GString *out)
 {
     g_string_append(out, "CPU models (-cpu MODEL,PROPERTY=on|off,...):\n");

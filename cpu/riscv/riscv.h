@@ -39,6 +39,10 @@ char **riscv_isa_extensions(Vcpu *vcpu);
 const char *riscv_mmu_type(Vcpu *vcpu);
 unsigned riscv_cbo_block_size(Vcpu *vcpu);
 
+/* What @model ("max", "rv64,zba=off") comes to: calls @each for every property that is on or off. */
+bool riscv_cpu_expand(const char *model, void (*each)(void *opaque, const char *name, bool on),
+                      void *opaque, GError **error);
+
 /* Prints the models and the properties for -cpu help. */
 void riscv_cpu_help(GString *out);
 

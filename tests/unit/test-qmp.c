@@ -50,12 +50,24 @@ static bool fake_property_nth(const char *type, unsigned n, const char **name, c
     return n == 0;
 }
 
+static bool fake_expand(const char *model, void (*each)(void *opaque, const char *name, bool on),
+                        void *opaque, GError **error)
+{
+    if (strcmp(model, "toy,a=off,b=on") != 0) {
+        return error_set(error, "unknown CPU model '%s'", model);
+    }
+    each(opaque, "a", false);
+    each(opaque, "b", true);
+    return true;
+}
+
 static const MonitorHooks hooks = {
     .version = "9.9",
     .block_nth = fake_block_nth,
     .device_nth = fake_device_nth,
     .device_property_nth = fake_property_nth,
     .machines = toy_machines,
+    .cpu_expand = fake_expand,
 };
 
 typedef struct Fixture {
@@ -249,7 +261,7 @@ static void test_results(void)
 {
     Fixture *f = fixture_new(true);
     for (const QmpCommand *command = qmp_commands; command->name; command++) {
-        if (g_str_has_prefix(command->name, "query-")) {
+        if (g_str_has_prefix(command->name, "query-") && !strstr(command->args, "type:")) {
             JsonNode *result = result_of(f, command->name);
             g_test_message("%s", command->name);
             g_assert_true(qmp_matches(command->result, result));
@@ -269,6 +281,25 @@ static void test_results(void)
     assert_answer(f,
                   "{'execute':'human-monitor-command','arguments':{'command-line':'info version'}}",
                   "{\"return\":\"9.9\\r\\n\"}\r\n");
+    fixture_free(f);
+}
+
+#define EXPAND(kind, model) \
+    "{'execute':'query-cpu-model-expansion','arguments':{'type':'" kind "','model':" model "}}"
+
+static void test_cpu_models(void)
+{
+    Fixture *f = fixture_new(true);
+    assert_answer(f, EXPAND("full", "{'name':'toy','props':{'a':false,'b':true}}"),
+                  "{\"return\":{\"model\":{\"name\":\"toy\",\"props\":{\"a\":false,"
+                  "\"b\":true}}}}\r\n");
+    assert_error(f, EXPAND("full", "{'name':'host'}"), "GenericError", "unknown CPU model 'host'");
+    assert_error(f, EXPAND("static", "{'name':'toy'}"), "GenericError", "the only type");
+    assert_error(f, EXPAND("full", "{'name':'toy,a=off,b=on'}"), "GenericError", "a CPU model is");
+    assert_error(f, EXPAND("full", "{'name':'toy','props':[]}"), "GenericError", "a CPU model is");
+    assert_error(f, EXPAND("full", "{'name':'toy','props':{'a':1}}"), "GenericError", "a CPU mod");
+    assert_error(f, EXPAND("full", "{'name':'toy','props':{'a=on,b':true}}"), "GenericError",
+                 "a CPU model is");
     fixture_free(f);
 }
 
@@ -442,6 +473,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/bad-requests", test_bad_requests);
     g_test_add_func("/qmp/limits", test_limits);
     g_test_add_func("/qmp/results", test_results);
+    g_test_add_func("/qmp/cpu-models", test_cpu_models);
     g_test_add_func("/qmp/schema", test_schema);
     g_test_add_func("/qmp/events", test_events);
     g_test_add_func("/qmp/guest-shutdown", test_guest_shutdown);
