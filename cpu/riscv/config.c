@@ -335,9 +335,9 @@ void riscv_cpu_help(GString *out)
         const ExtRow *row = &ext_rows[i];
         if (!row->fixed) {
             g_string_append_printf(out, "  %-12s %s%s\n", row->name, row->help,
-                                   row->models == MODEL_ALL ? ""
+                                   row->models == MODEL_ALL   ? ""
                                    : row->models != MODEL_MAX ? " (not in rva22s64)"
-                                                       : " (only in max by default)");
+                                                              : " (only in max by default)");
         }
     }
     g_string_append(out, "  vlen         bits of a vector register: 128 (default), 256 or 512\n");

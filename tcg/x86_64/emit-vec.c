@@ -114,10 +114,10 @@ static __m128i eval_fma(unsigned aux, uint64_t low, uint64_t high, __m128i a, __
 }
 
 typedef __m128i EvalFma(uint64_t low, uint64_t high, __m128i a, __m128i b);
-#define EVAL_FMA(signs, lane)                                                                       \
+#define EVAL_FMA(signs, lane)                                                                \
     static __m128i eval_fma_##signs##lane(uint64_t low, uint64_t high, __m128i a, __m128i b) \
-    {                                                                                               \
-        return eval_fma(signs << 4 | lane, low, high, a, b);                                        \
+    {                                                                                        \
+        return eval_fma(signs << 4 | lane, low, high, a, b);                                 \
     }
 EVAL_FMA(0, 4)
 EVAL_FMA(1, 4)
@@ -156,8 +156,8 @@ static void call_binary(Emit *e, const IrInsn *in)
 static unsigned int_op(const Emit *e, const IrInsn *in)
 {
     static const unsigned ops[5][3] = {
-        {0, X_PMULLW, X_PMULLD},           {X_PMINSB, X_PMINSW, X_PMINSD},
-        {X_PMAXSB, X_PMAXSW, X_PMAXSD},    {X_PMINUB, X_PMINUW, X_PMINUD},
+        {0, X_PMULLW, X_PMULLD},        {X_PMINSB, X_PMINSW, X_PMINSD},
+        {X_PMAXSB, X_PMAXSW, X_PMAXSD}, {X_PMINUB, X_PMINUW, X_PMINUD},
         {X_PMAXUB, X_PMAXUW, X_PMAXUD},
     };
     unsigned kind = in->aux & 0xf0, lane = in->aux & 15;
@@ -198,7 +198,8 @@ static void inf_times_zero(uint64_t lane, uint64_t unused, __m128i a, __m128i b)
     memcpy(va, &a, 16);
     memcpy(vb, &b, 16);
     for (unsigned i = 0; i < 16 / lane; i++) {
-        uint64_t la = 0, lb = 0, infinity = lane == 8 ? UINT64_C(0x7ff) << 53 : UINT64_C(0xff) << 24;
+        uint64_t la = 0, lb = 0,
+                 infinity = lane == 8 ? UINT64_C(0x7ff) << 53 : UINT64_C(0xff) << 24;
         memcpy(&la, (char *)va + i * lane, lane);
         memcpy(&lb, (char *)vb + i * lane, lane);
         la = lane == 8 ? la << 1 : (uint32_t)(la << 1);

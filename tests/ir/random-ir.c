@@ -428,8 +428,9 @@ static void gen_fp_bits(Gen *g)
 /* Operations on lanes that not all sizes have. */
 static void gen_vector_lanes(Gen *g)
 {
-    static const uint8_t ints[] = {IR_VEC_MUL | 2,  IR_VEC_MUL | 4,  IR_VEC_MINS | 1, IR_VEC_MAXS | 2,
-                                   IR_VEC_MINU | 4, IR_VEC_MAXU | 1, IR_VEC_MINS | 4, IR_VEC_MAXU | 2};
+    static const uint8_t ints[] = {IR_VEC_MUL | 2,  IR_VEC_MUL | 4,  IR_VEC_MINS | 1,
+                                   IR_VEC_MAXS | 2, IR_VEC_MINU | 4, IR_VEC_MAXU | 1,
+                                   IR_VEC_MINS | 4, IR_VEC_MAXU | 2};
     IrRef a = value(g, IR_V128), b = value(g, IR_V128), c = value(g, IR_V128);
     unsigned lane = 4u << pick(g, 2);
 
@@ -437,7 +438,8 @@ static void gen_vector_lanes(Gen *g)
     case 0: give(g, IR_V128, ir_op2(g->ir, IR_vint, IR_V128, ints[pick(g, 8)], a, b)); break;
     case 1: give(g, IR_V128, ir_op2(g->ir, IR_vfp, IR_V128, pick(g, 4) << 4 | lane, a, b)); break;
     default:
-        give(g, IR_V128, ir_emit(g->ir, IR_vfma, IR_V128, pick(g, 4) << 4 | lane, a, b, c, IR_NOREF, 0));
+        give(g, IR_V128,
+             ir_emit(g->ir, IR_vfma, IR_V128, pick(g, 4) << 4 | lane, a, b, c, IR_NOREF, 0));
         break;
     }
 }
