@@ -1,7 +1,7 @@
 /*
  * Vector loads and stores (V 1.0, chapter 7): unit-stride, strided, indexed, segments, whole registers,
  * masks, fault-only-first. Element by element in order; before each one vstart is set to it, so that an
- * access that faults leaves what the instruction needs to go on. vec-trans inlines the common ones.
+ * access that faults leaves what the instruction needs to go on. trans-vec.c does the common ones inline.
  */
 #include "cpu/riscv/helpers.h"
 #include "cpu/riscv/priv.h"
