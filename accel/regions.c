@@ -3,6 +3,7 @@
  */
 #include "accel/regions.h"
 #include "softmmu/cpus.h"
+#include <immintrin.h>
 #include <string.h>
 
 static unsigned region_hash(uint64_t pc, uint64_t ram_page, uint32_t flags, uint32_t mode)
@@ -108,14 +109,23 @@ void regions_fini(Accel *accel)
 
 void regions_lock(Vcpu *vcpu)
 {
-    g_mutex_lock(&accel_vcpu(vcpu)->accel->lock);
-    accel_vcpu(vcpu)->has_lock = true;
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    g_mutex_lock(&av->accel->lock);
+    av->has_lock = true;
+    /* Translating is host code that may compute (GLib's hash tables grow by a factor of 1.333), by the
+     * host's rounding and without a trace in the guest's flags. */
+    av->mxcsr = _mm_getcsr();
+    _mm_setcsr(MXCSR_HOST);
 }
 
 void regions_unlock(Vcpu *vcpu)
 {
-    accel_vcpu(vcpu)->has_lock = false;
-    g_mutex_unlock(&accel_vcpu(vcpu)->accel->lock);
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    _mm_setcsr(av->mxcsr);
+    av->has_lock = false;
+    g_mutex_unlock(&av->accel->lock);
 }
 
 Region *regions_find(Accel *accel, uint64_t pc, uint64_t ram_page, uint32_t flags, uint32_t mode)

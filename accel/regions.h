@@ -18,6 +18,8 @@
 #include "softmmu/tlb.h"
 #include "tcg/tcg.h"
 
+#define MXCSR_HOST 0x1f80u /* all exceptions masked, round to nearest, no flags */
+
 /* Modes: part of a region's key. */
 #define MODE_INTERP (1u << 0)
 #define MODE_COUNT (1u << 1) /* counts instructions exactly */
@@ -100,6 +102,7 @@ typedef struct AccelVcpu {
     uint64_t seen_killed, seen_retired;
     const AccelOps *want; /* atomic: engine to go to */
     bool has_lock;        /* translation lock, for unwinding */
+    uint32_t mxcsr;       /* while it has the lock: the guest's floating-point environment */
     bool no_room;         /* it left because code memory is full */
     bool limit_next;      /* the next region must not have more instructions than the budget */
     bool step;            /* accel_step(): as that, and what else ends a step */

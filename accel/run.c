@@ -6,8 +6,6 @@
 #include "softmmu/debug.h"
 #include <immintrin.h>
 
-#define MXCSR_HOST 0x1f80u /* all exceptions masked, round to nearest, no flags */
-
 /* Goes to the engine that was asked for. */
 static void hop(Vcpu *vcpu, const AccelOps *to)
 {
