@@ -2,6 +2,7 @@
  * Choosing engines, and what the rest of the emulator asks of them.
  */
 #include "accel/accel.h"
+#include "accel/jit/jit.h"
 #include "accel/regions.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
@@ -216,6 +217,11 @@ static void runner_drop_code_at(Machine *machine, uint64_t addr)
     regions_drop_at(machine->accel, addr);
 }
 
+static void runner_stop(Machine *machine)
+{
+    jit_sampler_stop(machine->accel);
+}
+
 static const MachineRunner runner = {
     .name = "TCG",
     .vcpu_init = runner_vcpu_init,
@@ -223,6 +229,7 @@ static const MachineRunner runner = {
     .step = accel_step,
     .drop_code_at = runner_drop_code_at,
     .vcpu_fini = runner_vcpu_fini,
+    .stop = runner_stop,
     .fini = accel_free,
 };
 

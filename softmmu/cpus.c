@@ -301,6 +301,9 @@ void cpus_stop_threads(Machine *machine)
     if (!cpus) {
         return;
     }
+    if (machine->runner->stop) {
+        machine->runner->stop(machine);
+    }
     g_mutex_lock(&cpus->mutex);
     cpus->quit = true;
     kick_all_locked(cpus);

@@ -101,6 +101,8 @@ typedef struct MachineRunner {
     void (*drop_code_at)(Machine *machine, uint64_t addr);
     /* Releases what vcpu_init() made, on a stopped vCPU; may be NULL. */
     void (*vcpu_fini)(Vcpu *vcpu);
+    /* The vCPU threads are about to end: nothing of the runner's kicks a vCPU from now on. May be NULL. */
+    void (*stop)(Machine *machine);
     /* Releases everything else, before the vCPUs go; no vCPU runs. May be NULL. */
     void (*fini)(Machine *machine);
 } MachineRunner;

@@ -136,14 +136,30 @@ void jit_sampler_wake(Accel *accel)
     }
 }
 
-void jit_sampler_free(JitSampler *sampler)
+void jit_sampler_stop(Accel *accel)
 {
+    JitSampler *sampler = __atomic_load_n(&accel->sampler, __ATOMIC_ACQUIRE);
+
+    if (!sampler || !sampler->thread) {
+        return;
+    }
     g_mutex_lock(&sampler->lock);
     sampler->quit = true;
     g_cond_signal(&sampler->wake);
     g_mutex_unlock(&sampler->lock);
     g_thread_join(sampler->thread);
-    g_mutex_clear(&sampler->lock);
-    g_cond_clear(&sampler->wake);
-    g_free(sampler);
+    sampler->thread = NULL;
+}
+
+void jit_sampler_free(Accel *accel)
+{
+    JitSampler *sampler = accel->sampler;
+
+    if (sampler) {
+        jit_sampler_stop(accel);
+        g_mutex_clear(&sampler->lock);
+        g_cond_clear(&sampler->wake);
+        g_free(sampler);
+        accel->sampler = NULL;
+    }
 }

@@ -162,10 +162,7 @@ static bool jit_init(Accel *accel, GError **error)
 
 static void jit_fini(Accel *accel)
 {
-    if (accel->sampler) {
-        jit_sampler_free(accel->sampler);
-        accel->sampler = NULL;
-    }
+    jit_sampler_free(accel);
     if (accel->tcg) {
         tcg_free(accel->tcg);
         accel->tcg = NULL;

@@ -23,7 +23,8 @@ void jit_discard(Region *region);
 /* The sampling thread: made when the first vCPU enters translated code, and woken by those that follow. */
 typedef struct JitSampler JitSampler;
 void jit_sampler_wake(Accel *accel);
-void jit_sampler_free(JitSampler *sampler);
+void jit_sampler_stop(Accel *accel); /* before the vCPUs' threads go, which it kicks */
+void jit_sampler_free(Accel *accel);
 
 /* Callbacks of translated code; see TcgRuntime. */
 void *jit_resolve(void *vcpu, TcgExit *exit);
