@@ -18,8 +18,6 @@
 #include "softmmu/tlb.h"
 #include "tcg/tcg.h"
 
-#define MXCSR_HOST 0x1f80u /* all exceptions masked, round to nearest, no flags */
-
 /* Modes: part of a region's key. */
 #define MODE_INTERP (1u << 0)
 #define MODE_COUNT (1u << 1) /* counts instructions exactly */

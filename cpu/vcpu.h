@@ -118,6 +118,9 @@ struct Vcpu {
 
 #define RESERVE_NONE (~UINT64_C(0))
 
+/* The host's own FP control: all exceptions masked, round to nearest, no flags. */
+#define MXCSR_HOST 0x1f80u
+
 /* Distance from a Vcpu to its architectural state. */
 #define VCPU_STATE_OFFSET align_up(sizeof(Vcpu), 64)
 

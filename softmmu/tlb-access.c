@@ -7,6 +7,7 @@
 #include "softmmu/debug.h"
 #include "softmmu/tlb-internal.h"
 #include <string.h>
+#include <xmmintrin.h>
 
 static uint64_t host_load(const void *p, unsigned size)
 {
@@ -77,6 +78,32 @@ static void check_watch(Vcpu *vcpu, uint64_t addr, unsigned size, bool read, boo
     }
 }
 
+/* Device models are host code: its floating point must not see the guest's rounding mode, nor leave
+ * flags in it. */
+static MemResult device_read(Vcpu *vcpu, uint64_t gpa, uint64_t *value, unsigned size)
+{
+    uint64_t begin = profile_begin();
+    unsigned mxcsr = _mm_getcsr();
+
+    _mm_setcsr(MXCSR_HOST);
+    MemResult result = memory_map_read(vcpu->machine->memory, gpa, value, size);
+    _mm_setcsr(mxcsr);
+    profile_end(&vcpu->times.device, begin);
+    return result;
+}
+
+static MemResult device_write(Vcpu *vcpu, uint64_t gpa, uint64_t value, unsigned size)
+{
+    uint64_t begin = profile_begin();
+    unsigned mxcsr = _mm_getcsr();
+
+    _mm_setcsr(MXCSR_HOST);
+    MemResult result = memory_map_write(vcpu->machine->memory, gpa, value, size);
+    _mm_setcsr(mxcsr);
+    profile_end(&vcpu->times.device, begin);
+    return result;
+}
+
 static uint64_t target_load(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, unsigned size)
 {
     uint64_t value;
@@ -84,10 +111,7 @@ static uint64_t target_load(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, 
     if (target->host) {
         return host_load_atomic(target->host, size);
     }
-    uint64_t begin = profile_begin();
-    MemResult result = memory_map_read(vcpu->machine->memory, target->gpa, &value, size);
-    profile_end(&vcpu->times.device, begin);
-    if (result != MEM_OK) {
+    if (device_read(vcpu, target->gpa, &value, size) != MEM_OK) {
         tlb_fault(vcpu, addr, MMU_READ, MMU_ACCESS_FAULT);
     }
     return value;
@@ -104,10 +128,7 @@ static void target_store(Vcpu *vcpu, uint64_t addr, const TlbTarget *target, uin
         }
         return;
     }
-    uint64_t begin = profile_begin();
-    MemResult result = memory_map_write(vcpu->machine->memory, target->gpa, value, size);
-    profile_end(&vcpu->times.device, begin);
-    if (result != MEM_OK) {
+    if (device_write(vcpu, target->gpa, value, size) != MEM_OK) {
         tlb_fault(vcpu, addr, MMU_WRITE, MMU_ACCESS_FAULT);
     }
 }

@@ -50,7 +50,7 @@ static void revoke_all(Vcpu *vcpu, uint64_t ram_page)
     g_mutex_lock(&tlbs->lock);
     for (unsigned n = 0; n < TLB_CONTEXTS; n++) {
         TlbContext *c = tlbs->contexts[n];
-        if (c && c->last_use) {
+        if (c && __atomic_load_n(&c->last_use, __ATOMIC_RELAXED)) {
             for (unsigned i = 0; i < TLB_ENTRIES; i++) {
                 revoke_entry(c, i, ram_page);
             }

@@ -66,7 +66,7 @@ static TlbContext *context_find(Vcpu *vcpu, const uint64_t key[2])
             break;
         }
         if (c->key[0] == key[0] && c->key[1] == key[1]) {
-            c->last_use = ++tlbs->clock;
+            __atomic_store_n(&c->last_use, ++tlbs->clock, __ATOMIC_RELAXED);
             return c;
         }
         if (!oldest || c->last_use < oldest->last_use) {
@@ -85,7 +85,7 @@ static TlbContext *context_find(Vcpu *vcpu, const uint64_t key[2])
     g_mutex_unlock(&tlbs->lock);
     oldest->key[0] = key[0];
     oldest->key[1] = key[1];
-    oldest->last_use = ++tlbs->clock;
+    __atomic_store_n(&oldest->last_use, ++tlbs->clock, __ATOMIC_RELAXED);
     return oldest;
 }
 
@@ -187,7 +187,7 @@ void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr, bool (*match)(const uint64_t key[
             } else {
                 /* Emptied when it is next selected. */
                 c->key[0] = c->key[1] = ~UINT64_C(0);
-                c->last_use = 0;
+                __atomic_store_n(&c->last_use, 0, __ATOMIC_RELAXED);
             }
         } else {
             tlbs->stats.page_flushes++;

@@ -67,7 +67,7 @@ struct TlbContext {
                                     may remain: a flush in there empties the context */
     uint64_t jump_pages[TLB_ENTRIES / 64]; /* index bits of pages that may have jump entries */
     uint64_t key[2];
-    uint64_t last_use; /* 0: flushed, to be emptied when it is next selected */
+    uint64_t last_use; /* atomic; 0: flushed, to be emptied when it is next selected */
     unsigned slot;     /* its index in VcpuTlb.contexts */
     unsigned next_victim, next_large;
 };
