@@ -462,8 +462,10 @@ static void test_context(void)
 
     /* In the other context, memory's first page shows the second one's bytes. */
     native_fill_tlb(native->guest, 15);
-    contexts.other->entries[RANDOM_MEM_BASE >> 12 & 511] = *entry_of(native, RANDOM_MEM_BASE);
-    contexts.other->entries[RANDOM_MEM_BASE >> 12 & 511].host += 4096;
+    TcgTlbEntry *entry = entry_of(native, RANDOM_MEM_BASE);
+    size_t index = entry - native->guest->tlb->entries;
+    contexts.other->entries[index] = *entry;
+    contexts.other->entries[index].host += 4096;
     native->guest->memory[0] = 1;
     native->guest->memory[4096] = 2;
     native->guest->state.x[3] = RANDOM_MEM_BASE;
