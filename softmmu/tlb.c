@@ -266,15 +266,6 @@ static MmuFault try_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess acc
     }
     vcpu->tlbs->stats.walks++;
     MmuFault fault = vcpu->arch->walk(vcpu, addr, size, access, m);
-    if (log_enabled(LOG_MMU)) {
-        log_printf(LOG_MMU,
-                   "mmu: cpu %u %s %#" G_GINT64_MODIFIER "x -> %s %#" G_GINT64_MODIFIER "x\n",
-                   vcpu->index,
-                   access == MMU_READ    ? "read"
-                   : access == MMU_WRITE ? "write"
-                                         : "fetch",
-                   addr, fault == MMU_OK ? "ok" : "fault", fault == MMU_OK ? m->gpa : 0);
-    }
     if (fault == MMU_OK && m->cacheable && m->page_size > TLB_PAGE_SIZE && c == vcpu->tlb) {
         g_mutex_lock(&vcpu->tlbs->lock);
         large_remember(c, addr, m);
