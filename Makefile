@@ -56,7 +56,7 @@ ALL_LIBS = $(DEPS_LIBS) $(LIBS)
 
 # ---- The emulator ----
 
-source_dirs := tcg tcg/x86_64 cpu cpu/riscv accel accel/* softmmu softmmu/base hw hw/* ui
+source_dirs := tcg tcg/x86_64 cpu cpu/riscv cpu/x86 accel accel/* softmmu softmmu/base hw hw/* ui
 sources := $(wildcard $(addsuffix /*.c,$(source_dirs)) $(addsuffix /*.S,$(source_dirs)))
 # gen-*.c are tools of the build itself.
 generators := $(foreach file,$(sources),$(if $(filter gen-%,$(notdir $(file))),$(file)))

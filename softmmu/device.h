@@ -43,4 +43,7 @@ void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char
 /* Maps the register block served by ops->read and ops->write. */
 MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size);
 
+/* The same at I/O ports. */
+MemoryRegion *device_map_pio(Device *dev, uint16_t port, unsigned count);
+
 #endif

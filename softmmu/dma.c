@@ -6,6 +6,7 @@
  * exception is an MSI, a write of 4 bytes whose purpose is to reach a register. Usually called with
  * the machine lock held, but only dma_write_msi() needs it and takes it itself.
  */
+#include "softmmu/lock.h"
 #include "softmmu/memory-internal.h"
 #include <string.h>
 
@@ -127,6 +128,14 @@ MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
     if (as->translate && !as->translate(as, addr, true, &addr, &len)) {
         return MEM_DECODE_ERROR;
     }
-    return len < sizeof(data) ? MEM_DECODE_ERROR
-                              : memory_map_write(as->map, addr, data, sizeof(data));
+    if (len < sizeof(data)) {
+        return MEM_DECODE_ERROR;
+    }
+    if (addr - as->map->msi_base < as->map->msi_size) {
+        lock_acquire(as->map->lock);
+        as->map->msi_sink(as->map->msi_opaque, addr, data);
+        lock_release(as->map->lock);
+        return MEM_OK;
+    }
+    return memory_map_write(as->map, addr, data, sizeof(data));
 }

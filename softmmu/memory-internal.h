@@ -66,6 +66,9 @@ struct MemoryMap {
     GArray *listeners; /* of MapListener */
     void (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
     void *code_opaque;
+    uint64_t msi_base, msi_size; /* see memory_map_set_msi_sink(); size 0: none */
+    void (*msi_sink)(void *opaque, uint64_t addr, uint32_t data);
+    void *msi_opaque;
 };
 
 /* One access of @size bytes at @offset of @region by its ops, split or widened as they ask. The machine

@@ -96,6 +96,12 @@ void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t 
                                                          unsigned first, unsigned len),
                               void *opaque);
 
+/* Where dma_write_msi() to [@base, @base + @size) goes, instead of to what the map has there: on x86 a
+ * device's write to these addresses is a message, a processor's is an access to its local APIC. @fn is
+ * called with the machine lock held. */
+void memory_map_set_msi_sink(MemoryMap *map, uint64_t base, uint64_t size,
+                             void (*fn)(void *opaque, uint64_t addr, uint32_t data), void *opaque);
+
 /* Text of the flattened map, for `info mtree`. */
 void memory_map_print(MemoryMap *map, GString *out);
 
