@@ -123,6 +123,8 @@ struct AddressSpace {
  * device registers by DMA fail with MEM_BUS_ERROR. On failure the copy may be partial. */
 MemResult dma_read(AddressSpace *as, uint64_t addr, void *buf, uint64_t len);
 MemResult dma_write(AddressSpace *as, uint64_t addr, const void *buf, uint64_t len);
+/* Writes zeros; the host gets the memory of whole pages back until they are used again. */
+MemResult dma_clear(AddressSpace *as, uint64_t addr, uint64_t len);
 
 /* Little-endian scalars. */
 MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned size);
