@@ -43,7 +43,7 @@ const HmpCommand hmp_commands[] = {
 };
 
 const HmpCommand hmp_info_commands[] = {
-    {"block", NULL, "", "drives", hmp_info_block, NULL, NULL},
+    {"block", NULL, "[-v]", "drives; -v: with all details", hmp_info_block, NULL, NULL},
     {"chardev", NULL, "", "character devices", hmp_info_chardev, NULL, NULL},
     {"cpus", NULL, "", "vCPUs", hmp_info_cpus, NULL, NULL},
     {"history", NULL, "", "commands entered", hmp_info_history, NULL, NULL},
@@ -54,6 +54,7 @@ const HmpCommand hmp_info_commands[] = {
     {"qtree", NULL, "", "devices", hmp_info_qtree, NULL, NULL},
     {"registers", NULL, "[-a|CPU]", "a vCPU's registers, or those of all", hmp_info_registers, NULL,
      complete_cpus},
+    {"snapshots", NULL, "", "snapshots inside disk images", hmp_info_snapshots, NULL, NULL},
     {"status", NULL, "", "whether the guest runs", hmp_info_status, NULL, NULL},
     {"usernet", NULL, "", "connections of user networks", hmp_info_usernet, NULL, NULL},
     {"version", NULL, "", "amphi's version", hmp_info_version, NULL, NULL},

@@ -91,6 +91,7 @@ void hmp_info_pci(Monitor *mon, char *args);
 void hmp_info_mtree(Monitor *mon, char *args);
 void hmp_info_qtree(Monitor *mon, char *args);
 void hmp_info_registers(Monitor *mon, char *args);
+void hmp_info_snapshots(Monitor *mon, char *args);
 void hmp_info_status(Monitor *mon, char *args);
 void hmp_info_version(Monitor *mon, char *args);
 

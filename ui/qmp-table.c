@@ -59,6 +59,8 @@ const QmpCommand qmp_commands[] = {
 };
 
 const QmpEvent qmp_events[] = {
+    {"BLOCK_IO_ERROR",
+     "{device:str,node-name:str,operation:str,action:str,nospace:bool,reason:str}"},
     {"POWERDOWN", NULL}, {"RESET", "{guest:bool,reason:str}"},
     {"RESUME", NULL},    {"SHUTDOWN", "{guest:bool,reason:str}"},
     {"STOP", NULL},      {0},

@@ -124,8 +124,23 @@ static void send_result(Qmp *qmp, JsonNode *id, JsonNode *result)
  * Events.
  */
 
+static JsonObject *io_error_data(const MachineEventInfo *info)
+{
+    JsonObject *data = json_object_new();
+    json_object_set_string_member(data, "device", info->device);
+    json_object_set_string_member(data, "node-name", info->node);
+    json_object_set_string_member(data, "operation", info->operation);
+    json_object_set_string_member(data, "action", info->action);
+    json_object_set_boolean_member(data, "nospace", info->nospace);
+    json_object_set_string_member(data, "reason", info->reason);
+    return data;
+}
+
 static JsonObject *event_data(const MachineEventInfo *info)
 {
+    if (info->event == MACHINE_EVENT_BLOCK_IO_ERROR) {
+        return io_error_data(info);
+    }
     JsonObject *data = json_object_new();
     json_object_set_boolean_member(data, "guest", info->by_guest);
     json_object_set_string_member(data, "reason", info->reason);
@@ -137,7 +152,7 @@ static void on_event(void *opaque, const MachineEventInfo *info)
     static const char *const names[] = {
         [MACHINE_EVENT_STOP] = "STOP",           [MACHINE_EVENT_RESUME] = "RESUME",
         [MACHINE_EVENT_RESET] = "RESET",         [MACHINE_EVENT_SHUTDOWN] = "SHUTDOWN",
-        [MACHINE_EVENT_POWERDOWN] = "POWERDOWN",
+        [MACHINE_EVENT_POWERDOWN] = "POWERDOWN", [MACHINE_EVENT_BLOCK_IO_ERROR] = "BLOCK_IO_ERROR",
     };
     Qmp *qmp = opaque;
     if (!qmp->ready) {
