@@ -218,11 +218,13 @@ static bool complete_threads(Aio *aio)
 
 static bool complete_all(Aio *aio)
 {
-    bool any = false;
+    bool any = false, ring, threads;
 
-    while (complete_ring(aio) | complete_threads(aio)) {
-        any = true;
-    }
+    do {
+        ring = complete_ring(aio);
+        threads = complete_threads(aio);
+        any |= ring || threads;
+    } while (ring || threads);
     return any;
 }
 
