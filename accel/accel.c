@@ -217,6 +217,11 @@ static void runner_drop_code_at(Machine *machine, uint64_t addr)
     regions_drop_at(machine->accel, addr);
 }
 
+static void runner_memory_replaced(Machine *machine)
+{
+    regions_drop_all(machine->accel);
+}
+
 static void runner_stop(Machine *machine)
 {
     jit_sampler_stop(machine->accel);
@@ -228,6 +233,9 @@ static const MachineRunner runner = {
     .run = accel_run,
     .step = accel_step,
     .drop_code_at = runner_drop_code_at,
+    .get_insns = accel_get_insns,
+    .set_insns = accel_set_insns,
+    .memory_replaced = runner_memory_replaced,
     .vcpu_fini = runner_vcpu_fini,
     .stop = runner_stop,
     .fini = accel_free,
