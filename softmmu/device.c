@@ -64,3 +64,10 @@ MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size)
                    dev->ops->unaligned};
     return memory_map_add_mmio(dev->machine->memory, dev->id, base, size, 0, &ops, dev, dev);
 }
+
+MemoryRegion *device_map_pio(Device *dev, uint16_t port, unsigned count)
+{
+    MmioOps ops = {device_read, device_write, dev->ops->min_access, dev->ops->max_access,
+                   dev->ops->unaligned};
+    return memory_map_add_mmio(dev->machine->io, dev->id, port, count, 0, &ops, dev, dev);
+}

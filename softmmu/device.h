@@ -46,4 +46,7 @@ bool device_check_id(Machine *machine, const char *id, GError **error);
 /* Maps the register block served by ops->read and ops->write. */
 MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size);
 
+/* The same at I/O ports. */
+MemoryRegion *device_map_pio(Device *dev, uint16_t port, unsigned count);
+
 #endif

@@ -114,6 +114,7 @@ struct Machine {
     GMainContext *context;
     Clock *clock;
     MemoryMap *memory;      /* the system bus */
+    MemoryMap *io;          /* the 64 Ki ports of x86; nothing is there on other machines */
     AddressSpace dma;       /* identity */
     RamBlock *ram;
     Vcpu *cpus[MACHINE_MAX_CPUS];
@@ -124,6 +125,7 @@ struct Machine {
     uint8_t mux_escape;     /* -echr; 0: Ctrl-A */
     Accel *accel;           /* engines; see accel/accel.h */
     const MachineRunner *runner;
+    struct Irqchip *irqchip; /* the engine's interrupt controllers, of softmmu/irqchip.h; NULL: none */
     struct Cpus *cpu_threads; /* of softmmu/cpus.c */
     struct TlbSystem *tlb_system;
     struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
@@ -202,5 +204,9 @@ int machine_main_loop(Machine *machine);
 /* For tests: one access on the system bus, as a vCPU would do it. */
 uint64_t machine_mmio_read(Machine *machine, uint64_t addr, unsigned size);
 void machine_mmio_write(Machine *machine, uint64_t addr, uint64_t value, unsigned size);
+
+/* One access of 1, 2 or 4 bytes to an I/O port, by a vCPU or a test. */
+uint32_t machine_pio_read(Machine *machine, uint16_t port, unsigned size);
+void machine_pio_write(Machine *machine, uint16_t port, uint32_t value, unsigned size);
 
 #endif

@@ -96,6 +96,12 @@ void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t 
                                                          unsigned first, unsigned len),
                               void *opaque);
 
+/* Where dma_write_msi() to [@base, @base + @size) goes, instead of to what the map has there: on x86 a
+ * device's write to these addresses is a message, a processor's is an access to its local APIC. @fn is
+ * called with the machine lock held. */
+void memory_map_set_msi_sink(MemoryMap *map, uint64_t base, uint64_t size,
+                             void (*fn)(void *opaque, uint64_t addr, uint32_t data), void *opaque);
+
 /* Text of the flattened map, for `info mtree`. */
 void memory_map_print(MemoryMap *map, GString *out);
 
@@ -119,6 +125,8 @@ struct AddressSpace {
  * device registers by DMA fail with MEM_BUS_ERROR. On failure the copy may be partial. */
 MemResult dma_read(AddressSpace *as, uint64_t addr, void *buf, uint64_t len);
 MemResult dma_write(AddressSpace *as, uint64_t addr, const void *buf, uint64_t len);
+/* Writes zeros; the host gets the memory of whole pages back until they are used again. */
+MemResult dma_clear(AddressSpace *as, uint64_t addr, uint64_t len);
 
 /* Little-endian scalars. */
 MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned size);
