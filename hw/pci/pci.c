@@ -50,10 +50,13 @@ static bool drives_pin(const PciDevice *pci)
     return pci->intx_level && !(command(pci) & PCI_COMMAND_INTX_DISABLE) && !pci_msix_enabled(pci);
 }
 
-/* The host bridge's line for a function's pin: slots are rotated over the lines. */
+/* The host bridge's line for a function's pin: slots are rotated over the lines, unless it says otherwise. */
 static unsigned line_of(const PciDevice *pci)
 {
-    return ((pci->devfn >> 3) + pci->config[PCI_INTERRUPT_PIN] - 1) % PCI_PINS;
+    const PciBusConfig *bus = &pci->bus->config;
+    unsigned pin = pci->config[PCI_INTERRUPT_PIN] - 1;
+
+    return bus->route ? bus->route(pci->devfn, pin) : ((pci->devfn >> 3) + pin) % PCI_PINS;
 }
 
 /* Computes the level of the line that @pci is on: any function may drive it. */
@@ -155,11 +158,14 @@ void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, con
     };
     PciBar *bar = &pci->bars[n];
     char *name = g_strdup_printf("%s.bar%u", pci->dev.id, n);
+    MemoryMap *map = pci->dev.machine->memory;
 
     g_assert(is_pow2(size) && size >= 16 && n + is_64bit(type) < PCI_BARS);
     *bar = (PciBar){.size = size, .type = type};
-    bar->region =
-        memory_map_add_mmio(pci->dev.machine->memory, name, 0, size, 1, ops, opaque, &pci->dev);
+    if (type == PCI_BAR_IO && pci->bus->config.io_map) {
+        map = pci->bus->config.io_map;
+    }
+    bar->region = memory_map_add_mmio(map, name, 0, size, 1, ops, opaque, &pci->dev);
     memory_region_set_enabled(bar->region, false);
     g_free(name);
     pci_put32(pci->config, bar_offset(n), type_bits[type]);
@@ -377,8 +383,24 @@ void pci_device_finalize(Device *dev)
 
 void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config)
 {
+    PciBus **end = (PciBus **)&machine->pci;
+
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = bus;
     bus->machine = machine;
     bus->config = *config;
+}
+
+PciBus *pci_find_bus(Machine *machine, const char *name)
+{
+    PciBus *bus = machine->pci;
+
+    while (bus && name && strcmp(name, bus->config.name) != 0) {
+        bus = bus->next;
+    }
+    return bus;
 }
 
 bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *devfn,

@@ -20,6 +20,7 @@
 #define PCI_DEVFNS 256
 #define PCI_BARS 6
 #define PCI_PINS 4
+#define PCI_MAX_LINES 8
 #define PCI_DEVFN(slot, fn) ((slot) << 3 | (fn))
 
 typedef struct PciDevice PciDevice;
@@ -87,12 +88,16 @@ typedef struct PciWindow {
 } PciWindow;
 
 typedef struct PciBusConfig {
-    const char *name;           /* "pcie.0" */
-    PciWindow io, mem32, mem64; /* size 0: none */
-    IrqLine intx[PCI_PINS];     /* lines of the host bridge */
+    const char *name;            /* "pcie.0" */
+    PciWindow io, mem32, mem64;  /* size 0: none */
+    MemoryMap *io_map;           /* where the CPU sees ports; NULL: in memory */
+    IrqLine intx[PCI_MAX_LINES]; /* lines of the host bridge */
+    /* Which of these pin @pin (0: INTA) of function @devfn is on. NULL: slots rotate over the first four. */
+    unsigned (*route)(uint8_t devfn, unsigned pin);
 } PciBusConfig;
 
 struct PciBus {
+    PciBus *next; /* root bus of the machine */
     Machine *machine;
     PciBusConfig config;
     PciDevice *devices[PCI_DEVFNS];
@@ -104,7 +109,7 @@ extern const VmDesc pci_vmstate;
 
 /* ---- For host bridges and -device ---- */
 
-/* Initialises the root bus embedded in a host bridge. */
+/* Initialises the root bus embedded in a host bridge, which lives as long as the machine. */
 void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config);
 
 /* The bus named @name (NULL: the first), or NULL. */
