@@ -119,6 +119,8 @@ struct AddressSpace {
     /* Translates for a device; NULL means identity. Returns false (and has reported the fault) if
      * the access is not allowed. @len is reduced to what is contiguous. */
     bool (*translate)(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len);
+    /* The same for a message-signalled interrupt, a write of *@data to *@addr. NULL: as other writes. */
+    bool (*remap_msi)(AddressSpace *as, uint64_t *addr, uint32_t *data);
     void *opaque;
 };
 
