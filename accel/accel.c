@@ -171,15 +171,15 @@ static bool code_written(void *opaque, uint64_t ram_page, unsigned first, unsign
     g_mutex_lock(&accel->lock);
     while (again) {
         again = false;
-        RegionSpan *span = g_hash_table_lookup(accel->pages, GSIZE_TO_POINTER(ram_page));
+        RegionSpan *span = accel->pages[ram_page];
         for (; span && !again; span = span->next) {
             if (span->first <= last && span->last >= first) {
-                regions_drop(accel, span->region); /* changes the list */
+                regions_drop(accel, regions_of_span(span)); /* changes the list */
                 again = true;
             }
         }
     }
-    bool left = g_hash_table_contains(accel->pages, GSIZE_TO_POINTER(ram_page));
+    bool left = accel->pages[ram_page] != NULL;
     g_mutex_unlock(&accel->lock);
     return left;
 }

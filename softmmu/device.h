@@ -42,6 +42,9 @@ struct Device {
  * owns it from now on: resets it in order of creation and frees it in reverse order. @id may be NULL. */
 void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char *id);
 
+/* Whether @id, of the user's choice (NULL: none), is free; @error says that it is not. */
+bool device_check_id(Machine *machine, const char *id, GError **error);
+
 /* Maps the register block served by ops->read and ops->write. */
 MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size);
 

@@ -131,6 +131,7 @@ struct Machine {
     uint8_t mux_escape;     /* -echr; 0: Ctrl-A */
     Accel *accel;           /* engines; see accel/accel.h */
     const MachineRunner *runner;
+    struct PciBus *pci;      /* the first PCI root bus, of hw/pci/pci.h; NULL: none */
     struct Irqchip *irqchip; /* the engine's interrupt controllers, of softmmu/irqchip.h; NULL: none */
     struct Cpus *cpu_threads; /* of softmmu/cpus.c */
     struct TlbSystem *tlb_system;
