@@ -86,11 +86,6 @@ void hmp_info_block(Monitor *mon, char *args)
     g_string_free(text, true);
 }
 
-void hmp_info_snapshots(Monitor *mon, char *args)
-{
-    show_hook(mon, monitor_hooks(mon)->snapshots);
-}
-
 void hmp_info_network(Monitor *mon, char *args)
 {
     show_hook(mon, monitor_hooks(mon)->network);

@@ -117,7 +117,6 @@ void blockdev_print_all(Machine *machine, GString *out, bool verbose)
 void blockdev_print_snapshots(Machine *machine, GString *out)
 {
     BlockDev *blk;
-    bool any = false;
 
     for (unsigned i = 0; (blk = blockdev_nth(machine, i)) != NULL; i++) {
         GString *text = g_string_new(NULL);
@@ -127,12 +126,8 @@ void blockdev_print_snapshots(Machine *machine, GString *out)
             image->ops->print_snapshots(image, text);
         }
         if (text->len) {
-            any = true;
             g_string_append_printf(out, "Snapshots in '%s':\n%s", blk->id, text->str);
         }
         g_string_free(text, true);
-    }
-    if (!any) {
-        g_string_append(out, "There is no snapshot in any drive.\n");
     }
 }

@@ -113,7 +113,7 @@ const char *blockdev_format(const BlockDev *blk);
 const char *blockdev_user(const BlockDev *blk);
 const char *blockdev_node(const BlockDev *blk);
 
-/* For `info block`, with all details if @verbose, and `info snapshots`. */
+/* For `info block`, with all details if @verbose, and the snapshots inside images. */
 void blockdev_print_all(Machine *machine, GString *out, bool verbose);
 void blockdev_print_snapshots(Machine *machine, GString *out);
 
