@@ -17,7 +17,6 @@ const char *x86_model_name(const X86Model *model);
 /* Equal for models with the same CPUID, whatever the processor's own number. */
 uint64_t x86_model_checksum(const X86Model *model);
 
-uint64_t x86_msr_reset_value(uint32_t index);
 /* The registers of a local APIC after reset, in apic_page. */
 void x86_apic_page_reset(X86State *s);
 
