@@ -237,7 +237,7 @@ check: $(BUILD)/config.mk
 check-long: $(BUILD)/config.mk
 	@echo "amphi: looking for missing packages"
 	@$(MAKE) --no-print-directory deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory tests
 	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/boot/make-debian $(BUILD)/amphi
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' AMPHI_LONG=1 \

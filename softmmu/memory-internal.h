@@ -87,6 +87,9 @@ void ram_store(uint8_t *host, uint64_t value, unsigned size);
 /* Tells the code hook of @len bytes written at byte @first of page @ram_page and on. */
 void ram_written(MemoryMap *map, uint64_t ram_page, uint64_t first, uint64_t len);
 
+/* Writes zeros to @len bytes at @host, which begin in page @ram_page; the host gets the memory of whole pages back. */
+void ram_clear(MemoryMap *map, uint64_t ram_page, uint8_t *host, uint64_t len);
+
 void ram_block_free(RamBlock *block);
 
 #endif
