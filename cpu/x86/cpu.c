@@ -262,7 +262,14 @@ const GuestArch x86_64_guest = {
 
 Vcpu *x86_cpu_new(Machine *machine, const char *model, GError **error)
 {
-    X86Model *parsed = x86_model_new(machine, model, machine->ncpus, error);
+    const MachineRunner *runner = machine->runner;
+    X86Place place = {.cpus = machine->config.cpus,
+                      .cores = machine->config.cores,
+                      .threads = machine->config.threads,
+                      .index = machine->ncpus};
+    const struct X86Cpuid *host =
+        runner && runner->x86_cpuid ? runner->x86_cpuid(machine) : NULL;
+    X86Model *parsed = x86_model_new(model, host, &place, error);
 
     if (!parsed) {
         return NULL;

@@ -7,7 +7,6 @@
  */
 #include "cpu/x86/model.h"
 #include "softmmu/base/error.h"
-#include "softmmu/machine.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -325,24 +324,22 @@ static unsigned bits_for(unsigned n)
 }
 
 /* Threads and cores as given, or all CPUs the cores of one package. APIC ids have a field for each. */
-static void set_topology(X86Model *m, const MachineConfig *config, unsigned index)
+static void set_topology(X86Model *m, const X86Place *place)
 {
-    m->threads = MAX(config->threads, 1);
-    m->cores = config->cores ? config->cores : (MAX(config->cpus, 1) + m->threads - 1) / m->threads;
-    unsigned thread = index % m->threads, core = index / m->threads % m->cores;
-    unsigned package = index / m->threads / m->cores;
+    m->threads = MAX(place->threads, 1);
+    m->cores = place->cores ? place->cores : (MAX(place->cpus, 1) + m->threads - 1) / m->threads;
+    unsigned thread = place->index % m->threads, core = place->index / m->threads % m->cores;
+    unsigned package = place->index / m->threads / m->cores;
     unsigned core_shift = bits_for(m->threads), package_shift = core_shift + bits_for(m->cores);
     m->apic_id = package << package_shift | core << core_shift | thread;
 }
 
-X86Model *x86_model_new(Machine *machine, const char *text, unsigned index, GError **error)
+X86Model *x86_model_new(const char *text, const X86Cpuid *host, const X86Place *place, GError **error)
 {
-    const MachineRunner *runner = machine->runner;
-    const X86Cpuid *host = runner && runner->x86_cpuid ? runner->x86_cpuid(machine) : NULL;
-    X86Model *m = model_parse(text ? text : "max", host, index > 0, error);
+    X86Model *m = model_parse(text ? text : "max", host, place->index > 0, error);
 
     if (m) {
-        set_topology(m, &machine->config, index);
+        set_topology(m, place);
         x86_model_make_cpuid(m, host);
     }
     return m;
