@@ -16,10 +16,12 @@ typedef struct X86CpuidEntry {
 
 #define X86_CPUID_MAX 160
 
-typedef struct X86Cpuid {
+typedef struct X86Cpuid X86Cpuid;
+
+struct X86Cpuid {
     unsigned n;
     X86CpuidEntry entries[X86_CPUID_MAX];
-} X86Cpuid;
+};
 
 /* The entry for @leaf and @subleaf (which counts for indexed ones only), or NULL. */
 const X86CpuidEntry *x86_cpuid_find(const X86Cpuid *cpuid, uint32_t leaf, uint32_t subleaf);

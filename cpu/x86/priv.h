@@ -6,6 +6,8 @@
 
 #include "cpu/x86/state.h"
 
+struct X86Cpuid;
+
 /* Models (model.c). */
 extern const char *const x86_cpu_models[];
 
