@@ -18,6 +18,9 @@ typedef struct MemoryMap MemoryMap;
 typedef struct MemoryRegion MemoryRegion;
 typedef struct Device Device;
 
+/* Pages of guest RAM that a machine can have, so that what is kept of each is an array: 64 GiB. */
+#define MEMORY_MAX_PAGES (UINT64_C(1) << 24)
+
 /* Host memory that backs guest memory: a shared mapping of a memfd, populated on first touch. */
 typedef struct RamBlock {
     char *name;
