@@ -35,12 +35,14 @@ typedef enum MachineEvent {
     MACHINE_EVENT_RESET,
     MACHINE_EVENT_SHUTDOWN, /* it ends, or with -no-shutdown stops for good */
     MACHINE_EVENT_POWERDOWN, /* somebody pressed the power button */
+    MACHINE_EVENT_BALLOON_CHANGE, /* the guest gave memory back, or took it */
 } MachineEvent;
 
 typedef struct MachineEventInfo {
     MachineEvent event;
     bool by_guest;      /* a reset or shutdown: who wanted it */
     const char *reason; /* "guest-reset", "host-signal"...; NULL for the other events */
+    uint64_t actual;    /* of BALLOON_CHANGE: bytes that the guest has now */
 } MachineEventInfo;
 
 /* What the user asked for; the board reads it. Strings outlive the machine and stay the caller's; Options
@@ -197,6 +199,9 @@ void machine_add_event_listener(Machine *machine,
 void machine_remove_event_listener(Machine *machine,
                                    void (*fn)(void *opaque, const MachineEventInfo *info),
                                    void *opaque);
+
+/* Tells the listeners. With the machine lock held. */
+void machine_raise_event(Machine *machine, const MachineEventInfo *info);
 
 /* Asks the main loop to reset, or to end the process with @status. From any thread, any lock. The first
  * status counts. With -no-shutdown a shutdown, which is the guest's, only stops the machine; a quit,
