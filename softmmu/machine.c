@@ -82,7 +82,9 @@ static bool init_board(Machine *machine, GError **error)
         return false;
     }
     for (unsigned i = 0; runner && runner->vcpu_init && i < machine->ncpus; i++) {
-        runner->vcpu_init(machine->cpus[i]);
+        if (!runner->vcpu_init(machine->cpus[i], error)) {
+            return false;
+        }
     }
     machine_reset(machine);
     return true;
