@@ -202,6 +202,8 @@ static void runner_vcpu_init(Vcpu *vcpu)
     if (!accel->ir.vars) {
         ir_region_init(&accel->ir, vcpu->arch->vars, vcpu->arch->nvars, vcpu->arch->helpers,
                        vcpu->arch->nhelpers, vcpu->arch->pc_offset);
+        ir_region_add_scratch(&accel->ir, (int32_t)offsetof(Vcpu, scratch) -
+                                              (int32_t)VCPU_STATE_OFFSET);
     }
 }
 
