@@ -6,6 +6,8 @@
  * program with exit status 1. Instructions that trap are written in EXPECT_TRAP; any other trap
  * fails. Results go out through HTIF, so Spike and QEMU's machine spike run the programs too.
  *
+ * With OTHER_HARTS defined, harts but the first begin at `other:`, without traps or a stack.
+ *
  * Registers: the frame uses tp and s9 to s11, checks use t6 too; gp is the line of the last check.
  */
 
@@ -52,7 +54,11 @@
     .globl _start
 _start:
     csrr t0, mhartid
+#ifdef OTHER_HARTS
+    bnez t0, other
+#else
 1:  bnez t0, 1b
+#endif
     la sp, test_stack_top
     li tp, 0
     la t0, test_trap
