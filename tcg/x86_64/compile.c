@@ -39,6 +39,7 @@ const bool op_is_skippable[IR_NOPS] = {
     [IR_mov] = true,
     [IR_get_var] = true,
     [IR_add... IR_select] = true,
+    [IR_fflags] = true,
     [IR_fcanon] = true,
     [IR_fabs... IR_fsgnjx] = true,
     [IR_fbox... IR_bits_is] = true,

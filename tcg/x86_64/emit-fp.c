@@ -275,6 +275,22 @@ static bool never_signals(const IrInsn *def)
     }
 }
 
+/* Jumps if @r is a NaN, without touching flags: shifted left by one, it is above infinity. */
+static uint8_t *jump_if_nan(Emit *e, const IrInsn *in, unsigned r)
+{
+    unsigned w = is_double(in) ? X_W : 0;
+
+    fp_rr(e, X_MOVD_R | w, r, RAX);
+    x_alu(&e->as, ALU_ADD, w, RAX, RAX);
+    if (w) {
+        x_mov_imm(&e->as, RCX, UINT64_C(0xffe0000000000000));
+        x_alu(&e->as, ALU_CMP, w, RAX, RCX);
+    } else {
+        x_alu_imm(&e->as, ALU_CMP, w, RAX, (int32_t)0xff000000);
+    }
+    return x_jcc32(&e->as, CC_A);
+}
+
 void op_fcanon(Emit *e, const IrInsn *in)
 {
     const IrInsn *def = &e->insns[in->arg[0]];
@@ -291,18 +307,7 @@ void op_fcanon(Emit *e, const IrInsn *in)
         fp_compare(e, in, X_UCOMISS, d, d);
         c = cold_new(e, cold_canon, x_jcc32(&e->as, CC_P));
     } else {
-        /* Without touching flags: shifted left by one, a NaN is above infinity. */
-        unsigned w = is_double(in) ? X_W : 0;
-
-        fp_rr(e, X_MOVD_R | w, d, RAX);
-        x_alu(&e->as, ALU_ADD, w, RAX, RAX);
-        if (w) {
-            x_mov_imm(&e->as, RCX, UINT64_C(0xffe0000000000000));
-            x_alu(&e->as, ALU_CMP, w, RAX, RCX);
-        } else {
-            x_alu_imm(&e->as, ALU_CMP, w, RAX, (int32_t)0xff000000);
-        }
-        c = cold_new(e, cold_canon, x_jcc32(&e->as, CC_A));
+        c = cold_new(e, cold_canon, jump_if_nan(e, in, d));
     }
     c->reg[0] = d;
     c->back = e->as.p;
@@ -424,8 +429,53 @@ void op_fsgnjx(Emit *e, const IrInsn *in)
 
 /* ---- Comparison. ---- */
 
+/* Unordered, without a flag. reg: result. */
+static void cold_unordered(Emit *e, const Cold *c)
+{
+    x_mov_imm(&e->as, c->reg[0], 0);
+    x_jmp_back(&e->as, c->back);
+}
+
+/* Comparison without any flag: signaling NaNs do not get to the host's. */
+static void fcmp_silent(Emit *e, const IrInsn *in)
+{
+    unsigned r[2] = {reg_use(e, in->arg[0]), reg_use(e, in->arg[1])};
+    unsigned d = reg_def(e, NOREG, NOREG), n = 0;
+    uint8_t *nan[2] = {NULL, NULL};
+
+    for (unsigned k = 0; k < 2; k++) {
+        const IrInsn *def = &e->insns[in->arg[k]];
+
+        if (!never_signals(def->op == IR_fcanon ? &e->insns[def->arg[0]] : def)) {
+            nan[n++] = jump_if_nan(e, in, r[k]);
+        }
+    }
+    x_alu(&e->as, ALU_XOR, 0, d, d);
+    fp_compare(e, in, X_UCOMISS, r[1], r[0]);
+    if (in->aux == IR_FEQ_SILENT) {
+        uint8_t *unordered = x_jcc8(&e->as, CC_P);
+
+        x_rr(&e->as, X_SETCC + CC_E, 0, d);
+        asm_patch8(&e->as, unordered);
+    } else {
+        x_rr(&e->as, X_SETCC + (in->aux == IR_FLT_SILENT ? CC_A : CC_AE), 0, d);
+    }
+    if (n) {
+        Cold *c = cold_new(e, cold_unordered, nan[0]);
+
+        c->from[1] = nan[1];
+        c->reg[0] = d;
+        c->back = e->as.p;
+    }
+    reg_bind(e, d, VALUE_ZX);
+}
+
 void op_fcmp(Emit *e, const IrInsn *in)
 {
+    if (in->aux >= IR_FEQ_SILENT) {
+        fcmp_silent(e, in);
+        return;
+    }
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
     unsigned d = reg_def(e, NOREG, NOREG);
 
@@ -448,6 +498,25 @@ void op_fcmp(Emit *e, const IrInsn *in)
         fp_compare(e, in, quiet ? X_UCOMISS : X_COMISS, rb, ra);
         x_rr(&e->as, X_SETCC + (strict ? CC_A : CC_AE), 0, d);
     }
+    reg_bind(e, d, VALUE_ZX);
+}
+
+/* By way of a spill slot: MXCSR goes to memory only. */
+void op_fflags(Emit *e, const IrInsn *in)
+{
+    unsigned d = reg_def(e, NOREG, NOREG);
+    int32_t disp;
+
+    if (!e->slots_free) {
+        e->failed = true;
+        return;
+    }
+    disp = slot_disp(e, __builtin_ctzll(e->slots_free));
+    x_rm(&e->as, X_STMXCSR, 3, ENV, disp);
+    x_rm(&e->as, X_MOV, RAX, ENV, disp);
+    x_alu_imm(&e->as, ALU_AND, 0, RAX, 0x3f);
+    x_rip(&e->as, X_LEA | X_W, RCX, e->stubs->pool + POOL_FLAGS);
+    x_rmx(&e->as, X_MOVZX8, d, RCX, RAX, 0, 0);
     reg_bind(e, d, VALUE_ZX);
 }
 

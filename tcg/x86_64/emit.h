@@ -148,7 +148,8 @@ enum {
     POOL_NAN32 = 96,
     POOL_VNAN64 = 112,
     POOL_VNAN32 = 128,
-    POOL_SIZE = 144
+    POOL_FLAGS = 144, /* IrFpFlag of each value of MXCSR's six sticky bits */
+    POOL_SIZE = 208
 };
 
 struct Emit {
@@ -299,6 +300,7 @@ void regs_save_for_call(Emit *e); /* empties the caller-saved registers */
 void regs_make_canonical(Emit *e, uint32_t valid); /* for an edge to a join, with its valid_in */
 uint32_t regs_snapshot(Emit *e);
 void emit_snapshot_stores(Emit *e, uint32_t snap);
+int32_t slot_disp(const Emit *e, unsigned slot); /* of a spill slot */
 void emit_mov(Emit *e, unsigned dst, unsigned src);
 void emit_load_const(Emit *e, unsigned dst, const IrInsn *in);
 

@@ -119,7 +119,7 @@ static void load_var(Emit *e, unsigned r, unsigned var)
     emit_load(e, e->ir->vars[var].type, r, env_disp(e->ir->vars[var].offset));
 }
 
-static int32_t slot_disp(const Emit *e, unsigned slot)
+int32_t slot_disp(const Emit *e, unsigned slot)
 {
     return env_disp(e->rt->off_spill + 16 * (int32_t)slot);
 }

@@ -357,7 +357,7 @@ static unsigned fp_aux(IrOp op)
     switch (op) {
     case IR_fma:
     case IR_fcvt_if: return 8;
-    case IR_fcmp: return 5;
+    case IR_fcmp: return 8;
     case IR_fround: return 2;
     case IR_fcvt_fi: return 4;
     default: return 1;
