@@ -128,6 +128,8 @@ typedef struct TcgCompile {
     uint64_t pc;       /* of the entry */
     uint32_t flags;    /* that jump-cache hits must have */
     bool optimize;     /* second tier: spend more on register allocation */
+    bool no_entry_tests; /* nothing is expected of values at the entry: if they are not so, the region leaves by
+                            lookup_plain at once */
 } TcgCompile;
 
 /* Maps @size bytes of code memory twice from one memfd: writable, and executable (never both). @features:

@@ -223,13 +223,17 @@ static bool emit_block(Emit *e, unsigned b)
     scan_block(e, block);
     if (b == 0 && info->canonical) {
         regs_begin_block(e, &empty_state);
-        regs_make_canonical(e, info->valid_in);
+        regs_make_canonical(e, info->valid_in, 0);
+        nan_check_entry(e);
     }
     if (e->how->optimize && info->canonical && block->loop_depth) {
         asm_align(&e->as, 16, 0);
     }
     place_label(e, info);
     begin_block(e, info);
+    if (b == 0 && !info->canonical) {
+        nan_check_entry(e);
+    }
     for (unsigned i = block->first; i < block->first + block->count; i++) {
         const IrInsn *in = &e->insns[i];
         const Value *v = &e->vals[i];

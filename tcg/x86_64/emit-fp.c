@@ -59,6 +59,18 @@ void fp_rip(Emit *e, unsigned op, unsigned d, unsigned a, unsigned pool)
     }
 }
 
+/* Loads a constant of the pool. */
+void fp_rip_load(Emit *e, unsigned op, unsigned d, unsigned pool)
+{
+    const uint8_t *p = e->stubs->pool + pool;
+
+    if (e->avx) {
+        v_rip(&e->as, op, d, 0, p);
+    } else {
+        x_rip(&e->as, op, d, p);
+    }
+}
+
 static bool is_double(const IrInsn *in)
 {
     return in->type == IR_F64;
@@ -79,7 +91,7 @@ static void fp_compare(Emit *e, const IrInsn *in, unsigned single, unsigned a, u
 
 static void fp_binary(Emit *e, const IrInsn *in, unsigned single, bool commutes)
 {
-    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]);
     unsigned d = reg_def(e, ra, commutes || e->avx ? rb : NOREG);
 
     if (commutes && d == rb) {
@@ -112,7 +124,7 @@ void op_fdiv(Emit *e, const IrInsn *in)
 
 void op_fsqrt(Emit *e, const IrInsn *in)
 {
-    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+    unsigned ra = reg_use_raw(e, in->arg[0]), d = reg_def(e, ra, NOREG);
 
     if (e->avx) {
         v_rrr(&e->as, fp_op(in, X_SQRTSS), d, ra, ra);
@@ -162,14 +174,9 @@ static void fma_call(Emit *e, const IrInsn *in, unsigned d, const unsigned r[3])
 
 static void load_pool(Emit *e, const IrInsn *in, unsigned d, unsigned pool64, unsigned pool32)
 {
-    const uint8_t *p = e->stubs->pool + (is_double(in) ? pool64 : pool32);
-    unsigned op = is_double(in) ? X_MOVSD : X_MOVSS;
+    bool wide = is_double(in);
 
-    if (e->avx) {
-        v_rip(&e->as, op, d, 0, p);
-    } else {
-        x_rip(&e->as, op, d, p);
-    }
+    fp_rip_load(e, wide ? X_MOVSD : X_MOVSS, d, wide ? pool64 : pool32);
 }
 
 /* The NaN that fcanon gives. */
@@ -228,7 +235,7 @@ void op_fma(Emit *e, const IrInsn *in)
     unsigned r[3], d, to;
 
     for (unsigned k = 0; k < 3; k++) {
-        r[k] = reg_use(e, in->arg[k]);
+        r[k] = reg_use_raw(e, in->arg[k]);
     }
     d = reg_def(e, r[2], NOREG);
     /* The factors are looked at again if the result is a NaN. */
@@ -299,6 +306,13 @@ void op_fcanon(Emit *e, const IrInsn *in)
         reg_alias(e, in->arg[0], 0);
         return;
     }
+    if (is_double(in) && never_signals(def)) {
+        unsigned r = reg_use_raw(e, in->arg[0]);
+
+        reg_alias(e, in->arg[0], 0);
+        e->raw_mask |= 1u << r;
+        return;
+    }
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
     Cold *c;
 
@@ -347,7 +361,7 @@ static void cold_minmax(Emit *e, const Cold *c)
 
 static void fp_minmax(Emit *e, const IrInsn *in, unsigned single)
 {
-    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]), d = reg_def(e, ra, rb);
     Cold *c;
 
     fp_compare(e, in, X_UCOMISS, ra, rb);
@@ -439,14 +453,15 @@ static void cold_unordered(Emit *e, const Cold *c)
 /* Comparison without any flag: signaling NaNs do not get to the host's. */
 static void fcmp_silent(Emit *e, const IrInsn *in)
 {
-    unsigned r[2] = {reg_use(e, in->arg[0]), reg_use(e, in->arg[1])};
+    unsigned r[2] = {reg_use_raw(e, in->arg[0]), reg_use_raw(e, in->arg[1])};
     unsigned d = reg_def(e, NOREG, NOREG), n = 0;
     uint8_t *nan[2] = {NULL, NULL};
 
     for (unsigned k = 0; k < 2; k++) {
         const IrInsn *def = &e->insns[in->arg[k]];
 
-        if (!never_signals(def->op == IR_fcanon ? &e->insns[def->arg[0]] : def)) {
+        if (!(e->raw_mask & 1u << r[k]) &&
+            !never_signals(def->op == IR_fcanon ? &e->insns[def->arg[0]] : def)) {
             nan[n++] = jump_if_nan(e, in, r[k]);
         }
     }
@@ -476,7 +491,7 @@ void op_fcmp(Emit *e, const IrInsn *in)
         fcmp_silent(e, in);
         return;
     }
-    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]);
     unsigned d = reg_def(e, NOREG, NOREG);
 
     if (in->aux == IR_FEQ_QUIET) {
@@ -556,6 +571,7 @@ void op_funbox(Emit *e, const IrInsn *in)
 
 void op_flow(Emit *e, const IrInsn *in)
 {
+    reg_use(e, in->arg[0]); /* canonical */
     reg_alias(e, in->arg[0], 0);
 }
 

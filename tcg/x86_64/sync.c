@@ -68,6 +68,9 @@ bool tcg_restore(const TcgCode *code, uintptr_t host_pc, const TcgFrame *frame, 
 
         if (is_xmm(reg)) {
             memcpy(to, frame->xmm[reg - XMM0], SNAP_WIDE(words[k]) ? 16 : 8);
+            if (SNAP_RAW(words[k])) {
+                nan_make_canonical(to);
+            }
         } else {
             memcpy(to, &frame->gpr[reg], 8);
         }

@@ -138,12 +138,17 @@ void native_free(Native *native)
 
 bool native_compile(Native *native, IrRegion *ir, uint64_t pc, bool optimize)
 {
-    TcgCompile how = {.pc = pc, .flags = native->flags, .optimize = optimize};
+    return native_compile_how(native, ir, (TcgCompile){.pc = pc, .optimize = optimize});
+}
+
+bool native_compile_how(Native *native, IrRegion *ir, TcgCompile how)
+{
     size_t room = tcg_code_start(native->tcg) + tcg_code_size(native->tcg) - native->at;
     NativeRegion *region = &native->regions[native->nregions];
 
     g_assert_cmpuint(native->nregions, <, NATIVE_MAX_REGIONS);
-    region->pc = pc;
+    region->pc = how.pc;
+    how.flags = native->flags;
     if (!tcg_compile(native->tcg, ir, &how, native->at, room, &region->code)) {
         return false;
     }
