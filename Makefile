@@ -56,7 +56,7 @@ ALL_LIBS = $(DEPS_LIBS) $(LIBS)
 
 # ---- The emulator ----
 
-source_dirs := tcg tcg/x86_64 cpu cpu/riscv accel accel/* softmmu softmmu/base hw hw/* ui
+source_dirs := tcg tcg/x86_64 cpu cpu/riscv cpu/x86 accel accel/* softmmu softmmu/base hw hw/* ui
 sources := $(wildcard $(addsuffix /*.c,$(source_dirs)) $(addsuffix /*.S,$(source_dirs)))
 # gen-*.c are tools of the build itself.
 generators := $(foreach file,$(sources),$(if $(filter gen-%,$(notdir $(file))),$(file)))
@@ -237,7 +237,7 @@ check: $(BUILD)/config.mk
 check-long: $(BUILD)/config.mk
 	@echo "amphi: looking for missing packages"
 	@$(MAKE) --no-print-directory deps-test
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory tests
 	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/boot/make-debian $(BUILD)/amphi
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' AMPHI_LONG=1 \

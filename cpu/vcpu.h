@@ -194,6 +194,9 @@ struct GuestArch {
 
     void (*reset)(Vcpu *vcpu);
 
+    /* Releases what belongs to the state; may be NULL. */
+    void (*finalize)(Vcpu *vcpu);
+
     /* Appends the disassembly of the instruction at @code (@len bytes available) to @out; returns its
      * length in bytes, 0 if @len is too short. */
     unsigned (*disassemble)(Vcpu *vcpu, uint64_t pc, const uint8_t *code, size_t len, GString *out);

@@ -470,6 +470,9 @@ Vcpu *vcpu_new(Machine *machine, const GuestArch *arch)
 
 void vcpu_free(Vcpu *vcpu)
 {
+    if (vcpu->arch->finalize) {
+        vcpu->arch->finalize(vcpu);
+    }
     free(vcpu);
 }
 

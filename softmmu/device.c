@@ -2,6 +2,7 @@
  * What all devices share: see device.h.
  */
 #include "softmmu/device.h"
+#include "softmmu/base/error.h"
 #include "softmmu/machine.h"
 
 static bool id_taken(Machine *machine, const char *id)
@@ -12,6 +13,13 @@ static bool id_taken(Machine *machine, const char *id)
         }
     }
     return false;
+}
+
+bool device_check_id(Machine *machine, const char *id, GError **error)
+{
+    return id && id_taken(machine, id)
+               ? error_set(error, "there are two devices '%s'; give each its own id=", id)
+               : true;
 }
 
 /* "ns16550a@0": the first number that makes it unique. */
@@ -55,4 +63,11 @@ MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size)
     MmioOps ops = {device_read, device_write, dev->ops->min_access, dev->ops->max_access,
                    dev->ops->unaligned};
     return memory_map_add_mmio(dev->machine->memory, dev->id, base, size, 0, &ops, dev, dev);
+}
+
+MemoryRegion *device_map_pio(Device *dev, uint16_t port, unsigned count)
+{
+    MmioOps ops = {device_read, device_write, dev->ops->min_access, dev->ops->max_access,
+                   dev->ops->unaligned};
+    return memory_map_add_mmio(dev->machine->io, dev->id, port, count, 0, &ops, dev, dev);
 }

@@ -6,6 +6,7 @@
  * exception is an MSI, a write of 4 bytes whose purpose is to reach a register. Usually called with
  * the machine lock held, but only dma_write_msi() needs it and takes it itself.
  */
+#include "softmmu/lock.h"
 #include "softmmu/memory-internal.h"
 #include <string.h>
 
@@ -60,6 +61,26 @@ MemResult dma_read(AddressSpace *as, uint64_t addr, void *buf, uint64_t len)
 MemResult dma_write(AddressSpace *as, uint64_t addr, const void *buf, uint64_t len)
 {
     return dma_copy(as, addr, (uint8_t *)buf, len, true);
+}
+
+MemResult dma_clear(AddressSpace *as, uint64_t addr, uint64_t len)
+{
+    if (len && addr + len - 1 < addr) {
+        return MEM_DECODE_ERROR;
+    }
+    while (len) {
+        MemoryHit hit;
+        uint64_t n = len, bus_addr;
+        MemResult result = dma_piece(as, addr, &n, true, &hit, &bus_addr);
+        if (result != MEM_OK) {
+            return result;
+        }
+        ram_clear(as->map, hit.ram_page, hit.host, n);
+        ram_written(as->map, hit.ram_page, bus_addr & (RAM_PAGE_SIZE - 1), n);
+        addr += n;
+        len -= n;
+    }
+    return MEM_OK;
 }
 
 MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned size)
@@ -124,9 +145,18 @@ MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
     if (addr & 3) {
         return MEM_BUS_ERROR;
     }
-    if (as->translate && !as->translate(as, addr, true, &addr, &len)) {
+    if (as->remap_msi ? !as->remap_msi(as, &addr, &data)
+                      : as->translate && !as->translate(as, addr, true, &addr, &len)) {
         return MEM_DECODE_ERROR;
     }
-    return len < sizeof(data) ? MEM_DECODE_ERROR
-                              : memory_map_write(as->map, addr, data, sizeof(data));
+    if (len < sizeof(data)) {
+        return MEM_DECODE_ERROR;
+    }
+    if (addr - as->map->msi_base < as->map->msi_size) {
+        lock_acquire(as->map->lock);
+        as->map->msi_sink(as->map->msi_opaque, addr, data);
+        lock_release(as->map->lock);
+        return MEM_OK;
+    }
+    return memory_map_write(as->map, addr, data, sizeof(data));
 }

@@ -50,6 +50,7 @@ Machine *machine_alloc(const MachineClass *cls, bool stepped)
     g_main_context_set_poll_func(machine->context, lock_poll);
     machine->clock = clock_new(machine->context, &machine->lock, stepped);
     machine->memory = memory_map_new(&machine->lock);
+    machine->io = memory_map_new(&machine->lock);
     machine->dma.map = machine->memory;
     machine->devices = g_ptr_array_new();
     machine->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
@@ -181,6 +182,7 @@ void machine_free(Machine *machine)
     g_array_free(machine->event_listeners, true);
     debug_free(machine);
     memory_map_free(machine->memory);
+    memory_map_free(machine->io);
     clock_free(machine->clock);
     g_main_context_unref(machine->context);
     g_mutex_clear(&machine->lock);
@@ -475,4 +477,16 @@ uint64_t machine_mmio_read(Machine *machine, uint64_t addr, unsigned size)
 void machine_mmio_write(Machine *machine, uint64_t addr, uint64_t value, unsigned size)
 {
     memory_map_write(machine->memory, addr, value, size);
+}
+
+uint32_t machine_pio_read(Machine *machine, uint16_t port, unsigned size)
+{
+    uint64_t value;
+    memory_map_read(machine->io, port, &value, size);
+    return value;
+}
+
+void machine_pio_write(Machine *machine, uint16_t port, uint32_t value, unsigned size)
+{
+    memory_map_write(machine->io, port, value, size);
 }

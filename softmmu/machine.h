@@ -99,6 +99,12 @@ typedef struct MachineRunner {
     /* Drops what was translated from code at virtual address @addr: a breakpoint there comes or goes. No
      * vCPU runs. May be NULL. */
     void (*drop_code_at)(Machine *machine, uint64_t addr);
+    /* Instructions that @vcpu has retired; *@exact: they are being counted, not estimated. For snapshots, on a
+     * stopped vCPU, as set_insns(). May be NULL. */
+    uint64_t (*get_insns)(Vcpu *vcpu, bool *exact);
+    void (*set_insns)(Vcpu *vcpu, uint64_t insns, bool exact);
+    /* All of memory has other contents now; no vCPU runs. May be NULL. */
+    void (*memory_replaced)(Machine *machine);
     /* Releases what vcpu_init() made, on a stopped vCPU; may be NULL. */
     void (*vcpu_fini)(Vcpu *vcpu);
     /* The vCPU threads are about to end: nothing of the runner's kicks a vCPU from now on. May be NULL. */
@@ -114,6 +120,7 @@ struct Machine {
     GMainContext *context;
     Clock *clock;
     MemoryMap *memory;      /* the system bus */
+    MemoryMap *io;          /* the 64 Ki ports of x86; nothing is there on other machines */
     AddressSpace dma;       /* identity */
     RamBlock *ram;
     Vcpu *cpus[MACHINE_MAX_CPUS];
@@ -124,6 +131,8 @@ struct Machine {
     uint8_t mux_escape;     /* -echr; 0: Ctrl-A */
     Accel *accel;           /* engines; see accel/accel.h */
     const MachineRunner *runner;
+    struct PciBus *pci;      /* the first PCI root bus, of hw/pci/pci.h; NULL: none */
+    struct Irqchip *irqchip; /* the engine's interrupt controllers, of softmmu/irqchip.h; NULL: none */
     struct Cpus *cpu_threads; /* of softmmu/cpus.c */
     struct TlbSystem *tlb_system;
     struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
@@ -202,5 +211,9 @@ int machine_main_loop(Machine *machine);
 /* For tests: one access on the system bus, as a vCPU would do it. */
 uint64_t machine_mmio_read(Machine *machine, uint64_t addr, unsigned size);
 void machine_mmio_write(Machine *machine, uint64_t addr, uint64_t value, unsigned size);
+
+/* One access of 1, 2 or 4 bytes to an I/O port, by a vCPU or a test. */
+uint32_t machine_pio_read(Machine *machine, uint16_t port, unsigned size);
+void machine_pio_write(Machine *machine, uint16_t port, uint32_t value, unsigned size);
 
 #endif

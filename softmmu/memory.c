@@ -360,6 +360,15 @@ void memory_map_set_code_hook(MemoryMap *map,
     map->code_hook = fn;
 }
 
+void memory_map_set_msi_sink(MemoryMap *map, uint64_t base, uint64_t size,
+                             void (*fn)(void *opaque, uint64_t addr, uint32_t data), void *opaque)
+{
+    map->msi_base = base;
+    map->msi_size = size;
+    map->msi_sink = fn;
+    map->msi_opaque = opaque;
+}
+
 void memory_map_print(MemoryMap *map, GString *out)
 {
     g_mutex_lock(&map->change);

@@ -18,6 +18,9 @@ typedef struct MemoryMap MemoryMap;
 typedef struct MemoryRegion MemoryRegion;
 typedef struct Device Device;
 
+/* Pages of guest RAM that a machine can have, so that what is kept of each is an array: 64 GiB. */
+#define MEMORY_MAX_PAGES (UINT64_C(1) << 24)
+
 /* Host memory that backs guest memory: a shared mapping of a memfd, populated on first touch. */
 typedef struct RamBlock {
     char *name;
@@ -96,6 +99,12 @@ void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t 
                                                          unsigned first, unsigned len),
                               void *opaque);
 
+/* Where dma_write_msi() to [@base, @base + @size) goes, instead of to what the map has there: on x86 a
+ * device's write to these addresses is a message, a processor's is an access to its local APIC. @fn is
+ * called with the machine lock held. */
+void memory_map_set_msi_sink(MemoryMap *map, uint64_t base, uint64_t size,
+                             void (*fn)(void *opaque, uint64_t addr, uint32_t data), void *opaque);
+
 /* Text of the flattened map, for `info mtree`. */
 void memory_map_print(MemoryMap *map, GString *out);
 
@@ -110,6 +119,8 @@ struct AddressSpace {
     /* Translates for a device; NULL means identity. Returns false (and has reported the fault) if
      * the access is not allowed. @len is reduced to what is contiguous. */
     bool (*translate)(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len);
+    /* The same for a message-signalled interrupt, a write of *@data to *@addr. NULL: as other writes. */
+    bool (*remap_msi)(AddressSpace *as, uint64_t *addr, uint32_t *data);
     void *opaque;
 };
 
@@ -117,6 +128,8 @@ struct AddressSpace {
  * device registers by DMA fail with MEM_BUS_ERROR. On failure the copy may be partial. */
 MemResult dma_read(AddressSpace *as, uint64_t addr, void *buf, uint64_t len);
 MemResult dma_write(AddressSpace *as, uint64_t addr, const void *buf, uint64_t len);
+/* Writes zeros; the host gets the memory of whole pages back until they are used again. */
+MemResult dma_clear(AddressSpace *as, uint64_t addr, uint64_t len);
 
 /* Little-endian scalars. */
 MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned size);

@@ -8,133 +8,41 @@
  */
 #include "tests/fuzz/riscv-random.h"
 #include "cpu/riscv/translate.h"
-#include <glib/gstdio.h>
+#include "tests/fuzz/random-rig.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME "tests/guest/random/frame.S"
-#define LINK "tests/guest/random/link.ld"
-#define QEMU "qemu-riscv64 -cpu rv64,zba=true,zbb=true,zbc=true,zbs=true,zbkb=true,Zfh=true "
-
-typedef struct Setup {
-    char *dir;
-    char *linux_frame, *bare_frame; /* contents of the ELF files */
-    gsize linux_size, bare_size;
-    char *linux_path, *bare_path; /* where programs are put */
-} Setup;
-
-static Setup setup;
-
-static const struct {
-    const char *name, *accel;
-} engines[] = {
-    {"interp", "interp"},
-    {"jit", "jit"},
-    {"hop-7", "jit,hop=interp,hop-insns=7"},
-    {"hop-1000", "jit,hop=interp,hop-insns=1000"},
+static const RandomRig rig = {
+    .frame = "tests/guest/random/frame.S",
+    .march = "rv64gc",
+    .qemu_cpu = "rv64,zba=true,zbb=true,zbc=true,zbs=true,zbkb=true,Zfh=true",
 };
 
-/* ---- Running ---- */
+static const char *const engines[] = {"interp", "jit", "jit,hop=interp,hop-insns=7",
+                                      "jit,hop=interp,hop-insns=1000"};
 
-/* Output of a command, or NULL if it fails. */
-static char *run(const char *command)
+/* ---- The program as a subject ---- */
+
+static void write_prefix(const void *program, unsigned units)
 {
-    char *out = NULL;
-    int status = 1;
-    char *limited = g_strdup_printf("timeout 20 %s", command);
-    bool ok = g_spawn_command_line_sync(limited, &out, NULL, &status, NULL) && status == 0;
-    g_free(limited);
-    if (!ok) {
-        g_test_message("%s: status %d", command, status);
-        g_free(out);
-        return NULL;
-    }
-    return out;
+    RandomProgram *p = g_memdup2(program, sizeof(*p));
+    random_program_cut(p, units);
+    rig_write(&p->image, sizeof(p->image));
+    g_free(p);
 }
 
-static bool find_program(const char *name)
-{
-    char *path = g_find_program_in_path(name);
-    g_free(path);
-    return path != NULL;
-}
-
-static void build_frame(const char *defines, const char *path, char **contents, gsize *size)
-{
-    char *command =
-        g_strdup_printf("clang --target=riscv64 -march=rv64gc -mabi=lp64d -mno-relax "
-                        "-nostdlib -static -fuse-ld=lld -Wl,-T," LINK " %s -o %s " FRAME,
-                        defines, path);
-    char *out = run(command);
-    g_assert_nonnull(out);
-    g_free(out);
-    g_free(command);
-    g_assert_true(g_file_get_contents(path, contents, size, NULL));
-}
-
-static void write_elf(const char *frame, gsize size, const RandomImage *image, const char *path)
-{
-    char *copy = g_malloc(size);
-    memcpy(copy, frame, size);
-    char *place = memmem(copy, size, "amphi image here", 16);
-    g_assert_nonnull(place);
-    g_assert_cmpuint((gsize)(place - copy) + sizeof(*image), <=, size);
-    memcpy(place, image, sizeof(*image));
-    g_assert_true(g_file_set_contents(path, copy, (gssize)size, NULL));
-    g_free(copy);
-    g_chmod(path, 0755);
-}
-
-static char *run_amphi(const char *accel)
-{
-    char *command = g_strdup_printf("%s -machine spike -bios none -display none -monitor none "
-                                    "-serial stdio -accel %s -kernel %s",
-                                    g_getenv("AMPHI"), accel, setup.bare_path);
-    char *out = run(command);
-    g_free(command);
-    return out;
-}
-
-static char *run_qemu(void)
-{
-    char *command = g_strconcat(QEMU, setup.linux_path, NULL);
-    char *out = run(command);
-    g_free(command);
-    return out;
-}
-
-/* ---- Comparing ---- */
-
-static void name_line(unsigned line, GString *name)
+static char *name_line(unsigned line)
 {
     if (line == 0) {
-        g_string_assign(name, "fcsr");
-    } else if (line < 64) {
-        g_string_printf(name, "%c%u", line < 32 ? 'x' : 'f', line % 32);
-    } else {
-        g_string_printf(name, "data+%u", (line - 64) * 8);
+        return g_strdup("fcsr");
     }
+    return line < 64 ? g_strdup_printf("%c%u", line < 32 ? 'x' : 'f', line % 32)
+                     : g_strdup_printf("data+%u", (line - 64) * 8);
 }
 
-static void describe(const char *want, const char *have)
+static void disassemble_unit(const void *program, unsigned unit)
 {
-    char **a = g_strsplit(want, "\n", -1), **b = g_strsplit(have, "\n", -1);
-    GString *name = g_string_new(NULL);
-    unsigned shown = 0;
-    for (unsigned i = 0; a[i] && b[i] && shown < 8; i++) {
-        if (strcmp(a[i], b[i])) {
-            name_line(i, name);
-            g_test_message("    %s is %s, should be %s", name->str, b[i], a[i]);
-            shown++;
-        }
-    }
-    g_string_free(name, TRUE);
-    g_strfreev(a);
-    g_strfreev(b);
-}
-
-static void disassemble_unit(const RandomProgram *p, unsigned unit)
-{
+    const RandomProgram *p = program;
     uint32_t at = g_array_index(p->units, uint32_t, unit);
     uint32_t end = g_array_index(p->units, uint32_t, unit + 1);
     while (at < end) {
@@ -145,70 +53,15 @@ static void disassemble_unit(const RandomProgram *p, unsigned unit)
     }
 }
 
-/* Whether the first @units units give the same under both. Leaves the outputs. */
-static bool same_prefix(const RandomProgram *whole, unsigned units, bool qemu, const char *accel,
-                        char **want, char **have)
-{
-    RandomProgram *p = g_memdup2(whole, sizeof(*whole));
-    random_program_cut(p, units);
-    write_elf(setup.bare_frame, setup.bare_size, &p->image, setup.bare_path);
-    write_elf(setup.linux_frame, setup.linux_size, &p->image, setup.linux_path);
-    g_free(p);
-    g_free(*want);
-    g_free(*have);
-    *want = qemu ? run_qemu() : run_amphi("interp");
-    *have = run_amphi(accel);
-    return *want && *have && !strcmp(*want, *have);
-}
-
-/* Finds the unit that makes the difference, by bisection, and says what it is. */
-static void narrow(const RandomProgram *p, bool qemu, const char *accel)
-{
-    unsigned good = 0, bad = p->units->len - 1;
-    char *want = NULL, *have = NULL;
-    while (bad - good > 1) {
-        unsigned middle = (good + bad) / 2;
-        if (same_prefix(p, middle, qemu, accel, &want, &have)) {
-            good = middle;
-        } else {
-            bad = middle;
-        }
-    }
-    same_prefix(p, good, qemu, accel, &want, &have);
-    char *before = g_steal_pointer(&want);
-    same_prefix(p, bad, qemu, accel, &want, &have);
-    g_test_message("  first seen in unit %u, at 0x%x:", good,
-                   RANDOM_CODE + g_array_index(p->units, uint32_t, good));
-    disassemble_unit(p, good);
-    if (want && have) {
-        describe(want, have);
-    }
-    if (before && want) {
-        g_test_message("  what it does:");
-        describe(want, before);
-    }
-    g_free(before);
-    g_free(want);
-    g_free(have);
-}
-
-static void keep_files(void)
-{
-    g_test_message("  files are in %s", setup.dir);
-    setup.dir = NULL;
-}
-
 static void check_engines(const RandomProgram *p, const char *want, bool qemu)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
-        char *have = run_amphi(engines[i].accel);
+    const RandomSubject subject = {p, p->units->len - 1, write_prefix, disassemble_unit, name_line};
+    for (unsigned i = 0; i < G_N_ELEMENTS(engines) && !g_test_failed(); i++) {
+        char *have = rig_run(&rig, engines[i]);
         if (!have || strcmp(want, have)) {
-            g_test_message("%s differs from %s", engines[i].name, qemu ? "qemu" : "interp");
-            narrow(p, qemu, engines[i].accel);
-            keep_files();
+            rig_narrow(&rig, &subject, engines[i], qemu);
+            rig_keep_files();
             g_test_fail();
-            g_free(have);
-            return;
         }
         g_free(have);
     }
@@ -234,21 +87,15 @@ static void test_kind(const void *data)
     const Kind *kind = data;
     uint64_t ext = kind->qemu ? everything & ~(EXT(ZFA) | EXT(ZICOND) | EXT(ZACAS)) : everything;
     const char *count = g_getenv("AMPHI_FUZZ_PROGRAMS");
-    if (!g_getenv("AMPHI") || !find_program("clang") || !find_program("ld.lld")) {
-        g_test_skip("needs the binary (AMPHI), clang and lld");
-        return;
-    }
-    if (kind->qemu && !find_program("qemu-riscv64")) {
-        g_test_skip("needs qemu-riscv64 (package qemu-user)");
+    if (!rig_available(kind->qemu)) {
         return;
     }
     for (int n = count ? atoi(count) : 6; n && !g_test_failed(); n--) {
         GRand *rand = g_rand_new_with_seed((guint32)g_test_rand_int());
         RandomProgram *p =
             random_program_new(rand, kind->flavour, ext, kind->qemu ? qemu_bugs : none, 1500);
-        write_elf(setup.bare_frame, setup.bare_size, &p->image, setup.bare_path);
-        write_elf(setup.linux_frame, setup.linux_size, &p->image, setup.linux_path);
-        char *want = kind->qemu ? run_qemu() : run_amphi("interp");
+        rig_write(&p->image, sizeof(p->image));
+        char *want = kind->qemu ? rig_run_qemu(&rig) : rig_run(&rig, "interp");
         g_assert_nonnull(want);
         g_assert_cmpuint(strlen(want), >, 4096);
         check_engines(p, want, kind->qemu);
@@ -256,31 +103,6 @@ static void test_kind(const void *data)
         random_program_free(p);
         g_rand_free(rand);
     }
-}
-
-static void set_up(void)
-{
-    setup.dir = g_dir_make_tmp("amphi-random.XXXXXX", NULL);
-    setup.bare_path = g_build_filename(setup.dir, "bare.elf", NULL);
-    setup.linux_path = g_build_filename(setup.dir, "linux.elf", NULL);
-    if (find_program("clang") && find_program("ld.lld")) {
-        build_frame("", setup.bare_path, &setup.bare_frame, &setup.bare_size);
-        build_frame("-DLINUX", setup.linux_path, &setup.linux_frame, &setup.linux_size);
-    }
-}
-
-static void clean_up(void)
-{
-    if (setup.dir) {
-        g_remove(setup.bare_path);
-        g_remove(setup.linux_path);
-        g_rmdir(setup.dir);
-        g_free(setup.dir);
-    }
-    g_free(setup.bare_path);
-    g_free(setup.linux_path);
-    g_free(setup.bare_frame);
-    g_free(setup.linux_frame);
 }
 
 int main(int argc, char **argv)
@@ -293,11 +115,11 @@ int main(int argc, char **argv)
         {"/riscv/random/fp-all-extensions", RANDOM_FP, false},
     };
     g_test_init(&argc, &argv, NULL);
-    set_up();
+    rig_set_up(&rig);
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_test_add_data_func(kinds[i].path, &kinds[i], test_kind);
     }
     int status = g_test_run();
-    clean_up();
+    rig_clean_up();
     return status;
 }

@@ -7,12 +7,10 @@
  * (default 4), --seed= repeats a run.
  */
 #include "cpu/riscv/translate.h"
-#include <glib/gstdio.h>
+#include "tests/fuzz/random-rig.h"
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME "tests/guest/random/vector.S"
-#define LINK "tests/guest/random/link.ld"
 #define IMAGE 0x80040000u
 #define DATA_SIZE 65536
 #define FINISH 0x80001000u
@@ -333,108 +331,39 @@ static Program *program_new(GRand *rand, const Kind *kind, unsigned units)
     return m.p;
 }
 
-static Program *program_cut(const Program *p, unsigned units)
-{
-    Program *copy = g_memdup2(p, sizeof(*p));
-    copy->size = p->units[units];
-    copy->nunits = units;
-    put_end(copy);
-    return copy;
-}
-
-/* ---- Running ---- */
-
-static struct {
-    char *dir, *linux_path, *bare_path, *linux_frame, *bare_frame;
-    gsize linux_size, bare_size;
-} setup;
+/* ---- The program as a subject ---- */
 
 static const char *const engines[] = {"interp", "jit", "jit,hop=interp,hop-insns=7",
                                       "jit,features-off=avx:avx2:fma:sse41", "jit,tier2=always"};
 
-static char *run(const char *command)
+static unsigned vlen; /* of the program that is compared */
+
+static void write_prefix(const void *program, unsigned units)
 {
-    char *out = NULL;
-    int status = 1;
-    char *limited = g_strdup_printf("timeout 20 %s", command);
-    bool ok = g_spawn_command_line_sync(limited, &out, NULL, &status, NULL) && status == 0;
-    if (!ok) {
-        g_test_message("%s: status %d", command, status);
-        g_clear_pointer(&out, g_free);
-    }
-    g_free(limited);
-    return out;
+    const Program *p = program;
+    Program *cut = g_memdup2(p, sizeof(*p));
+    cut->size = p->units[units];
+    cut->nunits = units;
+    put_end(cut);
+    rig_write(&cut->image, sizeof(cut->image));
+    g_free(cut);
 }
 
-static bool has_program(const char *name)
-{
-    char *path = g_find_program_in_path(name);
-    g_free(path);
-    return path != NULL;
-}
-
-static void write_elf(const char *frame, gsize size, const Image *image, const char *path)
-{
-    char *copy = g_malloc(size);
-    memcpy(copy, frame, size);
-    char *place = memmem(copy, size, "amphi image here", 16);
-    g_assert_nonnull(place);
-    g_assert_cmpuint((gsize)(place - copy) + sizeof(*image), <=, size);
-    memcpy(place, image, sizeof(*image));
-    g_assert_true(g_file_set_contents(path, copy, (gssize)size, NULL));
-    g_free(copy);
-    g_chmod(path, 0755);
-}
-
-static void write_program(const Program *p)
-{
-    write_elf(setup.bare_frame, setup.bare_size, &p->image, setup.bare_path);
-    write_elf(setup.linux_frame, setup.linux_size, &p->image, setup.linux_path);
-}
-
-/* @engine NULL: QEMU. */
-static char *run_program(const Kind *kind, const char *engine)
-{
-    char *command =
-        engine
-            ? g_strdup_printf("%s -machine spike -cpu rv64,v=on,vlen=%u -bios none -display none "
-                              "-monitor none -serial stdio -accel %s -kernel %s",
-                              g_getenv("AMPHI"), kind->vlen, engine, setup.bare_path)
-            : g_strdup_printf("qemu-riscv64 -cpu rv64,v=true,vext_spec=v1.0,vlen=%u %s", kind->vlen,
-                              setup.linux_path);
-    char *out = run(command);
-    g_free(command);
-    return out;
-}
-
-/* ---- Comparing ---- */
-
-static void describe(const Kind *kind, const char *want, const char *have)
+static char *name_line(unsigned line)
 {
     static const char *const csrs[] = {"fcsr", "vstart", "vl", "vtype", "vcsr", "data"};
-    char **a = g_strsplit(want, "\n", -1), **b = g_strsplit(have, "\n", -1);
-    for (unsigned i = 0, shown = 0; a[i] && b[i] && shown < 10; i++) {
-        if (strcmp(a[i], b[i])) {
-            char name[32];
-            unsigned per = kind->vlen / 64;
-            if (i < 64) {
-                g_snprintf(name, sizeof(name), "%c%u", "xf"[i / 32], i % 32);
-            } else if (i < 72) {
-                g_snprintf(name, sizeof(name), "%s", csrs[MIN(i - 64, 5)]);
-            } else {
-                g_snprintf(name, sizeof(name), "v%u[%u]", (i - 72) / per, (i - 72) % per);
-            }
-            g_test_message("    %s is %s, should be %s", name, b[i], a[i]);
-            shown++;
-        }
+    unsigned per = vlen / 64;
+    if (line < 64) {
+        return g_strdup_printf("%c%u", "xf"[line / 32], line % 32);
     }
-    g_strfreev(a);
-    g_strfreev(b);
+    return line < 72 ? g_strdup(csrs[MIN(line - 64, 5)])
+                     : g_strdup_printf("v%u[%u]", (line - 72) / per, (line - 72) % per);
 }
 
-static void disassemble(const Program *p, uint32_t at, uint32_t end)
+static void disassemble_unit(const void *program, unsigned unit)
 {
-    for (; at < end; at += 4) {
+    const Program *p = program;
+    for (uint32_t at = p->units[unit]; at < p->units[unit + 1]; at += 4) {
         GString *text = g_string_new(NULL);
         riscv_disassemble(NULL, at, p->image.code + at, 4, text);
         uint32_t insn;
@@ -444,96 +373,53 @@ static void disassemble(const Program *p, uint32_t at, uint32_t end)
     }
 }
 
-static bool same_prefix(const Kind *kind, const Program *p, unsigned units, const char *engine,
-                        char **want, char **have)
+/* ---- Tests ---- */
+
+/* Whether QEMU had an answer: it stops at assertions of its own. */
+static bool compare(const RandomRig *rig, const Program *p)
 {
-    Program *cut = program_cut(p, units);
-    write_program(cut);
-    g_free(cut);
-    g_free(*want);
-    g_free(*have);
-    *want = run_program(kind, NULL);
-    *have = run_program(kind, engine);
-    return *want && *have && !strcmp(*want, *have);
+    const RandomSubject subject = {p, p->nunits, write_prefix, disassemble_unit, name_line};
+    rig_write(&p->image, sizeof(p->image));
+    char *want = rig_run_qemu(rig);
+    bool answered = want != NULL;
+    for (unsigned i = 0; answered && i < G_N_ELEMENTS(engines) && !g_test_failed(); i++) {
+        char *have = rig_run(rig, engines[i]);
+        if (!have || strcmp(want, have)) {
+            rig_narrow(rig, &subject, engines[i], true);
+            rig_keep_files();
+            g_test_fail();
+        }
+        g_free(have);
+    }
+    g_free(want);
+    return answered;
 }
 
-static void narrow(const Kind *kind, const Program *p, const char *engine)
-{
-    unsigned good = 0, bad = p->nunits;
-    char *want = NULL, *have = NULL;
-    while (bad - good > 1) {
-        unsigned middle = (good + bad) / 2;
-        if (same_prefix(kind, p, middle, engine, &want, &have)) {
-            good = middle;
-        } else {
-            bad = middle;
-        }
-    }
-    same_prefix(kind, p, good, engine, &want, &have);
-    char *before = g_steal_pointer(&want);
-    same_prefix(kind, p, bad, engine, &want, &have);
-    g_test_message("  %s, first seen in unit %u:", engine, good);
-    disassemble(p, p->units[good], p->units[bad]);
-    if (want && have) {
-        describe(kind, want, have);
-    }
-    if (before && want) {
-        g_test_message("  what it does:");
-        describe(kind, want, before);
-    }
-    if (before) {
-        char **lines = g_strsplit(before, "\n", -1);
-        g_test_message("  before: vl %s vtype %s vstart %s fcsr %s vcsr %s", lines[66], lines[67],
-                       lines[65], lines[64], lines[68]);
-        g_strfreev(lines);
-    }
-    g_free(before);
-    g_free(want);
-    g_free(have);
-}
+static RandomRig rig = {.frame = "tests/guest/random/vector.S", .march = "rv64gcv"};
 
 static void test_kind(const void *data)
 {
     const Kind *kind = data;
     const char *count = g_getenv("AMPHI_FUZZ_PROGRAMS");
-    if (!g_getenv("AMPHI") || !has_program("clang") || !has_program("ld.lld") ||
-        !has_program("qemu-riscv64")) {
-        g_test_skip("needs the binary (AMPHI), clang, lld and qemu-riscv64");
+    if (!rig_available(true)) {
         return;
     }
+    char *cpu = g_strdup_printf("rv64,v=on,vlen=%u", kind->vlen);
+    char *qemu_cpu = g_strdup_printf("rv64,v=true,vext_spec=v1.0,vlen=%u", kind->vlen);
+    rig.cpu = cpu;
+    rig.qemu_cpu = qemu_cpu;
+    vlen = kind->vlen;
     unsigned compared = 0;
     for (int n = count ? atoi(count) : 4; n && !g_test_failed(); n--) {
         GRand *rand = g_rand_new_with_seed((guint32)g_test_rand_int());
         Program *p = program_new(rand, kind, 400);
-        write_program(p);
-        char *want = run_program(kind, NULL); /* NULL: QEMU stopped at an assertion of its own */
-        compared += want != NULL;
-        for (unsigned i = 0; want && i < G_N_ELEMENTS(engines) && !g_test_failed(); i++) {
-            char *have = run_program(kind, engines[i]);
-            if (!have || strcmp(want, have)) {
-                narrow(kind, p, engines[i]);
-                g_test_fail();
-            }
-            g_free(have);
-        }
-        g_free(want);
+        compared += compare(&rig, p);
         g_free(p);
         g_rand_free(rand);
     }
     g_assert_cmpuint(compared, >, 0);
-}
-
-static void build_frame(const char *define, const char *path, char **contents, gsize *size)
-{
-    char *command =
-        g_strdup_printf("clang --target=riscv64 -march=rv64gcv -mabi=lp64d -mno-relax "
-                        "-nostdlib -static -fuse-ld=lld -Wl,-T," LINK " %s -o %s " FRAME,
-                        define, path);
-    char *out = run(command);
-    g_assert_nonnull(out);
-    g_free(out);
-    g_free(command);
-    g_assert_true(g_file_get_contents(path, contents, size, NULL));
+    g_free(cpu);
+    g_free(qemu_cpu);
 }
 
 int main(int argc, char **argv)
@@ -547,24 +433,11 @@ int main(int argc, char **argv)
         {"/riscv/vector/512", true, true, true, true, .vlen = 512, .vstart_percent = 1},
     };
     g_test_init(&argc, &argv, NULL);
-    setup.dir = g_dir_make_tmp("amphi-vector.XXXXXX", NULL);
-    setup.bare_path = g_build_filename(setup.dir, "bare.elf", NULL);
-    setup.linux_path = g_build_filename(setup.dir, "linux.elf", NULL);
-    if (has_program("clang") && has_program("ld.lld")) {
-        build_frame("", setup.bare_path, &setup.bare_frame, &setup.bare_size);
-        build_frame("-DLINUX", setup.linux_path, &setup.linux_frame, &setup.linux_size);
-    }
+    rig_set_up(&rig);
     for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
         g_test_add_data_func(kinds[i].path, &kinds[i], test_kind);
     }
     int status = g_test_run();
-    g_remove(setup.bare_path);
-    g_remove(setup.linux_path);
-    g_rmdir(setup.dir);
-    g_free(setup.dir);
-    g_free(setup.bare_path);
-    g_free(setup.linux_path);
-    g_free(setup.bare_frame);
-    g_free(setup.linux_frame);
+    rig_clean_up();
     return status;
 }

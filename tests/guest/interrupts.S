@@ -133,11 +133,15 @@ test:
     csrw 0x14d, a0
 6:  beqz s0, 6b
     CHECK(s0, STI)
+    /* Off until behind the wfi: taken before it, nothing would end it. */
     li s0, 0
+    csrci sstatus, 2
     rdtime a0
     addi a0, a0, 500
     csrw 0x14d, a0
     wfi
+    CHECK(s0, 0)
+    csrsi sstatus, 2
     CHECK(s0, STI)
     EXPECT_TRAP(9, ecall)
     /* In U mode. */

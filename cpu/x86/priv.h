@@ -1,0 +1,30 @@
+/*
+ * Between the files of cpu/x86.
+ */
+#ifndef AMPHI_X86_PRIV_H
+#define AMPHI_X86_PRIV_H
+
+#include "cpu/x86/state.h"
+
+/* Models (model.c). */
+extern const char *const x86_cpu_models[];
+X86Model *x86_model_new(Machine *machine, const char *model, unsigned index, GError **error);
+void x86_model_free(X86Model *model);
+/* EDX after reset: CPUID leaf 1 EAX. */
+uint32_t x86_model_signature(const X86Model *model);
+uint32_t x86_model_apic_id(const X86Model *model);
+const char *x86_model_name(const X86Model *model);
+/* Equal for models with the same CPUID, whatever the processor's own number. */
+uint64_t x86_model_checksum(const X86Model *model);
+
+uint64_t x86_msr_reset_value(uint32_t index);
+/* The registers of a local APIC after reset, in apic_page. */
+void x86_apic_page_reset(X86State *s);
+
+bool x86_debug_translate(Vcpu *vcpu, uint64_t addr, uint64_t *gpa);
+unsigned x86_disassemble(Vcpu *vcpu, uint64_t pc, const uint8_t *code, size_t len, GString *out);
+void x86_dump(Vcpu *vcpu, GString *out);
+
+extern const VmDesc x86_vmstate;
+
+#endif
