@@ -144,6 +144,9 @@ static void between(Vcpu *vcpu)
         regions_make_room(vcpu);
     }
     hop(vcpu, __atomic_load_n(&av->want, __ATOMIC_RELAXED));
+    if (unlikely(tlb_fresh_full(vcpu))) {
+        tlb_give_back_zeros(vcpu);
+    }
     tlb_flush_if_stale(vcpu);
     vcpu_mmu_changed(vcpu);
     stop_counting_if_idle(vcpu);

@@ -9,6 +9,7 @@
 /* Flags of a page of guest RAM. */
 enum {
     PAGE_HAS_CODE = 1,
+    PAGE_SEEN = 2, /* a vCPU has been able to write to it: see VcpuTlb.fresh */
 };
 
 /* Who may have an entry that writes to a page: nobody, one place, or it is not known. */

@@ -28,6 +28,7 @@
 #define TLB_LARGE 16
 #define TLB_CONTEXTS 32
 #define TLB_WAYS 4
+#define TLB_FRESH 1024u
 #define JUMP_BITS 10
 #define JUMP_ENTRIES (1u << JUMP_BITS)
 
@@ -75,12 +76,15 @@ struct TlbContext {
 /* Counters for `info jit` and -d profile. */
 typedef struct TlbStats {
     uint64_t fills, walks, victim_hits, large_hits, flushes, page_flushes, context_misses;
+    uint64_t given_back; /* pages */
 } TlbStats;
 
 struct VcpuTlb {
     TlbContext *contexts[TLB_CONTEXTS];
     uint64_t clock;
     GMutex lock; /* entries' write tags against revocation */
+    uint32_t fresh[TLB_FRESH]; /* RAM pages that vCPUs can write to for the first time */
+    unsigned nfresh;
     TlbStats stats;
 };
 
@@ -105,6 +109,14 @@ void tlb_vcpu_free(Vcpu *vcpu);
 
 /* Flushes if the memory map changed since the last call; the run loop calls it before guest code runs. */
 void tlb_flush_if_stale(Vcpu *vcpu);
+
+/* Whether there are enough pages that were written for the first time to look which of them are zeros and give
+ * those back to the host; and doing so, on the vCPU's thread outside translated code, without locks. */
+static inline bool tlb_fresh_full(const Vcpu *vcpu)
+{
+    return vcpu->tlbs->nfresh == TLB_FRESH;
+}
+void tlb_give_back_zeros(Vcpu *vcpu);
 
 /* The page that holds code at @pc, for the current context. */
 typedef struct CodePage {
