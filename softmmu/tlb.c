@@ -5,6 +5,7 @@
 #include "softmmu/cpus.h"
 #include "softmmu/base/log.h"
 #include "softmmu/debug.h"
+#include "softmmu/lock.h"
 #include "softmmu/memory.h"
 #include "softmmu/profile.h"
 #include <string.h>
@@ -348,9 +349,12 @@ static void give_back_alone(void *opaque)
     VcpuTlb *tlbs = vcpu->tlbs;
     Machine *machine = vcpu->machine;
 
-    machine_lock(machine);
-    tlbs->stats.given_back += memory_give_back_zeros(machine->memory, tlbs->fresh, tlbs->nfresh);
-    machine_unlock(machine);
+    /* Who has the lock may wait for the end of the exclusive section: then these pages stay. */
+    if (lock_try(&machine->lock)) {
+        tlbs->stats.given_back +=
+            memory_give_back_zeros(machine->memory, tlbs->fresh, tlbs->nfresh);
+        lock_release(&machine->lock);
+    }
     tlbs->nfresh = 0;
 }
 

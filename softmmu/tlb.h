@@ -92,17 +92,20 @@ struct VcpuTlb {
 TlbSystem *tlb_system_new(Machine *machine);
 void tlb_system_free(TlbSystem *system);
 
-/* Called when a page with code is written: bytes [first, first + len) of the page. Returns whether code
- * remains on the page. Any thread; may be called with the machine lock held. */
+/* Called when a page with code is written: bytes [first, first + len) of the page. Any thread; may be called
+ * with the machine lock held. */
 void tlb_set_code_hook(TlbSystem *system,
-                       bool (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
+                       void (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
                        void *opaque);
 
 /* Reports a store to a page that may hold code. Any thread. */
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len);
 
-/* Marks a page as holding code that is about to be read for translation. */
+/* Marks a page as holding code that is about to be read for translation, and takes the mark away when no
+ * code is left. With a lock (the engine's) that is held from the mark until what was translated is there to
+ * be found, so that the mark of code that has just been read cannot be taken for an old one's. */
 void tlb_mark_code(TlbSystem *system, uint64_t ram_page);
+void tlb_unmark_code(TlbSystem *system, uint64_t ram_page);
 
 void tlb_vcpu_init(TlbSystem *system, Vcpu *vcpu);
 void tlb_vcpu_free(Vcpu *vcpu);
