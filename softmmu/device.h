@@ -25,6 +25,8 @@ typedef struct DeviceOps {
     uint8_t min_access, max_access; /* bytes; 0 means 1 and 8 */
     bool unaligned;
     const VmDesc *vmstate;
+    /* A snapshot was loaded: all state and memory is there. May be NULL. */
+    void (*loaded)(Device *dev);
     /* Releases what foo_new() made, except the struct itself. May be NULL. */
     void (*finalize)(Device *dev);
 } DeviceOps;
