@@ -57,6 +57,7 @@ static const MonitorHooks monitor_hooks = {
     .accel_name = accel_name,
     .accel_help = accel_help,
     .block = blockdev_print_all,
+    .snapshots = blockdev_print_snapshots,
     .network = netdev_print_all,
     .usernet = netdev_print_connections,
     .pci = pci_print_all,

@@ -50,7 +50,7 @@ const HmpCommand hmp_commands[] = {
 
 const HmpCommand hmp_info_commands[] = {
     {"balloon", NULL, "", "how much memory the guest has", hmp_info_balloon, NULL, NULL},
-    {"block", NULL, "", "drives", hmp_info_block, NULL, NULL},
+    {"block", NULL, "[-v]", "drives; -v: with all details", hmp_info_block, NULL, NULL},
     {"chardev", NULL, "", "character devices", hmp_info_chardev, NULL, NULL},
     {"cpus", NULL, "", "vCPUs", hmp_info_cpus, NULL, NULL},
     {"history", NULL, "", "commands entered", hmp_info_history, NULL, NULL},

@@ -83,7 +83,6 @@ void hmp_logfile(Monitor *mon, char *args);
 /* hmp-snapshot.c */
 void hmp_savevm(Monitor *mon, char *args);
 void hmp_loadvm(Monitor *mon, char *args);
-void hmp_info_snapshots(Monitor *mon, char *args);
 
 /* hmp-info.c */
 void hmp_info_balloon(Monitor *mon, char *args);
@@ -98,6 +97,7 @@ void hmp_info_pci(Monitor *mon, char *args);
 void hmp_info_mtree(Monitor *mon, char *args);
 void hmp_info_qtree(Monitor *mon, char *args);
 void hmp_info_registers(Monitor *mon, char *args);
+void hmp_info_snapshots(Monitor *mon, char *args);
 void hmp_info_status(Monitor *mon, char *args);
 void hmp_info_version(Monitor *mon, char *args);
 

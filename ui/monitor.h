@@ -26,7 +26,8 @@ typedef struct MonitorHooks {
     bool (*accel_switch)(Machine *machine, const char *name, int index, GError **error);
     const char *(*accel_name)(const Vcpu *vcpu);
     void (*accel_help)(GString *out);
-    void (*block)(Machine *machine, GString *out);   /* info block */
+    void (*block)(Machine *machine, GString *out, bool verbose); /* info block */
+    void (*snapshots)(Machine *machine, GString *out); /* info snapshots */
     void (*network)(Machine *machine, GString *out); /* info network */
     void (*usernet)(Machine *machine, GString *out); /* info usernet */
     void (*pci)(Machine *machine, GString *out);     /* info pci */

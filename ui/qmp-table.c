@@ -64,6 +64,8 @@ const QmpCommand qmp_commands[] = {
 
 const QmpEvent qmp_events[] = {
     {"BALLOON_CHANGE", "{actual:int}"},
+    {"BLOCK_IO_ERROR",
+     "{device:str,node-name:str,operation:str,action:str,nospace:bool,reason:str}"},
     {"POWERDOWN", NULL},
     {"RESET", "{guest:bool,reason:str}"},
     {"RESUME", NULL},
