@@ -138,6 +138,17 @@ $(guest_programs): $(BUILD)/%.elf: %.S $(wildcard tests/guest/link.ld) $(BUILD)/
 	    -mno-relax -nostdlib -static -fuse-ld=lld -Wl,-T,tests/guest/link.ld -I. -MMD -MP \
 	    -MT $@ -MF $(@:.elf=.d) -o $@ $<
 
+# The same in C, for machine virt.
+virt_programs := $(patsubst %.c,$(BUILD)/%.elf,$(wildcard tests/guest/virt/*.c))
+guest_programs += $(virt_programs)
+
+$(virt_programs): $(BUILD)/%.elf: %.c $(wildcard tests/guest/link.ld) $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,GUEST,$<) $(GUEST_CC) --target=riscv64 -march=rv64imac -mabi=lp64 \
+	    -mcmodel=medany -mno-relax -std=gnu11 $(WARNINGS) -Wno-unused-function -O1 -ffreestanding \
+	    -fno-builtin -nostdlib -static -fuse-ld=lld -Wl,-T,tests/guest/link.ld -I. -MMD -MP -MT $@ \
+	    -MF $(@:.elf=.d) -o $@ $<
+
 tests: all $(test_programs) $(guest_programs)
 
 # ---- Benchmarks ----

@@ -1,7 +1,7 @@
 /*
  * Figures of the translating engines: `info jit`, and -d profile at exit.
  */
-#include "accel/regions.h"
+#include "accel/kvm/kvm.h"
 
 static double ms(uint64_t ns)
 {
@@ -87,6 +87,7 @@ void accel_print_stats(Machine *machine, GString *out)
                            ms(s->translate_ns), ms(s->optimize_ns), s->resolves);
     g_mutex_unlock(&accel->lock);
     print_times(machine, out);
+    accel_print_exits(machine, out);
     print_tlbs(machine, out);
     for (unsigned i = 0; i < machine->ncpus; i++) {
         const Vcpu *vcpu = machine->cpus[i];
@@ -95,5 +96,12 @@ void accel_print_stats(Machine *machine, GString *out)
                                ", samples %" G_GUINT64_FORMAT "\n",
                                i, accel_name(vcpu), vcpu->counting ? ", counting instructions" : "",
                                accel_vcpu(vcpu)->lookups, accel_vcpu(vcpu)->samples);
+    }
+}
+
+void accel_print_exits(Machine *machine, GString *out)
+{
+    if (machine->accel->kvm) {
+        kvm_print_exits(machine, out);
     }
 }

@@ -187,6 +187,8 @@ static bool opt_smp(CmdLine *cmd, const char *value, GError **error)
     }
     uint64_t cpus = 1;
     bool ok = smp_count(opts, &cpus, error);
+    cmd->config.cores = g_ascii_strtoull(options_get(opts, "cores", "0"), NULL, 0);
+    cmd->config.threads = g_ascii_strtoull(options_get(opts, "threads", "0"), NULL, 0);
     cmd->config.cpus = cpus;
     return options_done(opts, ok, error);
 }

@@ -82,7 +82,9 @@ static bool init_board(Machine *machine, GError **error)
         return false;
     }
     for (unsigned i = 0; runner && runner->vcpu_init && i < machine->ncpus; i++) {
-        runner->vcpu_init(machine->cpus[i]);
+        if (!runner->vcpu_init(machine->cpus[i], error)) {
+            return false;
+        }
     }
     machine_reset(machine);
     return true;
@@ -242,13 +244,18 @@ void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, Ru
     }
 }
 
-static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
+void machine_raise_event(Machine *machine, const MachineEventInfo *info)
 {
-    MachineEventInfo info = {event, by_guest, reason};
     for (unsigned i = 0; i < machine->event_listeners->len; i++) {
         EventListener *listener = &g_array_index(machine->event_listeners, EventListener, i);
-        listener->fn(listener->opaque, &info);
+        listener->fn(listener->opaque, info);
     }
+}
+
+static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
+{
+    MachineEventInfo info = {event, by_guest, reason, 0};
+    machine_raise_event(machine, &info);
 }
 
 static void set_state(Machine *machine, RunState state)

@@ -12,6 +12,7 @@
 #include "hw/net/net.h"
 #include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
+#include "hw/virtio/virtio-balloon.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include "softmmu/cmdline.h"
@@ -59,6 +60,9 @@ static const MonitorHooks monitor_hooks = {
     .network = netdev_print_all,
     .usernet = netdev_print_connections,
     .pci = pci_print_all,
+    .balloon_info = virtio_balloon_info,
+    .balloon_set_target = virtio_balloon_set_target,
+    .balloon_set_interval = virtio_balloon_set_interval,
     .block_nth = block_nth,
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,

@@ -45,6 +45,8 @@ struct MemoryRegion {
     MmioOps ops;
     void *opaque;
     Device *dev;
+    GArray *hints; /* of MemoryHint, addr being the offset; NULL: none */
+    bool log_dirty;
 };
 
 typedef struct MapListener {
@@ -69,6 +71,8 @@ struct MemoryMap {
     uint64_t msi_base, msi_size; /* see memory_map_set_msi_sink(); size 0: none */
     void (*msi_sink)(void *opaque, uint64_t addr, uint32_t data);
     void *msi_opaque;
+    bool (*dirty_source)(void *opaque, MemoryRegion *region, unsigned long *bitmap);
+    void *dirty_opaque;
 };
 
 /* One access of @size bytes at @offset of @region by its ops, split or widened as they ask. The machine

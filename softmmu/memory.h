@@ -82,6 +82,61 @@ void memory_region_set_enabled(MemoryRegion *region, bool enabled);
 void memory_region_set_direct_read(MemoryRegion *region, bool direct);
 void memory_region_remove(MemoryRegion *region);
 
+/* A piece of the flattened map that reads go to directly. */
+typedef struct MemoryRange {
+    uint64_t addr, size;
+    uint8_t *host;
+    MemoryRegion *region;
+    uint64_t offset; /* in the region */
+    bool readonly;   /* writes do not go to @host */
+} MemoryRange;
+
+/* All of them in ascending order, as a GArray of MemoryRange; the caller frees it. */
+GArray *memory_map_ranges(MemoryMap *map);
+
+/*
+ * Hints for engines that run guest code natively (memory-hints.c). Devices give them, with the machine lock
+ * held; without such an engine they have no effect.
+ */
+
+/* A register whose writes only make the device look at something: the engine may note a write of @size
+ * bytes (0: any size) at @offset of @region, of @value if @match, and let the vCPU go on; @ring(@opaque, @n) is
+ * then called from the main loop instead of the region's write function. */
+void memory_region_add_doorbell(MemoryRegion *region, uint64_t offset, unsigned size, bool match,
+                                uint64_t value, void (*ring)(void *opaque, unsigned n), void *opaque,
+                                unsigned n);
+void memory_region_clear_doorbells(MemoryRegion *region);
+
+/* Writes to [offset, offset + size) may be collected and made, in order, before the device is next
+ * looked at. */
+void memory_region_set_coalesced(MemoryRegion *region, uint64_t offset, uint64_t size);
+
+/* Notes which pages of RAM @region the guest writes to. */
+void memory_region_set_dirty_log(MemoryRegion *region, bool on);
+bool memory_region_logs_dirty(const MemoryRegion *region);
+
+/* Sets in @bitmap (a bit for each page of @region) what was written since the last call. False: nobody took
+ * notes, anything may have been. */
+bool memory_region_take_dirty(MemoryRegion *region, unsigned long *bitmap);
+
+/* For engines: the doorbells and coalesced ranges that are visible at present, at their addresses. */
+typedef struct MemoryHint {
+    uint64_t addr, size;
+    bool match, doorbell; /* otherwise a range */
+    uint64_t value;
+    void (*ring)(void *opaque, unsigned n);
+    void *opaque;
+    unsigned n;
+} MemoryHint;
+GArray *memory_map_hints(MemoryMap *map); /* of MemoryHint; the caller frees it */
+void memory_map_set_dirty_source(MemoryMap *map,
+                                 bool (*fn)(void *opaque, MemoryRegion *region,
+                                            unsigned long *bitmap),
+                                 void *opaque);
+
+/* Tells the listeners as after a change. */
+void memory_map_changed(MemoryMap *map);
+
 /* Calls @fn after each change of the map. */
 void memory_map_add_listener(MemoryMap *map, void (*fn)(void *opaque), void *opaque);
 

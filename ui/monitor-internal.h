@@ -68,6 +68,7 @@ void hmp_help(Monitor *mon, char *args);
 void hmp_complete_help(Monitor *mon, GPtrArray *out);
 
 /* hmp-control.c */
+void hmp_balloon(Monitor *mon, char *args);
 void hmp_cont(Monitor *mon, char *args);
 void hmp_stop(Monitor *mon, char *args);
 void hmp_quit(Monitor *mon, char *args);
@@ -85,6 +86,7 @@ void hmp_loadvm(Monitor *mon, char *args);
 void hmp_info_snapshots(Monitor *mon, char *args);
 
 /* hmp-info.c */
+void hmp_info_balloon(Monitor *mon, char *args);
 void hmp_info_chardev(Monitor *mon, char *args);
 void hmp_info_cpus(Monitor *mon, char *args);
 void hmp_info_history(Monitor *mon, char *args);
