@@ -17,11 +17,13 @@ static void hop(Vcpu *vcpu, const AccelOps *to)
     if (from && from->pull) {
         from->pull(vcpu);
     }
-    vcpu->engine = to;
+    __atomic_store_n(&vcpu->engine, to, __ATOMIC_SEQ_CST);
     if (to->push) {
         to->push(vcpu);
     }
-    tlb_jump_clear_all(vcpu);
+    if (!to->native) {
+        tlb_jump_clear_all(vcpu);
+    }
 }
 
 /* Sets the budget to @insns, accounting for what was used of the last one. */
@@ -47,21 +49,48 @@ static void set_counting(Vcpu *vcpu, bool counting)
 #define COUNTER_IDLE_NS (200 * 1000 * 1000)
 #define INSNS_PER_US 1000
 
+/* What is to be added to the count for the time in which it was not kept. */
+static uint64_t estimate(const AccelVcpu *av, int64_t now)
+{
+    return av->guest_counts ? 0 : (uint64_t)(now - av->counter_used) / 1000 * INSNS_PER_US;
+}
+
 uint64_t vcpu_insn_count(Vcpu *vcpu)
 {
     AccelVcpu *av = accel_vcpu(vcpu);
     int64_t now = clock_now(vcpu->machine->clock);
 
-    if (!av->guest_counts) {
-        vcpu->insn_count += (uint64_t)(now - av->counter_used) / 1000 * INSNS_PER_US;
-        av->guest_counts = true;
-    }
+    vcpu->insn_count += estimate(av, now);
+    av->guest_counts = true;
     if (!vcpu->counting) {
         set_counting(vcpu, true);
         set_budget(vcpu, INT64_MAX / 2);
     }
     av->counter_used = now;
     return vcpu->insn_count + (vcpu->budget_set - vcpu->budget) - vcpu->undone;
+}
+
+uint64_t accel_get_insns(Vcpu *vcpu, bool *exact)
+{
+    const AccelVcpu *av = accel_vcpu(vcpu);
+
+    *exact = av->guest_counts;
+    return vcpu->insn_count + estimate(av, clock_now(vcpu->machine->clock)) +
+           (vcpu->budget_set - vcpu->budget);
+}
+
+void accel_set_insns(Vcpu *vcpu, uint64_t insns, bool exact)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    set_counting(vcpu, exact || av->accel->config.hop);
+    set_budget(vcpu, vcpu->counting ? INT64_MAX / 2 : 0);
+    vcpu->insn_count = insns;
+    av->guest_counts = exact;
+    av->counter_used = clock_now(vcpu->machine->clock);
+    if (av->accel->config.hop) {
+        set_budget(vcpu, av->accel->config.hop_insns);
+    }
 }
 
 static void stop_counting_if_idle(Vcpu *vcpu)
@@ -144,6 +173,12 @@ static void between(Vcpu *vcpu)
         regions_make_room(vcpu);
     }
     hop(vcpu, __atomic_load_n(&av->want, __ATOMIC_RELAXED));
+    if (vcpu->engine->native) {
+        return;
+    }
+    if (unlikely(tlb_fresh_full(vcpu))) {
+        tlb_give_back_zeros(vcpu);
+    }
     tlb_flush_if_stale(vcpu);
     vcpu_mmu_changed(vcpu);
     stop_counting_if_idle(vcpu);
@@ -184,7 +219,9 @@ static VcpuExit run_on(Vcpu *vcpu, VcpuExit exit)
         if (vcpu->halted) {
             return VCPU_EXIT_HALT;
         }
-        enter_guest(vcpu);
+        if (!vcpu->engine->native) {
+            enter_guest(vcpu);
+        }
         exit = vcpu->engine->run(vcpu);
     }
 }
@@ -225,6 +262,10 @@ VcpuExit accel_step(Vcpu *vcpu)
 {
     AccelVcpu *av = accel_vcpu(vcpu);
 
+    if (__atomic_load_n(&av->want, __ATOMIC_RELAXED)->native) {
+        between(vcpu);
+        return vcpu->engine->step(vcpu);
+    }
     av->step = true;
     VcpuExit exit = accel_run_for(vcpu, 1);
     av->step = false;

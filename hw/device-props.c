@@ -47,6 +47,12 @@ static const DeviceProperty net_properties[] = {
     {"ctrl_vq", "bool"},         {NULL, NULL},
 };
 
+static const DeviceProperty balloon_properties[] = {
+    {"deflate-on-oom", "bool"},
+    {"free-page-reporting", "bool"},
+    {NULL, NULL},
+};
+
 static const DeviceProperty rng_properties[] = {
     {"rng", "str"},
     {"max-bytes", "uint64"},
@@ -67,6 +73,11 @@ static const DeviceProperty port_properties[] = {
     {NULL, NULL},
 };
 
+static const DeviceProperty iommu_properties[] = {
+    {"addr", "int32"},    {"off", "bool"},           {"s-stage", "bool"}, {"g-stage", "bool"},
+    {"intremap", "bool"}, {"ioatc-limit", "uint32"}, {NULL, NULL},
+};
+
 static const DeviceProperty no_properties[] = {{NULL, NULL}};
 
 /* Which tables hold for a type: the first row whose prefix its name has. */
@@ -75,9 +86,14 @@ static const struct {
     const DeviceProperty *own;
     bool virtio; /* a whole device, not a port */
 } kinds[] = {
-    {"virtio-blk", blk_properties, true},    {"virtio-net", net_properties, true},
-    {"virtio-rng", rng_properties, true},    {"virtio-serial", serial_properties, true},
-    {"virtconsole", port_properties, false}, {"virtserialport", port_properties, false},
+    {"virtio-balloon", balloon_properties, true},
+    {"virtio-blk", blk_properties, true},
+    {"virtio-net", net_properties, true},
+    {"virtio-rng", rng_properties, true},
+    {"virtio-serial", serial_properties, true},
+    {"virtconsole", port_properties, false},
+    {"virtserialport", port_properties, false},
+    {"riscv-iommu", iommu_properties, false},
     {"virtio-", no_properties, true}, /* none of its own that are known here */
 };
 

@@ -40,7 +40,7 @@ FdtTree *fdt_tree_new(void)
 
 FdtTree *fdt_tree_load(const char *path, GError **error)
 {
-    GBytes *file = loader_read_file("-dtb", path, FDT_MAX_FILE, error);
+    GBytes *file = loader_read_file(NULL, "-dtb", path, FDT_MAX_FILE, error);
     if (!file) {
         return NULL;
     }

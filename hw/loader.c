@@ -7,20 +7,34 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define LOADER_PAGE UINT64_C(4096)
+#define LOADER_CHUNK (UINT64_C(256) * 1024)
+
+/* A file that is mapped to be looked at. What goes to the guest is read anew each time: kept, it would double
+ * the memory that a kernel takes, and a mapping of a file that is cut off meanwhile would be a trap. */
+typedef struct LoadFile {
+    GBytes *map;
+    int fd;
+} LoadFile;
 
 typedef struct LoadItem {
     char *what;
     uint64_t addr;
     GBytes *data;
     uint64_t mem_size;
+    int fd;          /* of the file that @data is a part of; -1: @data is all there is of it */
+    uint64_t offset; /* in that file */
 } LoadItem;
 
 struct Loader {
     Machine *machine;
     const LoaderArch *arch;
     GArray *items; /* of LoadItem */
+    GArray *files; /* of LoadFile */
 };
 
 static void item_clear(void *opaque)
@@ -30,6 +44,13 @@ static void item_clear(void *opaque)
     g_bytes_unref(item->data);
 }
 
+static void file_clear(void *opaque)
+{
+    LoadFile *file = opaque;
+    g_bytes_unref(file->map);
+    close(file->fd);
+}
+
 Loader *loader_new(Machine *machine, const LoaderArch *arch)
 {
     Loader *loader = g_new0(Loader, 1);
@@ -37,6 +58,8 @@ Loader *loader_new(Machine *machine, const LoaderArch *arch)
     loader->arch = arch;
     loader->items = g_array_new(false, false, sizeof(LoadItem));
     g_array_set_clear_func(loader->items, item_clear);
+    loader->files = g_array_new(false, false, sizeof(LoadFile));
+    g_array_set_clear_func(loader->files, file_clear);
     return loader;
 }
 
@@ -44,6 +67,7 @@ void loader_free(Loader *loader)
 {
     if (loader) {
         g_array_unref(loader->items);
+        g_array_unref(loader->files);
         g_free(loader);
     }
 }
@@ -114,6 +138,22 @@ static bool range_is_memory(Loader *loader, uint64_t addr, uint64_t size)
     return true;
 }
 
+/* Finds the file that @item's data is a part of. */
+static void find_file(const Loader *loader, LoadItem *item)
+{
+    size_t len, file_len;
+    const uint8_t *data = g_bytes_get_data(item->data, &len);
+    item->fd = -1;
+    for (unsigned i = 0; i < loader->files->len; i++) {
+        const LoadFile *file = &g_array_index(loader->files, LoadFile, i);
+        const uint8_t *start = g_bytes_get_data(file->map, &file_len);
+        if (data >= start && data - start + len <= file_len) {
+            item->fd = file->fd;
+            item->offset = data - start;
+        }
+    }
+}
+
 bool loader_add(Loader *loader, const char *what, uint64_t addr, GBytes *data, uint64_t mem_size,
                 GError **error)
 {
@@ -132,7 +172,8 @@ bool loader_add(Loader *loader, const char *what, uint64_t addr, GBytes *data, u
                          what, addr, addr + mem_size, other->what, other->addr,
                          other->addr + other->mem_size);
     }
-    LoadItem item = {g_strdup(what), addr, g_bytes_ref(data), mem_size};
+    LoadItem item = {g_strdup(what), addr, g_bytes_ref(data), mem_size, -1, 0};
+    find_file(loader, &item);
     g_array_append_val(loader->items, item);
     return true;
 }
@@ -165,13 +206,14 @@ void loader_transform(Loader *loader, const char *what, GBytes *(*fn)(GBytes *da
         if (!strcmp(item->what, what)) {
             GBytes *old = item->data;
             item->data = fn(old);
+            item->fd = -1;
             g_bytes_unref(old);
         }
     }
 }
 
 /* Writes to RAM like a device, so that translations of code there are dropped; to ROM and flash behind
- * the guest's back. Skips devices, such as HTIF inside of a program's data. */
+ * the guest's back. Skips devices, such as HTIF inside of a program's data. @data NULL: zeros. */
 static void copy_in(Machine *machine, uint64_t addr, const uint8_t *data, uint64_t len)
 {
     while (len) {
@@ -180,85 +222,147 @@ static void copy_in(Machine *machine, uint64_t addr, const uint8_t *data, uint64
             return;
         }
         uint64_t step = MIN(len, hit.avail);
-        if (hit.host && hit.readonly) {
+        if (hit.host && hit.readonly && data) {
             memcpy(hit.host, data, step);
-        } else if (hit.host) {
+        } else if (hit.host && hit.readonly) {
+            memset(hit.host, 0, step);
+        } else if (hit.host && data) {
             dma_write(&machine->dma, addr, data, step);
+        } else if (hit.host) {
+            dma_clear(&machine->dma, addr, step);
         }
         addr += step;
-        data += step;
+        data += data ? step : 0;
         len -= step;
     }
 }
 
+/* Copies @len bytes in, page by page: a page of zeros is not written but cleared. */
+static void copy_in_pages(Machine *machine, uint64_t addr, const uint8_t *data, uint64_t len)
+{
+    static const uint8_t zeros[LOADER_PAGE];
+    uint64_t at = 0;
+    while (at < len) {
+        uint64_t end = at;
+        bool zero = false;
+        while (end < len) { /* a run of one kind */
+            uint64_t step = MIN(LOADER_PAGE - (addr + end) % LOADER_PAGE, len - end);
+            bool is_zero = !memcmp(data + end, zeros, step);
+            if (end > at && is_zero != zero) {
+                break;
+            }
+            zero = is_zero;
+            end += step;
+        }
+        copy_in(machine, addr + at, zero ? NULL : data + at, end - at);
+        at = end;
+    }
+}
+
+/* As much as there is of the item's part of its file. Returns the bytes. */
+static uint64_t copy_file_in(Machine *machine, const LoadItem *item, uint64_t len)
+{
+    uint8_t *buf = g_malloc(LOADER_CHUNK);
+    uint64_t at = 0;
+    while (at < len) {
+        /* Up to an address that is a multiple of a chunk. */
+        uint64_t want = MIN(len - at, LOADER_CHUNK - (item->addr + at) % LOADER_CHUNK);
+        ssize_t got = pread(item->fd, buf, want, item->offset + at);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            g_printerr("amphi: %s: the file is shorter now than when amphi started; the guest "
+                       "gets zeros in place of its end\n",
+                       item->what);
+            break;
+        }
+        copy_in_pages(machine, item->addr + at, buf, got);
+        at += got;
+    }
+    g_free(buf);
+    return at;
+}
+
 void loader_reset(Loader *loader)
 {
-    static const uint8_t zeros[65536];
     for (unsigned i = 0; i < loader->items->len; i++) {
         LoadItem *item = &g_array_index(loader->items, LoadItem, i);
         size_t len;
         const uint8_t *data = g_bytes_get_data(item->data, &len);
-        copy_in(loader->machine, item->addr, data, len);
-        for (uint64_t at = len; at < item->mem_size; at += sizeof(zeros)) {
-            copy_in(loader->machine, item->addr + at, zeros,
-                    MIN(sizeof(zeros), item->mem_size - at));
+        if (item->fd >= 0) {
+            len = copy_file_in(loader->machine, item, len);
+        } else {
+            copy_in_pages(loader->machine, item->addr, data, len);
         }
+        copy_in(loader->machine, item->addr + len, NULL, item->mem_size - len);
     }
 }
 
-/* Reads @fd to its end, or to one byte more than @max. False with errno set. */
-static bool read_all(int fd, uint64_t max, GByteArray *out)
+/* For g_bytes_new_with_free_func(). */
+typedef struct Mapping {
+    void *start;
+    size_t len;
+} Mapping;
+
+static void mapping_free(void *opaque)
 {
-    for (;;) {
-        size_t chunk = MIN(max + 1 - out->len, 4 * MIB);
-        if (!chunk) {
-            return true;
-        }
-        unsigned old = out->len;
-        g_byte_array_set_size(out, old + chunk);
-        ssize_t got = read(fd, out->data + old, chunk);
-        g_byte_array_set_size(out, old + MAX(got, 0));
-        if (got == 0) {
-            return true;
-        }
-        if (got < 0 && errno != EINTR) {
-            return false;
-        }
-    }
+    Mapping *mapping = opaque;
+    munmap(mapping->start, mapping->len);
+    g_free(mapping);
 }
 
-GBytes *loader_read_file(const char *what, const char *path, uint64_t max, GError **error)
+/* The file as mapped; NULL with errno set. */
+static GBytes *map_file(int fd, size_t len)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        error_set_errno(error, errno, "cannot open %s '%s'", what, path);
-        if (fd >= 0) {
-            close(fd);
-        }
+    void *start = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (start == MAP_FAILED) {
         return NULL;
     }
-    GByteArray *data = g_byte_array_new();
-    max = MIN(max, G_MAXUINT32 / 2); /* bound of GByteArray */
-    bool ok = false;
-    if (S_ISDIR(st.st_mode)) {
+    Mapping *mapping = g_new(Mapping, 1);
+    *mapping = (Mapping){start, len};
+    return g_bytes_new_with_free_func(start, len, mapping_free, mapping);
+}
+
+static GBytes *check_and_map(const char *what, const char *path, uint64_t max, int fd,
+                             GError **error)
+{
+    struct stat st;
+    GBytes *data = NULL;
+    if (fstat(fd, &st) < 0) {
+        error_set_errno(error, errno, "cannot open %s '%s'", what, path);
+    } else if (S_ISDIR(st.st_mode)) {
         error_set(error, "%s '%s' is a directory; give the name of a file", what, path);
     } else if (!S_ISREG(st.st_mode)) {
         error_set(error, "%s '%s' is not a regular file", what, path);
-    } else if (!read_all(fd, max, data)) {
-        error_set_errno(error, errno, "cannot read %s '%s'", what, path);
-    } else if (data->len == 0) {
+    } else if (st.st_size == 0) {
         error_set(error, "%s '%s' is empty", what, path);
-    } else if (data->len > max) {
+    } else if ((uint64_t)st.st_size > max) {
         error_set(error, "%s '%s' is too large: the limit is %" PRIu64 " MiB", what, path,
                   max / MIB);
     } else {
-        ok = true;
+        data = map_file(fd, st.st_size);
+        if (!data) {
+            error_set_errno(error, errno, "cannot read %s '%s'", what, path);
+        }
     }
-    close(fd);
-    if (!ok) {
-        g_byte_array_unref(data);
+    return data;
+}
+
+GBytes *loader_read_file(Loader *loader, const char *what, const char *path, uint64_t max,
+                         GError **error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0) {
+        error_set_errno(error, errno, "cannot open %s '%s'", what, path);
         return NULL;
     }
-    return g_byte_array_free_to_bytes(data);
+    GBytes *data = check_and_map(what, path, max, fd, error);
+    if (data && loader) {
+        LoadFile file = {g_bytes_ref(data), fd};
+        g_array_append_val(loader->files, file);
+    } else {
+        close(fd);
+    }
+    return data;
 }

@@ -1,9 +1,10 @@
 /*
  * Images that are put into guest memory at each reset: firmware, kernel, initial RAM disk, device tree.
  *
- * Files are read once, checked and kept; loader_reset() copies them, so that a reboot finds them whole
- * whatever the guest did. All of it is hostile input: every length and offset is checked. Used on the
- * main thread, with the machine lock held or before the machine runs.
+ * Files stay open; loader_reset() reads them into guest memory, so that a reboot finds them whole whatever
+ * the guest did, and no second copy of them takes up memory. (What had to be unpacked is kept.) All of it is
+ * hostile input: every length and offset is checked. Used on the main thread, with the machine lock held or
+ * before the machine runs.
  */
 #ifndef AMPHI_HW_LOADER_H
 #define AMPHI_HW_LOADER_H
@@ -52,8 +53,10 @@ void loader_reset(Loader *loader);
  * the next loader_reset(). The length stays the same. */
 void loader_transform(Loader *loader, const char *what, GBytes *(*fn)(GBytes *data));
 
-/* Reads the whole file @path of option @what, at most @max bytes of it. NULL with @error: cannot be
- * opened or read, is a directory, empty, or too large. */
-GBytes *loader_read_file(const char *what, const char *path, uint64_t max, GError **error);
+/* The contents of the file @path of option @what, at most @max bytes. NULL with @error: cannot be opened or
+ * mapped, is a directory, empty, or too large. Parts of it that are added to @loader (NULL: none will be)
+ * are read from the file again at each loader_reset(). */
+GBytes *loader_read_file(Loader *loader, const char *what, const char *path, uint64_t max,
+                         GError **error);
 
 #endif

@@ -187,6 +187,8 @@ static bool opt_smp(CmdLine *cmd, const char *value, GError **error)
     }
     uint64_t cpus = 1;
     bool ok = smp_count(opts, &cpus, error);
+    cmd->config.cores = g_ascii_strtoull(options_get(opts, "cores", "0"), NULL, 0);
+    cmd->config.threads = g_ascii_strtoull(options_get(opts, "threads", "0"), NULL, 0);
     cmd->config.cpus = cpus;
     return options_done(opts, ok, error);
 }
@@ -422,6 +424,8 @@ const CmdOption cmdline_options[] = {
      AT(config.dtb), NULL, CMD_RUN, NULL},
     {"pflash", "FILE", TOPIC_BOOT, false, "image of the next flash bank", CMD_CALL, 0, NULL, CMD_RUN,
      opt_pflash},
+    {"loadvm", "FILE", TOPIC_BOOT, false, "go on from a snapshot, as savevm in the monitor makes it", CMD_STRING,
+     AT(loadvm), NULL, CMD_RUN, NULL},
     {"no-reboot", NULL, TOPIC_BOOT, false, "end instead of rebooting", CMD_FLAG, AT(config.no_reboot), NULL,
      CMD_RUN, NULL},
     {"no-shutdown", NULL, TOPIC_BOOT, false, "stay, stopped, when the guest powers off", CMD_FLAG,
@@ -429,7 +433,7 @@ const CmdOption cmdline_options[] = {
     {"S", NULL, TOPIC_BOOT, false, "do not start before the monitor says so", CMD_FLAG, AT(paused), NULL,
      CMD_RUN, NULL},
 
-    {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw][,id=ID]...", TOPIC_DEVICES, true,
+    {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw|qcow2][,id=ID]...", TOPIC_DEVICES, true,
      "a disk", CMD_OPTIONS, AT(config.drives), "file", CMD_RUN, NULL},
     {"snapshot", NULL, TOPIC_DEVICES, false, "throw away what is written to disks", CMD_FLAG, AT(snapshot),
      NULL, CMD_RUN, NULL},
@@ -515,7 +519,6 @@ const CmdOption cmdline_options[] = {
     {"audiodev", "OPTIONS", TOPIC_NONE, false, "sound", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"usb", NULL, TOPIC_NONE, false, "USB", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"incoming", "URI", TOPIC_NONE, false, "migration", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"loadvm", "NAME", TOPIC_NONE, false, "snapshots", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"numa", "OPTIONS", TOPIC_NONE, false, "NUMA", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"sandbox", "on", TOPIC_NONE, false, "seccomp", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"semihosting", NULL, TOPIC_NONE, false, "semihosting", CMD_LATER, 0, NULL, CMD_RUN, NULL},

@@ -41,7 +41,9 @@ static MemResult dma_copy(AddressSpace *as, uint64_t addr, uint8_t *buf, uint64_
             return result;
         }
         if (write) {
+            memory_writes_begin(as->map);
             memcpy(hit.host, buf, n);
+            memory_writes_end(as->map);
             ram_written(as->map, hit.ram_page, bus_addr & (RAM_PAGE_SIZE - 1), n);
         } else {
             memcpy(buf, hit.host, n);
@@ -61,6 +63,28 @@ MemResult dma_read(AddressSpace *as, uint64_t addr, void *buf, uint64_t len)
 MemResult dma_write(AddressSpace *as, uint64_t addr, const void *buf, uint64_t len)
 {
     return dma_copy(as, addr, (uint8_t *)buf, len, true);
+}
+
+MemResult dma_clear(AddressSpace *as, uint64_t addr, uint64_t len)
+{
+    if (len && addr + len - 1 < addr) {
+        return MEM_DECODE_ERROR;
+    }
+    while (len) {
+        MemoryHit hit;
+        uint64_t n = len, bus_addr;
+        MemResult result = dma_piece(as, addr, &n, true, &hit, &bus_addr);
+        if (result != MEM_OK) {
+            return result;
+        }
+        memory_writes_begin(as->map);
+        ram_clear(as->map, hit.ram_page, hit.host, n);
+        memory_writes_end(as->map);
+        ram_written(as->map, hit.ram_page, bus_addr & (RAM_PAGE_SIZE - 1), n);
+        addr += n;
+        len -= n;
+    }
+    return MEM_OK;
 }
 
 MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned size)
@@ -87,7 +111,9 @@ MemResult dma_write_le(AddressSpace *as, uint64_t addr, uint64_t value, unsigned
         return dma_copy(as, addr, (uint8_t *)&value, size, true);
     }
     if (result == MEM_OK) {
+        memory_writes_begin(as->map);
         ram_store(hit.host, value, size);
+        memory_writes_end(as->map);
         ram_written(as->map, hit.ram_page, bus_addr & (RAM_PAGE_SIZE - 1), size);
     }
     return result;
@@ -125,7 +151,8 @@ MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
     if (addr & 3) {
         return MEM_BUS_ERROR;
     }
-    if (as->translate && !as->translate(as, addr, true, &addr, &len)) {
+    if (as->remap_msi ? !as->remap_msi(as, &addr, &data)
+                      : as->translate && !as->translate(as, addr, true, &addr, &len)) {
         return MEM_DECODE_ERROR;
     }
     if (len < sizeof(data)) {

@@ -8,6 +8,7 @@
 #include "softmmu/base/error.h"
 #include "softmmu/memory-internal.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,6 +49,12 @@ RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError 
     }
     size = align_up(size, RAM_PAGE_SIZE);
     if (!check_host_memory(map, name, size, error)) {
+        return NULL;
+    }
+    if (size >> RAM_PAGE_BITS > MEMORY_MAX_PAGES - map->next_page) {
+        error_set(error, "%" PRIu64 " MiB of guest memory (%s) are more than the %" PRIu64
+                         " MiB that a machine can have; give the guest less with -m",
+                  size / MIB, name, (MEMORY_MAX_PAGES << RAM_PAGE_BITS) / MIB);
         return NULL;
     }
     char *label = g_strdup_printf("amphi-%s", name);
@@ -115,6 +122,92 @@ void ram_store(uint8_t *host, uint64_t value, unsigned size)
     case 4: __atomic_store_n((uint32_t *)host, value, __ATOMIC_RELAXED); break;
     default: __atomic_store_n((uint64_t *)host, value, __ATOMIC_RELAXED); break;
     }
+}
+
+static RamBlock *block_of_page(const MemoryMap *map, uint64_t ram_page)
+{
+    for (unsigned i = 0; i < map->blocks->len; i++) {
+        RamBlock *block = map->blocks->pdata[i];
+        if (ram_page - block->index < block->size >> RAM_PAGE_BITS) {
+            return block;
+        }
+    }
+    return NULL;
+}
+
+void ram_clear(MemoryMap *map, uint64_t ram_page, uint8_t *host, uint64_t len)
+{
+    const RamBlock *block = block_of_page(map, ram_page);
+    uint64_t from = host - block->host, to = from + len;
+    uint64_t hole = align_up(from, RAM_PAGE_SIZE), hole_end = align_down(to, RAM_PAGE_SIZE);
+
+    if (hole < hole_end && fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, hole,
+                                     hole_end - hole) == 0) {
+        memset(host, 0, hole - from);
+        memset(block->host + hole_end, 0, to - hole_end);
+    } else {
+        memset(host, 0, len);
+    }
+}
+
+/* Each side announces itself before it looks for the other. */
+void memory_writes_begin(MemoryMap *map)
+{
+    __atomic_fetch_add(&map->writers, 1, __ATOMIC_SEQ_CST);
+    while (unlikely(__atomic_load_n(&map->giving_back, __ATOMIC_SEQ_CST))) {
+        __atomic_fetch_sub(&map->writers, 1, __ATOMIC_SEQ_CST);
+        g_usleep(20);
+        __atomic_fetch_add(&map->writers, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+void memory_writes_end(MemoryMap *map)
+{
+    __atomic_fetch_sub(&map->writers, 1, __ATOMIC_SEQ_CST);
+}
+
+static bool is_zero_page(const uint8_t *page)
+{
+    static const uint8_t zeros[RAM_PAGE_SIZE];
+
+    return !memcmp(page, zeros, RAM_PAGE_SIZE);
+}
+
+/* Makes pages [first, end) of @block a hole. */
+static void punch(const RamBlock *block, uint64_t first, uint64_t end)
+{
+    if (first < end) {
+        fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, first << RAM_PAGE_BITS,
+                  (end - first) << RAM_PAGE_BITS);
+    }
+}
+
+unsigned memory_give_back_zeros(MemoryMap *map, const uint32_t *ram_pages, unsigned n)
+{
+    const RamBlock *block = NULL;
+    uint64_t first = 0, end = 0; /* a run of pages in @block */
+    unsigned given = 0;
+
+    __atomic_store_n(&map->giving_back, true, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < n && !__atomic_load_n(&map->writers, __ATOMIC_SEQ_CST); i++) {
+        const RamBlock *its = block_of_page(map, ram_pages[i]);
+        uint64_t page = ram_pages[i] - its->index;
+        if (!is_zero_page(its->host + (page << RAM_PAGE_BITS))) {
+            continue;
+        }
+        given++;
+        if (its == block && page == end) {
+            end++;
+            continue;
+        }
+        punch(block, first, end);
+        block = its;
+        first = page;
+        end = page + 1;
+    }
+    punch(block, first, end);
+    __atomic_store_n(&map->giving_back, false, __ATOMIC_SEQ_CST);
+    return given;
 }
 
 void ram_written(MemoryMap *map, uint64_t ram_page, uint64_t first, uint64_t len)

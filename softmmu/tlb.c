@@ -2,14 +2,14 @@
  * The software TLB: contexts, filling and flushing. See tlb.h.
  */
 #include "softmmu/tlb-internal.h"
+#include "softmmu/cpus.h"
 #include "softmmu/base/log.h"
 #include "softmmu/debug.h"
+#include "softmmu/lock.h"
+#include "softmmu/memory.h"
 #include "softmmu/profile.h"
 #include <string.h>
 #include <sys/mman.h>
-
-/* Pages of guest RAM that can be tracked: 64 GiB. */
-#define MAX_RAM_PAGES (UINT64_C(1) << 24)
 
 static void *reserve(size_t bytes)
 {
@@ -330,6 +330,39 @@ static void note_writer(uint32_t *writer, uint32_t me)
     }
 }
 
+static void note_fresh(Vcpu *vcpu, uint8_t *flags, uint64_t ram_page)
+{
+    VcpuTlb *tlbs = vcpu->tlbs;
+
+    if (tlbs->nfresh < TLB_FRESH &&
+        !(__atomic_fetch_or(flags, PAGE_SEEN, __ATOMIC_SEQ_CST) & PAGE_SEEN)) {
+        tlbs->fresh[tlbs->nfresh++] = ram_page;
+        if (tlb_fresh_full(vcpu)) {
+            vcpu_kick_self(vcpu);
+        }
+    }
+}
+
+static void give_back_alone(void *opaque)
+{
+    Vcpu *vcpu = opaque;
+    VcpuTlb *tlbs = vcpu->tlbs;
+    Machine *machine = vcpu->machine;
+
+    /* Who has the lock may wait for the end of the exclusive section: then these pages stay. */
+    if (lock_try(&machine->lock)) {
+        tlbs->stats.given_back +=
+            memory_give_back_zeros(machine->memory, tlbs->fresh, tlbs->nfresh);
+        lock_release(&machine->lock);
+    }
+    tlbs->nfresh = 0;
+}
+
+void tlb_give_back_zeros(Vcpu *vcpu)
+{
+    vcpus_run_exclusive(vcpu->machine, give_back_alone, vcpu);
+}
+
 /* Enters a page of RAM. Returns whether writes to it are tracked. */
 static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const MemoryHit *hit)
 {
@@ -349,9 +382,13 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
         if (m->writable) {
             note_writer(&system->writers[hit->ram_page], writer_of(vcpu->index, c->slot, index));
         }
-        tracked = __atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_HAS_CODE;
+        uint8_t now = __atomic_load_n(flags, __ATOMIC_SEQ_CST);
+        tracked = now & PAGE_HAS_CODE;
         if (m->writable && !tracked) {
             write_tag = page;
+        }
+        if (m->writable && !(now & PAGE_SEEN)) {
+            note_fresh(vcpu, flags, hit->ram_page);
         }
     }
     e->write_tag = write_tag;
@@ -455,8 +492,8 @@ TlbSystem *tlb_system_new(Machine *machine)
     TlbSystem *system = g_new0(TlbSystem, 1);
 
     system->machine = machine;
-    system->page_flags = reserve(MAX_RAM_PAGES);
-    system->writers = reserve(MAX_RAM_PAGES * sizeof(uint32_t));
+    system->page_flags = reserve(MEMORY_MAX_PAGES);
+    system->writers = reserve(MEMORY_MAX_PAGES * sizeof(uint32_t));
     system->pairs = reserve(EXEC_MAX * sizeof(ExecPair));
     g_mutex_init(&system->exec_lock);
     system->npairs = 1;
@@ -467,8 +504,8 @@ TlbSystem *tlb_system_new(Machine *machine)
 
 void tlb_system_free(TlbSystem *system)
 {
-    munmap(system->page_flags, MAX_RAM_PAGES);
-    munmap(system->writers, MAX_RAM_PAGES * sizeof(uint32_t));
+    munmap(system->page_flags, MEMORY_MAX_PAGES);
+    munmap(system->writers, MEMORY_MAX_PAGES * sizeof(uint32_t));
     munmap(system->pairs, EXEC_MAX * sizeof(ExecPair));
     g_mutex_clear(&system->exec_lock);
     g_free(system);

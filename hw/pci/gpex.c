@@ -76,28 +76,12 @@ PciBus *gpex_new(Machine *machine, const GpexConfig *config)
         .mem64 = {config->mmio64_base, config->mmio64_base, config->mmio64_size},
     };
 
-    memcpy(bus.intx, config->intx, sizeof(bus.intx));
+    memcpy(bus.intx, config->intx, sizeof(config->intx));
     pci_bus_init(&gpex->bus, machine, &bus);
     device_map_mmio(&gpex->dev, config->ecam_base, config->ecam_size);
     pci_device_new(&gpex->bus, PCI_DEVFN(0, 0), &root_ops, sizeof(PciDevice), NULL, &root_ids,
                    false);
     return &gpex->bus;
-}
-
-PciBus *pci_find_bus(Machine *machine, const char *name)
-{
-    for (unsigned i = 0; i < machine->devices->len; i++) {
-        Device *dev = g_ptr_array_index(machine->devices, i);
-
-        if (dev->ops == &gpex_ops) {
-            Gpex *gpex = container_of(dev, Gpex, dev);
-
-            if (!name || strcmp(name, gpex->bus.config.name) == 0) {
-                return &gpex->bus;
-            }
-        }
-    }
-    return NULL;
 }
 
 /* ---- Device tree ---- */

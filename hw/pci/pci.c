@@ -50,10 +50,13 @@ static bool drives_pin(const PciDevice *pci)
     return pci->intx_level && !(command(pci) & PCI_COMMAND_INTX_DISABLE) && !pci_msix_enabled(pci);
 }
 
-/* The host bridge's line for a function's pin: slots are rotated over the lines. */
+/* The host bridge's line for a function's pin: slots are rotated over the lines, unless it says otherwise. */
 static unsigned line_of(const PciDevice *pci)
 {
-    return ((pci->devfn >> 3) + pci->config[PCI_INTERRUPT_PIN] - 1) % PCI_PINS;
+    const PciBusConfig *bus = &pci->bus->config;
+    unsigned pin = pci->config[PCI_INTERRUPT_PIN] - 1;
+
+    return bus->route ? bus->route(pci->devfn, pin) : ((pci->devfn >> 3) + pin) % PCI_PINS;
 }
 
 /* Computes the level of the line that @pci is on: any function may drive it. */
@@ -155,11 +158,14 @@ void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, con
     };
     PciBar *bar = &pci->bars[n];
     char *name = g_strdup_printf("%s.bar%u", pci->dev.id, n);
+    MemoryMap *map = pci->dev.machine->memory;
 
     g_assert(is_pow2(size) && size >= 16 && n + is_64bit(type) < PCI_BARS);
     *bar = (PciBar){.size = size, .type = type};
-    bar->region =
-        memory_map_add_mmio(pci->dev.machine->memory, name, 0, size, 1, ops, opaque, &pci->dev);
+    if (type == PCI_BAR_IO && pci->bus->config.io_map) {
+        map = pci->bus->config.io_map;
+    }
+    bar->region = memory_map_add_mmio(map, name, 0, size, 1, ops, opaque, &pci->dev);
     memory_region_set_enabled(bar->region, false);
     g_free(name);
     pci_put32(pci->config, bar_offset(n), type_bits[type]);
@@ -236,13 +242,65 @@ void pci_config_write(PciBus *root, unsigned number, uint8_t devfn, unsigned off
 
 /* ---- Functions ---- */
 
-/* AddressSpace.translate(): nothing passes while bus mastering is off; else addresses are the CPU's. */
-static bool translate(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len)
+/* AddressSpace.translate() without an IOMMU: nothing passes while bus mastering is off; else addresses are
+ * the CPU's. */
+static bool translate_plain(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr,
+                            uint64_t *len)
 {
     const PciDevice *pci = as->opaque;
 
     *addr = iova;
     return command(pci) & PCI_COMMAND_MASTER;
+}
+
+/* The IOMMU in the way of @pci, or NULL. */
+static Iommu *iommu_of(const PciDevice *pci)
+{
+    return pci->bus->iommu_function == pci ? NULL : pci->bus->iommu;
+}
+
+static bool translate(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len)
+{
+    const PciDevice *pci = as->opaque;
+    Iommu *iommu = iommu_of(pci);
+    IommuRequest request = {.device_id = pci->devfn, .write = write, .iova = iova};
+    IommuResult result;
+    bool ok;
+
+    if (!translate_plain(as, iova, write, addr, len)) {
+        return false;
+    }
+    if (!iommu) {
+        return true;
+    }
+    machine_lock(pci->dev.machine);
+    ok = iommu->ops->translate(iommu, &request, &result);
+    machine_unlock(pci->dev.machine);
+    if (ok) {
+        *addr = result.addr;
+        *len = MIN(*len, result.len);
+    }
+    return ok;
+}
+
+/* AddressSpace.remap_msi() */
+static bool remap_msi(AddressSpace *as, uint64_t *addr, uint32_t *data)
+{
+    const PciDevice *pci = as->opaque;
+    Iommu *iommu = iommu_of(pci);
+    uint64_t len = sizeof(*data);
+    bool ok;
+
+    if (!iommu || !iommu->ops->remap_msi) {
+        return translate(as, *addr, true, addr, &len) && len == sizeof(*data);
+    }
+    if (!(command(pci) & PCI_COMMAND_MASTER)) {
+        return false;
+    }
+    machine_lock(pci->dev.machine);
+    ok = iommu->ops->remap_msi(iommu, pci->devfn, addr, data);
+    machine_unlock(pci->dev.machine);
+    return ok;
 }
 
 static void init_header(PciDevice *pci, const PciIds *ids, bool pin)
@@ -274,7 +332,17 @@ void *pci_device_new(PciBus *bus, uint8_t devfn, const PciOps *ops, size_t size,
     pci->bus = bus;
     pci->devfn = devfn;
     pci->cap_end = PCI_STD_HEADER_SIZEOF;
-    pci->dma = (AddressSpace){.map = bus->machine->memory, .translate = translate, .opaque = pci};
+    pci->dma = (AddressSpace){
+        .map = bus->machine->memory,
+        .translate = translate,
+        .remap_msi = remap_msi,
+        .opaque = pci,
+    };
+    pci->dma_past_iommu = (AddressSpace){
+        .map = bus->machine->memory,
+        .translate = translate_plain,
+        .opaque = pci,
+    };
     init_header(pci, ids, pin);
     memcpy(pci->power_on, pci->config, PCI_CONFIG_SIZE);
     bus->devices[devfn] = pci;
@@ -315,8 +383,24 @@ void pci_device_finalize(Device *dev)
 
 void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config)
 {
+    PciBus **end = (PciBus **)&machine->pci;
+
+    while (*end) {
+        end = &(*end)->next;
+    }
+    *end = bus;
     bus->machine = machine;
     bus->config = *config;
+}
+
+PciBus *pci_find_bus(Machine *machine, const char *name)
+{
+    PciBus *bus = machine->pci;
+
+    while (bus && name && strcmp(name, bus->config.name) != 0) {
+        bus = bus->next;
+    }
+    return bus;
 }
 
 bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *devfn,

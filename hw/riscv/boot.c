@@ -63,7 +63,7 @@ static char *firmware_path(const MachineConfig *config)
 static bool load_program(RiscvBoot *boot, const char *what, const char *path, uint64_t addr,
                          LoadedImage *image, GBytes **kept, GError **error)
 {
-    GBytes *file = loader_read_file(what, path, boot->machine->ram->size, error);
+    GBytes *file = loader_read_file(boot->loader, what, path, boot->machine->ram->size, error);
     if (!file) {
         return false;
     }
@@ -140,7 +140,7 @@ static bool load_initrd(RiscvBoot *boot, GError **error)
         return error_set(error, "-initrd needs a -kernel to go with it");
     }
     uint64_t ram_size = machine->ram->size, ram_end = boot->ram_base + ram_size;
-    boot->initrd_file = loader_read_file("-initrd", path, ram_size, error);
+    boot->initrd_file = loader_read_file(boot->loader, "-initrd", path, ram_size, error);
     if (!boot->initrd_file) {
         return false;
     }

@@ -8,6 +8,7 @@
 #include "hw/virtio/virtio-pci.h"
 #include "softmmu/base/log.h"
 #include <linux/pci_regs.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
 #include <string.h>
@@ -288,6 +289,7 @@ static const struct {
     {VIRTIO_ID_NET, 0x020000, PROXY_OPS("virtio-net-pci")},        /* Ethernet controller */
     {VIRTIO_ID_BLOCK, 0x010000, PROXY_OPS("virtio-blk-pci")},      /* mass storage, SCSI */
     {VIRTIO_ID_CONSOLE, 0x078000, PROXY_OPS("virtio-serial-pci")}, /* communication, other */
+    {VIRTIO_ID_BALLOON, 0x00ff00, PROXY_OPS("virtio-balloon-pci")},
     {VIRTIO_ID_RNG, 0x00ff00, PROXY_OPS("virtio-rng-pci")},
     {0, 0x00ff00, PROXY_OPS("virtio-pci")},
 };
@@ -353,5 +355,9 @@ void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *
         pci_add_msix(&proxy->pci, MIN(vectors, vdev->nqueues + 1u), BAR_MSIX);
     }
     pci_device_ready(&proxy->pci);
-    virtio_plug(vdev, &proxy->pci.dev, &proxy_transport_ops, &proxy->pci.dma);
+    /* Without this feature addresses are the CPU's, whatever translates others' (6.1). */
+    virtio_plug(vdev, &proxy->pci.dev, &proxy_transport_ops,
+                vdev->host_features & VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM)
+                    ? &proxy->pci.dma
+                    : &proxy->pci.dma_past_iommu);
 }

@@ -5,7 +5,6 @@
 #include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-pci.h"
 #include "softmmu/base/error.h"
-#include <string.h>
 
 bool virtio_parse_queue_size(Options *opts, const char *key, uint16_t *size, GError **error)
 {
@@ -26,14 +25,7 @@ bool virtio_parse_queue_size(Options *opts, const char *key, uint16_t *size, GEr
 static bool parse_id(Machine *machine, Options *opts, const char **id, GError **error)
 {
     *id = options_get(opts, "id", NULL);
-    for (unsigned i = 0; *id && i < machine->devices->len; i++) {
-        Device *dev = g_ptr_array_index(machine->devices, i);
-
-        if (strcmp(dev->id, *id) == 0) {
-            return error_set(error, "there are two devices '%s'; give each its own id=", *id);
-        }
-    }
-    return true;
+    return device_check_id(machine, *id, error);
 }
 
 static bool create_on_mmio(Machine *machine, Options *opts, VirtioCreate *create, GError **error)
@@ -93,6 +85,16 @@ static bool create_on_pci(Machine *machine, Options *opts, VirtioCreate *create,
     return true;
 }
 
+static bool create_balloon_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_balloon_create, error);
+}
+
+static bool create_balloon_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_balloon_create, error);
+}
+
 static bool create_blk_device(Machine *machine, Options *opts, GError **error)
 {
     return create_on_mmio(machine, opts, virtio_blk_create, error);
@@ -138,6 +140,9 @@ static bool create_serial_pci(Machine *machine, Options *opts, GError **error)
 #define SERIAL_BUS "virtio-serial-bus"
 
 const HwDeviceType virtio_device_types[] = {
+    {"virtio-balloon-device", MMIO_BUS, "memory balloon", create_balloon_device},
+    {"virtio-balloon-pci", PCI_BUS, "memory balloon", create_balloon_pci},
+    {"virtio-balloon", PCI_BUS, "memory balloon, short for virtio-balloon-pci", create_balloon_pci},
     {"virtio-blk-device", MMIO_BUS, "block device", create_blk_device},
     {"virtio-blk-pci", PCI_BUS, "block device", create_blk_pci},
     {"virtio-blk", PCI_BUS, "block device, short for virtio-blk-pci", create_blk_pci},

@@ -64,7 +64,8 @@ static void enter_block(Emit *e, unsigned target, int32_t *state)
         info->undone = e->undone;
     }
     /* Holds by pins.c; a region for which it did not would be wrong. */
-    e->failed |= (e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask);
+    e->failed |= (e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask) ||
+                 (e->raw_mask & info->valid_in & ~info->raw_in);
 }
 
 static void cold_poll(Emit *e, const Cold *c);
@@ -90,7 +91,7 @@ void op_br(Emit *e, const IrInsn *in)
     int32_t state = -1;
 
     if (e->blocks[target].canonical) {
-        regs_make_canonical(e, e->blocks[target].valid_in);
+        regs_make_canonical(e, e->blocks[target].valid_in, e->blocks[target].raw_in);
     }
     enter_block(e, target, &state);
     if (e->poll_pending) {
@@ -179,6 +180,16 @@ static void branch_on(Emit *e, X86Cond cc, unsigned yes, unsigned no, uint8_t *c
     }
 }
 
+/* For edges to two blocks, one of which at least is a join. */
+static void make_canonical_for(Emit *e, const BlockInfo *a, const BlockInfo *b)
+{
+    uint32_t valid = (a->canonical ? a->valid_in : 0) | (b->canonical ? b->valid_in : 0);
+    uint32_t not_raw = (a->canonical ? a->valid_in & ~a->raw_in : 0) |
+                       (b->canonical ? b->valid_in & ~b->raw_in : 0);
+
+    regs_make_canonical(e, valid, ~not_raw);
+}
+
 void op_brcond(Emit *e, const IrInsn *in)
 {
     unsigned yes = in->target[0], no = in->target[1];
@@ -191,8 +202,7 @@ void op_brcond(Emit *e, const IrInsn *in)
         return;
     }
     if (e->blocks[yes].canonical || e->blocks[no].canonical) {
-        regs_make_canonical(e, (e->blocks[yes].canonical ? e->blocks[yes].valid_in : 0) |
-                                   (e->blocks[no].canonical ? e->blocks[no].valid_in : 0));
+        make_canonical_for(e, &e->blocks[yes], &e->blocks[no]);
     } else if (is_exit_block(e, yes) && is_exit_block(e, no)) {
         regs_flush(e); /* once, instead of in both */
     }
@@ -239,6 +249,7 @@ void op_count(Emit *e, const IrInsn *in)
     c->imm = in->len;
     c->pc = in->imm;
     e->undone = in->len + 1;
+    e->counting = true;
 }
 
 static void cold_poll(Emit *e, const Cold *c)
@@ -252,6 +263,11 @@ void op_poll(Emit *e, const IrInsn *in)
 {
     Cold *c;
 
+    if (in[1].op == IR_br && e->blocks[in[1].target[0]].canonical) {
+        const BlockInfo *to = &e->blocks[in[1].target[0]];
+
+        regs_make_canonical(e, to->valid_in, to->raw_in); /* may change flags */
+    }
     x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
     if (in[1].op == IR_br) {
         e->poll_pending = true;
@@ -297,6 +313,17 @@ void op_check_page(Emit *e, const IrInsn *in)
 
 /* ---- Direct exits. ---- */
 
+/* Where in code memory a writable address is, and back. */
+static uint32_t code_offset(const Emit *e, const uint8_t *at)
+{
+    return at - e->memory;
+}
+
+static uint8_t *code_at(const Emit *e, uint32_t offset)
+{
+    return e->memory + offset;
+}
+
 /* The unlinked state. back: landing of a call, whose failed page check has to push as the call
  * does. */
 static void cold_exit(Emit *e, const Cold *c)
@@ -315,11 +342,11 @@ static void cold_exit(Emit *e, const Cold *c)
         asm_patch32(&e->as, call);
     }
     stub = e->as.p;
-    x_mov_imm(&e->as, RAX, (uintptr_t)exit);
+    x_mov_imm(&e->as, RAX, (uintptr_t)exit - (uintptr_t)e->rt->exits_base);
     x_jmp(&e->as, e->stubs->resolve);
-    exit->stub = asm_exec(&e->as, stub);
-    rel = (uint8_t *)exit->stub - (exit->jump + 4);
-    memcpy(exit->jump - e->as.to_exec, &rel, 4);
+    exit->stub = code_offset(e, stub);
+    rel = exit->stub - (exit->jump + 4);
+    memcpy(code_at(e, exit->jump), &rel, 4);
 }
 
 /* The chainable jump to guest address @pc from a block at @block_pc. @opcode: a jump, a call, or
@@ -334,14 +361,14 @@ static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcod
     exit->pc = pc;
     if ((pc ^ block_pc) >> 12) {
         jump = emit_exec_check(e, pc, UINT32_MAX, &imm);
-        exit->page_check = asm_exec(&e->as, imm);
     }
     asm_align(&e->as, 4, opcode > 0xff ? 2 : 1);
     if (opcode > 0xff) {
         asm_u8(&e->as, opcode >> 8);
     }
     asm_u8(&e->as, opcode);
-    exit->jump = asm_here(&e->as);
+    exit->jump = code_offset(e, e->as.p);
+    exit->check = imm ? e->as.p - imm : 0;
     asm_u32(&e->as, 0);
     c = cold_new(e, cold_exit, jump);
     c->insn = index;

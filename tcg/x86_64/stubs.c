@@ -79,6 +79,8 @@ static uint8_t *emit_engine_call(Emit *e, const void *fn, bool exit_arg)
     uint8_t *start = begin_stub(e), *same;
 
     if (exit_arg) {
+        x_mov_imm(&e->as, RCX, (uintptr_t)e->rt->exits_base);
+        x_alu(&e->as, ALU_ADD, X_W, RAX, RCX);
         x_rm(&e->as, X_MOV | X_W, RCX, RAX, offsetof(TcgExit, pc));
         x_rm(&e->as, X_MOV_MR | X_W, RCX, ENV, env_disp(e->rt->off_pc));
         x_mov(&e->as, X_W, RSI, RAX);
@@ -228,6 +230,9 @@ static void emit_pool(Emit *e, Stubs *s)
     asm_align(&e->as, 64, 0);
     s->pool = asm_here(&e->as);
     memcpy(e->as.p, pool, sizeof(pool));
+    for (unsigned mxcsr = 0; mxcsr < 64; mxcsr++) {
+        e->as.p[POOL_FLAGS + mxcsr] = ir_fp_flags_of_mxcsr(mxcsr);
+    }
     e->as.p += sizeof(pool);
 }
 

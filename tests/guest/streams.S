@@ -1,7 +1,7 @@
 /* Loops that walk through memory: over pages and across their boundaries, into pages that fault, through a page that
  * is unmapped by a handler meanwhile, and over a page of which another hart executes code.
  * options: -smp 2 */
-#define OTHER_HARTS
+#define SECONDARY other
 #include "tests/guest/test.h"
 
 #define LOAD_FAULT 5

@@ -6,7 +6,7 @@
  * program with exit status 1. Instructions that trap are written in EXPECT_TRAP; any other trap
  * fails. Results go out through HTIF, so Spike and QEMU's machine spike run the programs too.
  *
- * With OTHER_HARTS defined, harts but the first begin at `other:`, without traps or a stack.
+ * Only the first hart runs; with SECONDARY defined the others begin there, with nothing set up.
  *
  * Registers: the frame uses tp and s9 to s11, checks use t6 too; gp is the line of the last check.
  */
@@ -54,11 +54,10 @@
     .globl _start
 _start:
     csrr t0, mhartid
-#ifdef OTHER_HARTS
-    bnez t0, other
-#else
-1:  bnez t0, 1b
+#ifdef SECONDARY
+    bnez t0, SECONDARY
 #endif
+1:  bnez t0, 1b
     la sp, test_stack_top
     li tp, 0
     la t0, test_trap

@@ -10,6 +10,8 @@
 #define NATIVE_MAX_REGIONS 64
 
 /* One compiled region, known by its guest address. */
+#define NATIVE_META_BYTES (256u * 1024)
+
 typedef struct NativeRegion {
     uint64_t pc;
     TcgCode code;
@@ -37,6 +39,7 @@ void native_free(Native *native);
 
 /* Compiles @ir as the region at @pc. False if it does not fit. */
 bool native_compile(Native *native, IrRegion *ir, uint64_t pc, bool optimize);
+bool native_compile_how(Native *native, IrRegion *ir, TcgCompile how);
 
 /* Forgets all regions. */
 void native_reset(Native *native);

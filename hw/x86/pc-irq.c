@@ -1,0 +1,294 @@
+/*
+ * How the interrupt controllers of a PC are wired: ISA and PCI lines to 8259s and I/O APIC, these and devices'
+ * messages to local APICs, and local APICs to processors. Made here is what the engine does not have; see
+ * softmmu/irqchip.h for the division of labour. Locking: the machine lock.
+ */
+#include "hw/x86/pc-irq.h"
+#include "cpu/x86/x86.h"
+#include "hw/intc/apic.h"
+#include "hw/intc/i8259.h"
+#include "hw/intc/ioapic.h"
+#include "softmmu/irqchip.h"
+
+#define MSR_TSC_DEADLINE 0x6e0
+#define ISA_IRQS 16
+#define TIMER_PIN 2 /* of the I/O APIC, where line 0 goes */
+
+struct PcIrq {
+    Device dev;
+    IrqchipMode mode;
+    ApicBus *bus;           /* NULL: the engine has the local APICs */
+    Device *pic, *ioapic;   /* NULL: the engine has them */
+    IrqLine lines[PC_IRQS]; /* of the engine */
+    IrqLine lint0[MACHINE_MAX_CPUS];
+    bool (*remap)(void *opaque, uint16_t source, uint64_t *addr, uint32_t *data);
+    void *remap_opaque;
+};
+
+/* ---- A processor and its local APIC ---- */
+
+static void set_intr(void *opaque, bool pending)
+{
+    IrqLine line = x86_cpu_irq(opaque, X86_LINE_INTR);
+    irq_set(&line, pending);
+}
+
+static void pulse(Vcpu *vcpu, X86Line which)
+{
+    IrqLine line = x86_cpu_irq(vcpu, which);
+    irq_set(&line, true);
+    irq_set(&line, false);
+}
+
+static void send_nmi(void *opaque)
+{
+    pulse(opaque, X86_LINE_NMI);
+}
+
+static void send_smi(void *opaque)
+{
+    pulse(opaque, X86_LINE_SMI);
+}
+
+static void send_init(void *opaque)
+{
+    x86_cpu_init(opaque);
+}
+
+static void send_sipi(void *opaque, uint8_t vector)
+{
+    x86_cpu_sipi(opaque, vector);
+}
+
+static int acknowledge(void *apic)
+{
+    return apic_acknowledge(apic);
+}
+
+static uint8_t get_cr8(void *apic)
+{
+    return apic_get_cr8(apic);
+}
+
+static void set_cr8(void *apic, uint8_t value)
+{
+    apic_set_cr8(apic, value);
+}
+
+static uint64_t get_base(void *apic)
+{
+    return apic_get_base(apic);
+}
+
+static bool set_base(void *apic, uint64_t value)
+{
+    return apic_set_base(apic, value, true);
+}
+
+/* The processor's own time stamp counter is not seen from here, so there is no deadline timer. */
+static bool read_msr(void *apic, uint32_t msr, uint64_t *value)
+{
+    return msr != MSR_TSC_DEADLINE && apic_read_msr(apic, msr, value);
+}
+
+static bool write_msr(void *apic, uint32_t msr, uint64_t value)
+{
+    return msr != MSR_TSC_DEADLINE && apic_write_msr(apic, msr, value);
+}
+
+static void save(void *apic, uint8_t *page)
+{
+    apic_get_page(apic, page);
+}
+
+static void load(void *apic, const uint8_t *page)
+{
+    apic_set_page(apic, page);
+}
+
+static const X86ApicOps apic_ops = {
+    .acknowledge = acknowledge,
+    .get_cr8 = get_cr8,
+    .set_cr8 = set_cr8,
+    .get_base = get_base,
+    .set_base = set_base,
+    .read_msr = read_msr,
+    .write_msr = write_msr,
+    .save = save,
+    .load = load,
+};
+
+static uint8_t pic_vector(void *opaque)
+{
+    PcIrq *s = opaque;
+    return s->pic ? i8259_acknowledge(s->pic) : 0xff;
+}
+
+static void make_apics(PcIrq *s)
+{
+    Machine *machine = s->dev.machine;
+    s->bus = apic_bus_new(machine);
+    apic_bus_set_pic(s->bus, pic_vector, s);
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        Vcpu *vcpu = machine->cpus[i];
+        ApicCpu cpu = {
+            .interrupt = set_intr,
+            .nmi = send_nmi,
+            .smi = send_smi,
+            .init = send_init,
+            .sipi = send_sipi,
+            .opaque = vcpu,
+        };
+        Apic *apic = apic_new(s->bus, i, x86_cpu_apic_id(vcpu), &cpu);
+        s->lint0[i] = apic_lint(apic, 0);
+        x86_cpu_set_apic(vcpu, &apic_ops, apic);
+    }
+}
+
+/* ---- Messages ---- */
+
+static void send_message(PcIrq *s, uint16_t source, uint64_t addr, uint32_t data)
+{
+    if (s->remap && !s->remap(s->remap_opaque, source, &addr, &data)) {
+        return;
+    }
+    if (s->bus) {
+        apic_bus_message(s->bus, addr, data);
+    } else {
+        irqchip_send_msi(s->dev.machine, addr, data);
+    }
+}
+
+static void send_of_ioapic(void *opaque, uint64_t addr, uint32_t data)
+{
+    send_message(opaque, PC_IRQ_IOAPIC_SOURCE, addr, data);
+}
+
+static void route_of_ioapic(void *opaque, unsigned pin, uint64_t addr, uint32_t data, bool masked)
+{
+    PcIrq *s = opaque;
+    if (s->mode == IRQCHIP_SPLIT) {
+        irqchip_set_route(s->dev.machine, pin, addr, data, masked);
+    }
+}
+
+/* A device's write. Those behind an IOMMU were remapped before they came here. */
+static void send_of_device(void *opaque, uint64_t addr, uint32_t data)
+{
+    PcIrq *s = opaque;
+    irqchip_send_msi(s->dev.machine, addr, data);
+}
+
+static uint64_t engine_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return UINT64_MAX;
+}
+
+void pc_irq_set_remap(PcIrq *s,
+                      bool (*remap)(void *opaque, uint16_t source, uint64_t *addr, uint32_t *data),
+                      void *opaque)
+{
+    s->remap = remap;
+    s->remap_opaque = opaque;
+}
+
+/* ---- Lines ---- */
+
+static void set_line(void *opaque, unsigned n, bool level)
+{
+    PcIrq *s = opaque;
+    if (s->mode == IRQCHIP_ON) {
+        irq_set(&s->lines[n], level);
+        return;
+    }
+    if (s->pic && n < ISA_IRQS) {
+        IrqLine line = i8259_input(s->pic, n);
+        irq_set(&line, level);
+    }
+    IrqLine line = ioapic_input(s->ioapic, n == 0 ? TIMER_PIN : n);
+    irq_set(&line, level);
+}
+
+IrqLine pc_irq_line(PcIrq *s, unsigned n)
+{
+    return irq_line(set_line, s, n % PC_IRQS);
+}
+
+bool pc_irq_in_engine(const PcIrq *s)
+{
+    return s->mode == IRQCHIP_ON;
+}
+
+/* The 8259s' output reaches the first pin of all local APICs. */
+static void set_extint(void *opaque, unsigned n, bool level)
+{
+    PcIrq *s = opaque;
+    for (unsigned i = 0; i < s->dev.machine->ncpus; i++) {
+        irq_set(&s->lint0[i], level);
+    }
+}
+
+static int acknowledge_pic(void *opaque)
+{
+    return pic_vector(opaque);
+}
+
+/* ---- Making them ---- */
+
+static void end_of_interrupt(void *opaque, uint8_t vector)
+{
+    PcIrq *s = opaque;
+    ioapic_end_of_interrupt(s->ioapic, vector);
+}
+
+static void make_ioapic(PcIrq *s)
+{
+    static const IoApicOps ops = {send_of_ioapic, route_of_ioapic};
+    s->ioapic = ioapic_new(s->dev.machine, IOAPIC_BASE, &ops, s);
+    if (s->bus) {
+        apic_bus_set_eoi(s->bus, end_of_interrupt, s);
+    } else {
+        irqchip_on_eoi(s->dev.machine, end_of_interrupt, s);
+    }
+}
+
+static void make_pic(PcIrq *s)
+{
+    Machine *machine = s->dev.machine;
+    IrqLine output =
+        s->bus ? irq_line(set_extint, s, 0) : irqchip_extint(machine, acknowledge_pic, s);
+    s->pic = i8259_new(machine, output);
+}
+
+/* Devices' messages go to the engine; what a processor writes there and the engine has not taken is lost. */
+static void take_messages(PcIrq *s)
+{
+    static const MmioOps ops = {engine_read, NULL, 4, 4, false};
+    MemoryMap *map = s->dev.machine->memory;
+    memory_map_add_mmio(map, "apic-msi", APIC_BASE_ADDRESS, APIC_MSI_SIZE, 0, &ops, s, NULL);
+    memory_map_set_msi_sink(map, APIC_BASE_ADDRESS, APIC_MSI_SIZE, send_of_device, s);
+}
+
+static const DeviceOps pc_irq_ops = {.name = "pc-interrupts"};
+
+PcIrq *pc_irq_new(Machine *machine, bool pic)
+{
+    PcIrq *s = device_new(machine, &pc_irq_ops, sizeof(*s), NULL);
+    s->mode = irqchip_mode(machine);
+    if (s->mode == IRQCHIP_OFF) {
+        make_apics(s);
+    } else {
+        take_messages(s);
+    }
+    if (s->mode == IRQCHIP_ON) {
+        for (unsigned i = 0; i < PC_IRQS; i++) {
+            s->lines[i] = irqchip_gsi(machine, i);
+        }
+        return s;
+    }
+    make_ioapic(s);
+    if (pic) {
+        make_pic(s);
+    }
+    return s;
+}
