@@ -171,15 +171,15 @@ static bool code_written(void *opaque, uint64_t ram_page, unsigned first, unsign
     g_mutex_lock(&accel->lock);
     while (again) {
         again = false;
-        RegionSpan *span = g_hash_table_lookup(accel->pages, GSIZE_TO_POINTER(ram_page));
+        RegionSpan *span = accel->pages[ram_page];
         for (; span && !again; span = span->next) {
             if (span->first <= last && span->last >= first) {
-                regions_drop(accel, span->region); /* changes the list */
+                regions_drop(accel, regions_of_span(span)); /* changes the list */
                 again = true;
             }
         }
     }
-    bool left = g_hash_table_contains(accel->pages, GSIZE_TO_POINTER(ram_page));
+    bool left = accel->pages[ram_page] != NULL;
     g_mutex_unlock(&accel->lock);
     return left;
 }
@@ -217,6 +217,11 @@ static void runner_drop_code_at(Machine *machine, uint64_t addr)
     regions_drop_at(machine->accel, addr);
 }
 
+static void runner_memory_replaced(Machine *machine)
+{
+    regions_drop_all(machine->accel);
+}
+
 static void runner_stop(Machine *machine)
 {
     jit_sampler_stop(machine->accel);
@@ -228,6 +233,9 @@ static const MachineRunner runner = {
     .run = accel_run,
     .step = accel_step,
     .drop_code_at = runner_drop_code_at,
+    .get_insns = accel_get_insns,
+    .set_insns = accel_set_insns,
+    .memory_replaced = runner_memory_replaced,
     .vcpu_fini = runner_vcpu_fini,
     .stop = runner_stop,
     .fini = accel_free,

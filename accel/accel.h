@@ -65,6 +65,10 @@ VcpuExit accel_run(Vcpu *vcpu);
  * vcpu->budget). For single steps and tests. */
 VcpuExit accel_run_for(Vcpu *vcpu, uint64_t insns);
 
+/* The instruction counter of a stopped vCPU; see MachineRunner.get_insns. */
+uint64_t accel_get_insns(Vcpu *vcpu, bool *exact);
+void accel_set_insns(Vcpu *vcpu, uint64_t insns, bool exact);
+
 /* One instruction; see MachineRunner.step. */
 VcpuExit accel_step(Vcpu *vcpu);
 

@@ -10,7 +10,7 @@
 #include "softmmu/debug.h"
 #include <string.h>
 
-#define HOT_MAX_BLOCKS 48u
+#define HOT_MAX_BLOCKS REGION_MAX_SPANS
 #define HOT_MAX_IR 4000u
 #define HOT_MAX_DEPTH 3
 
@@ -129,16 +129,11 @@ static unsigned join(HotRegion *hot, IrRegion *ir)
     return edges;
 }
 
-static Region *region_for(const HotRegion *hot, const Region *head)
+static Region *region_for(Accel *accel, const HotRegion *hot, const Region *head)
 {
-    Region *region = g_new0(Region, 1);
+    Region *region = regions_new(accel, head->pc, head->ram_page, head->flags, head->mode);
 
-    region->pc = head->pc;
-    region->ram_page = head->ram_page;
-    region->second_page = REGION_NO_PAGE;
     region->exec_id = head->exec_id;
-    region->flags = head->flags;
-    region->mode = head->mode;
     region->tier = 2;
     for (unsigned i = 0; i < hot->nblocks; i++) {
         const HotBlock *b = &hot->blocks[i];
@@ -168,7 +163,7 @@ Region *translate_hot(Vcpu *vcpu, const Region *head)
     if (!done || ir->overflow || !join(&hot, ir)) {
         return NULL;
     }
-    Region *region = region_for(&hot, head);
+    Region *region = region_for(accel_vcpu(vcpu)->accel, &hot, head);
     translate_log(vcpu, LOG_IR, head->pc, 0);
     ir_optimize(ir, 2);
     translate_log(vcpu, LOG_IR_OPT, head->pc, 0);

@@ -5,29 +5,104 @@
 #include "softmmu/cpus.h"
 #include <immintrin.h>
 #include <string.h>
+#include <sys/mman.h>
 
-static unsigned region_hash(uint64_t pc, uint64_t ram_page, uint32_t flags, uint32_t mode)
+/* The writable view of code memory is emptied each time so much code has been added. */
+#define SETTLE_BYTES (512 * 1024)
+
+
+/* What is kept of regions beside their code takes a little less than the code itself, where the guest's
+ * instructions are mostly memory accesses; a segment without room for it is full. */
+#define META_PER_CODE 2u
+
+/* What one region can take there at most, of those that are not refused for it. */
+#define META_MIN (64u * 1024)
+
+static unsigned region_hash(uint64_t pc, uint32_t ram_page, uint32_t flags, uint32_t mode)
 {
     uint64_t h = (pc >> 1) * 0x9e3779b97f4a7c15u ^ ram_page * 0xd6e8feb86659fd93u ^
                  ((uint64_t)flags << 32 | mode) * 0xc2b2ae3d27d4eb4fu;
     return h >> (64 - REGION_HASH_BITS);
 }
 
+static unsigned hash_of(const Region *region)
+{
+    return region_hash(region->pc, region->ram_page, region->flags, region->mode);
+}
+
+static void *reserve(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
 void regions_init(Accel *accel)
 {
     g_mutex_init(&accel->lock);
-    accel->pages = g_hash_table_new(g_direct_hash, g_direct_equal);
+    accel->pages = reserve(MEMORY_MAX_PAGES * sizeof(RegionSpan *));
+    if (!accel->pages) {
+        g_error("no address space for %" G_GUINT64_FORMAT " bytes",
+                (uint64_t)(MEMORY_MAX_PAGES * sizeof(RegionSpan *))); /* as GLib's allocators do */
+    }
     accel->epoch = 1;
 }
 
-static void region_free(Region *region)
+bool regions_reserve(Accel *accel, size_t size)
 {
-    g_free(region->code.exits);
-    g_free(region->code.sync_table);
-    if (region->mode & MODE_INTERP) {
-        g_free(region->entry);
+    accel->meta_size = META_PER_CODE * size;
+    accel->meta = reserve(accel->meta_size);
+    return accel->meta != NULL;
+}
+
+void regions_divide(Accel *accel, uint8_t *code, size_t size)
+{
+    size_t each = align_down(size / SEGMENTS, 4096), meta_each = META_PER_CODE * each;
+
+    for (unsigned i = 0; i < SEGMENTS; i++) {
+        uint8_t *start = code + i * each, *meta = accel->meta + i * meta_each;
+        accel->segments[i] = (Segment){
+            .start = start,
+            .at = start,
+            .end = start + each,
+            .meta_start = meta + META_UNIT, /* for once: place 0 means nothing */
+            .meta_end = meta + meta_each,
+            .regions = g_array_new(FALSE, FALSE, sizeof(uint32_t)),
+            .retired = 1,
+        };
+        accel->segments[i].meta_at = accel->segments[i].meta_start;
     }
-    g_free(region->spans);
+}
+
+void regions_unreserve(Accel *accel)
+{
+    if (accel->meta) {
+        munmap(accel->meta, accel->meta_size);
+        accel->meta = NULL;
+    }
+}
+
+Region *regions_new(Accel *accel, uint64_t pc, uint32_t ram_page, uint32_t flags, uint32_t mode)
+{
+    Region *region;
+
+    if (mode & MODE_INTERP) {
+        region = g_malloc0(sizeof(Region) + 2 * sizeof(RegionSpan));
+    } else {
+        region = (Region *)(void *)accel->segments[accel->segment].meta_at;
+        memset(region, 0, sizeof(*region));
+    }
+    region->pc = pc;
+    region->ram_page = ram_page;
+    region->second_page = REGION_NO_PAGE;
+    region->flags = flags;
+    region->mode = mode;
+    return region;
+}
+
+void regions_free_interp(Region *region)
+{
+    g_free(region->ir);
     g_free(region);
 }
 
@@ -35,25 +110,39 @@ static void free_list(Region *list)
 {
     while (list) {
         Region *next = list->next;
-        region_free(list);
+        regions_free_interp(list);
         list = next;
     }
 }
 
-static void segment_free_regions(Segment *segment)
+static Region *segment_region(const Accel *accel, const Segment *segment, unsigned i)
 {
-    for (unsigned i = 0; segment->regions && i < segment->regions->len; i++) {
-        region_free(segment->regions->pdata[i]);
-    }
+    return meta_ptr(accel, g_array_index(segment->regions, uint32_t, i));
 }
 
-void regions_commit(Segment *segment, Region *region)
+void *regions_meta(const Segment *segment, const Region *region, size_t *room)
 {
-    if (!segment->regions) {
-        segment->regions = g_ptr_array_new();
-    }
-    g_ptr_array_add(segment->regions, region);
+    uint8_t *start = (uint8_t *)(uintptr_t)&region->spans[region->nspans];
+
+    *room = segment->meta_end - start;
+    return start;
+}
+
+void regions_commit(Accel *accel, Segment *segment, Region *region)
+{
+    uint32_t ref = meta_ref(accel, region);
+    uint8_t *before = segment->at;
+    size_t unused;
+
+    g_array_append_val(segment->regions, ref);
     segment->at += align_up(region->code.size, 16);
+    segment->meta_at =
+        (uint8_t *)regions_meta(segment, region, &unused) + align_up(region->code.meta_size, META_UNIT);
+    /* Now and then: links that are made later bring single pages back. */
+    uint8_t *first = accel->segments[0].start;
+    if ((before - first) / SETTLE_BYTES != (segment->at - first) / SETTLE_BYTES) {
+        tcg_code_settled(accel->tcg, first, accel->segments[SEGMENTS - 1].end - first);
+    }
 }
 
 Region *regions_by_code(Accel *accel, uintptr_t host_pc)
@@ -63,16 +152,15 @@ Region *regions_by_code(Accel *accel, uintptr_t host_pc)
     g_mutex_lock(&accel->lock);
     for (unsigned i = 0; i < SEGMENTS; i++) {
         const Segment *segment = &accel->segments[i];
-        if (host_pc - (uintptr_t)segment->start >= (size_t)(segment->end - segment->start) ||
-            !segment->regions) {
+        if (host_pc - (uintptr_t)segment->start >= (size_t)(segment->end - segment->start)) {
             continue;
         }
         unsigned low = 0,
                  high = segment->regions->len; /* the last region that starts at or before it */
         while (low < high) {
             unsigned mid = (low + high) / 2;
-            Region *r = segment->regions->pdata[mid];
-            if ((uintptr_t)r->entry <= host_pc) {
+            Region *r = segment_region(accel, segment, mid);
+            if ((uintptr_t)r->code.entry <= host_pc) {
                 found = r;
                 low = mid + 1;
             } else {
@@ -86,24 +174,23 @@ Region *regions_by_code(Accel *accel, uintptr_t host_pc)
 
 void regions_fini(Accel *accel)
 {
-    /* Interpreter regions are only in the hash, host code's also in their segments. */
     for (unsigned i = 0; i < ARRAY_SIZE(accel->hash); i++) {
         while (accel->hash[i]) {
             Region *region = accel->hash[i];
             accel->hash[i] = region->hash_next;
             if (region->mode & MODE_INTERP) {
-                region_free(region);
+                regions_free_interp(region);
             }
         }
     }
     for (unsigned i = 0; i < SEGMENTS; i++) {
-        segment_free_regions(&accel->segments[i]);
         if (accel->segments[i].regions) {
-            g_ptr_array_free(accel->segments[i].regions, TRUE);
+            g_array_free(accel->segments[i].regions, TRUE);
         }
     }
+    regions_unreserve(accel);
     free_list(accel->limbo);
-    g_hash_table_destroy(accel->pages);
+    munmap(accel->pages, MEMORY_MAX_PAGES * sizeof(RegionSpan *));
     g_mutex_clear(&accel->lock);
 }
 
@@ -128,7 +215,7 @@ void regions_unlock(Vcpu *vcpu)
     g_mutex_unlock(&av->accel->lock);
 }
 
-Region *regions_find(Accel *accel, uint64_t pc, uint64_t ram_page, uint32_t flags, uint32_t mode)
+Region *regions_find(Accel *accel, uint64_t pc, uint32_t ram_page, uint32_t flags, uint32_t mode)
 {
     Region *r =
         __atomic_load_n(&accel->hash[region_hash(pc, ram_page, flags, mode)], __ATOMIC_ACQUIRE);
@@ -139,85 +226,95 @@ Region *regions_find(Accel *accel, uint64_t pc, uint64_t ram_page, uint32_t flag
     return r;
 }
 
-void regions_add_span(Region *region, uint64_t ram_page, unsigned first, unsigned last)
+void regions_add_span(Region *region, uint32_t ram_page, unsigned first, unsigned last)
 {
-    region->spans = g_renew(RegionSpan, region->spans, region->nspans + 1);
-    region->spans[region->nspans++] =
-        (RegionSpan){.ram_page = ram_page, .first = first, .last = last, .region = region};
+    unsigned i = region->nspans++;
+
+    region->spans[i] =
+        (RegionSpan){.ram_page = ram_page, .first = first, .last = last, .index = i};
+}
+
+Region *regions_of_span(RegionSpan *span)
+{
+    return (Region *)(void *)((char *)(span - span->index) - offsetof(Region, spans));
 }
 
 void regions_add(Accel *accel, Region *region)
 {
-    Region **head =
-        &accel->hash[region_hash(region->pc, region->ram_page, region->flags, region->mode)];
+    Region **head = &accel->hash[hash_of(region)];
 
     for (unsigned i = 0; i < region->nspans; i++) {
         RegionSpan *span = &region->spans[i];
-        gpointer key = GSIZE_TO_POINTER(span->ram_page);
-        span->next = g_hash_table_lookup(accel->pages, key);
-        g_hash_table_insert(accel->pages, key, span);
+        span->next = accel->pages[span->ram_page];
+        accel->pages[span->ram_page] = span;
     }
     if (region->tier < 2) {
         region->hash_next = *head;
         __atomic_store_n(head, region, __ATOMIC_RELEASE);
     }
-    accel->stats.regions++;
+    __atomic_store_n(&accel->stats.regions, accel->stats.regions + 1, __ATOMIC_RELEASE);
 }
 
-static void link_exit(TcgExit *exit, Region *target)
+static void link_exit(const Accel *accel, TcgExit *exit, Region *target)
 {
-    exit->target = target;
+    TcgExit *next = meta_ptr(accel, target->incoming);
+
+    exit->target = meta_ref(accel, target);
     exit->next = target->incoming;
-    exit->at = &target->incoming;
-    if (exit->next) {
-        exit->next->at = &exit->next;
+    exit->previous = 0;
+    target->incoming = meta_ref(accel, exit);
+    if (next) {
+        next->previous = target->incoming;
     }
-    target->incoming = exit;
 }
 
-static void unlink_exit(TcgExit *exit)
+static void unlink_exit(const Accel *accel, TcgExit *exit)
 {
-    *exit->at = exit->next;
-    if (exit->next) {
-        exit->next->at = exit->at;
+    TcgExit *next = meta_ptr(accel, exit->next), *previous = meta_ptr(accel, exit->previous);
+
+    if (previous) {
+        previous->next = exit->next;
+    } else {
+        ((Region *)meta_ptr(accel, exit->target))->incoming = exit->next;
     }
-    exit->target = NULL;
-    exit->next = NULL;
+    if (next) {
+        next->previous = exit->previous;
+    }
+    exit->target = exit->next = exit->previous = 0;
 }
 
-static void cut_links(Accel *accel, Region *region)
+/* Sends all that leads to @region back to its stubs. */
+static void cut_incoming(const Accel *accel, Region *region)
 {
+    while (region->incoming) {
+        TcgExit *exit = meta_ptr(accel, region->incoming);
+        tcg_unlink(accel->tcg, exit);
+        unlink_exit(accel, exit);
+    }
+}
+
+static void cut_links(const Accel *accel, Region *region)
+{
+    if (region->mode & MODE_INTERP) {
+        return;
+    }
     for (unsigned i = 0; i < region->code.nexits; i++) {
         if (region->code.exits[i].target) {
-            unlink_exit(&region->code.exits[i]);
+            unlink_exit(accel, &region->code.exits[i]);
         }
     }
-    while (region->incoming) {
-        TcgExit *exit = region->incoming;
-        tcg_unlink(accel->tcg, exit);
-        unlink_exit(exit);
-    }
+    cut_incoming(accel, region);
 }
 
 static void forget_spans(Accel *accel, Region *region)
 {
     for (unsigned i = 0; i < region->nspans; i++) {
-        RegionSpan *span = &region->spans[i];
-        gpointer key = GSIZE_TO_POINTER(span->ram_page);
-        RegionSpan *first = g_hash_table_lookup(accel->pages, key);
+        RegionSpan *span = &region->spans[i], **at = &accel->pages[span->ram_page];
 
-        if (first == span) {
-            if (span->next) {
-                g_hash_table_insert(accel->pages, key, span->next);
-            } else {
-                g_hash_table_remove(accel->pages, key);
-            }
-            continue;
+        while (*at != span) {
+            at = &(*at)->next;
         }
-        while (first->next != span) {
-            first = first->next;
-        }
-        first->next = span->next;
+        *at = span->next;
     }
 }
 
@@ -226,8 +323,7 @@ void regions_drop(Accel *accel, Region *region)
     if (region->dead) {
         return;
     }
-    Region **at =
-        &accel->hash[region_hash(region->pc, region->ram_page, region->flags, region->mode)];
+    Region **at = &accel->hash[hash_of(region)];
     Region *better = region->better;
 
     region->dead = true;
@@ -259,16 +355,12 @@ void regions_drop(Accel *accel, Region *region)
 void regions_supersede(Accel *accel, Region *region, Region *better)
 {
     __atomic_store_n(&region->better, better, __ATOMIC_RELEASE);
-    while (region->incoming) { /* they link again when they are next taken */
-        TcgExit *exit = region->incoming;
-        tcg_unlink(accel->tcg, exit);
-        unlink_exit(exit);
-    }
+    cut_incoming(accel, region); /* they link again when they are next taken */
 }
 
 void regions_link(Accel *accel, TcgExit *exit, Region *target)
 {
-    Region *source = exit->region;
+    const Region *source = meta_ptr(accel, exit->region);
     Region *best = target->better ? target->better : target;
 
     if (source->dead || best->dead || exit->target || !target->exec_id) {
@@ -280,8 +372,8 @@ void regions_link(Accel *accel, TcgExit *exit, Region *target)
         return;
     }
     exit->exec_id = target->exec_id;
-    link_exit(exit, best);
-    tcg_link(accel->tcg, exit, best->entry, target->exec_id);
+    link_exit(accel, exit, best);
+    tcg_link(accel->tcg, exit, best->code.entry, target->exec_id);
 }
 
 /* The epoch that every vCPU has passed: what was dropped before it can be freed. */
@@ -308,7 +400,7 @@ static void free_limbo(Accel *accel)
         Region *region = *at;
         if (region->epoch <= oldest) {
             *at = region->next;
-            region_free(region);
+            regions_free_interp(region);
         } else {
             at = &region->next;
         }
@@ -318,10 +410,10 @@ static void free_limbo(Accel *accel)
 /* Makes the regions of a segment unreachable. With the lock. */
 static void segment_retire(Accel *accel, Segment *segment)
 {
-    for (unsigned i = 0; segment->regions && i < segment->regions->len; i++) {
-        regions_drop(accel, segment->regions->pdata[i]);
+    for (unsigned i = 0; i < segment->regions->len; i++) {
+        regions_drop(accel, segment_region(accel, segment, i));
     }
-    if (segment->regions && segment->regions->len) {
+    if (segment->regions->len) {
         __atomic_add_fetch(&accel->retire_count, 1, __ATOMIC_SEQ_CST);
         accel->stats.evictions++;
     }
@@ -332,7 +424,10 @@ Segment *regions_room(Accel *accel, size_t want)
 {
     Segment *segment = &accel->segments[accel->segment];
 
-    return (size_t)(segment->end - segment->at) >= want ? segment : NULL;
+    return (size_t)(segment->end - segment->at) >= want &&
+                   segment->meta_end - segment->meta_at >= (ptrdiff_t)META_MIN
+               ? segment
+               : NULL;
 }
 
 /*
@@ -362,47 +457,45 @@ void regions_make_room(Vcpu *vcpu)
         }
     }
     if ((accel->segment + 1) % SEGMENTS == next) { /* no other vCPU was faster */
-        const Segment *full = &accel->segments[accel->segment];
-        tcg_code_settled(accel->tcg, full->start, full->end - full->start);
-        segment_free_regions(segment);
-        if (segment->regions) {
-            g_ptr_array_set_size(segment->regions, 0);
-        }
+        g_array_set_size(segment->regions, 0);
         segment->at = segment->start;
+        segment->meta_at = segment->meta_start;
         accel->segment = next;
         segment_retire(accel, &accel->segments[(next + 1) % SEGMENTS]);
     }
     regions_unlock(vcpu);
 }
 
-static void collect_spans_at(gpointer key, gpointer first, gpointer data)
+static bool covers(const Region *region, unsigned offset)
 {
-    struct {
-        unsigned offset;
-        GPtrArray *found;
-    } *at = data;
-
-    for (const RegionSpan *span = first; span; span = span->next) {
-        if (span->first <= at->offset && span->last >= at->offset) {
-            g_ptr_array_add(at->found, span->region);
+    for (unsigned i = 0; i < region->nspans; i++) {
+        if (region->spans[i].first <= offset && region->spans[i].last >= offset) {
+            return true;
         }
     }
+    return false;
 }
 
 void regions_drop_at(Accel *accel, uint64_t addr)
 {
-    struct {
-        unsigned offset;
-        GPtrArray *found;
-    } at = {addr & ~TLB_PAGE_MASK, g_ptr_array_new()};
+    GPtrArray *found = g_ptr_array_new();
+    unsigned offset = addr & ~TLB_PAGE_MASK;
 
     g_mutex_lock(&accel->lock);
-    g_hash_table_foreach(accel->pages, collect_spans_at, &at);
-    for (unsigned i = 0; i < at.found->len; i++) {
-        regions_drop(accel, at.found->pdata[i]);
+    for (unsigned i = 0; i < ARRAY_SIZE(accel->hash); i++) {
+        for (Region *r = accel->hash[i]; r; r = r->hash_next) {
+            if (covers(r, offset)) {
+                g_ptr_array_add(found, r);
+            } else if (r->better && covers(r->better, offset)) {
+                g_ptr_array_add(found, r->better);
+            }
+        }
+    }
+    for (unsigned i = 0; i < found->len; i++) {
+        regions_drop(accel, found->pdata[i]);
     }
     g_mutex_unlock(&accel->lock);
-    g_ptr_array_free(at.found, TRUE);
+    g_ptr_array_free(found, TRUE);
 }
 
 void regions_drop_all(Accel *accel)

@@ -25,45 +25,52 @@
 #define MODE_LIMIT_SHIFT 8   /* at most so many instructions; 0: no limit */
 
 #define REGION_HASH_BITS 16
-#define REGION_NO_PAGE (~UINT64_C(0))
+#define REGION_NO_PAGE UINT32_MAX
 #define KILL_LOG 256u
 #define SEGMENTS 16u
 #define REGION_MAX_INSNS 64 /* guest instructions in a first-tier region */
+#define REGION_MAX_SPANS 48 /* pieces of pages that a region is made from */
 
 typedef struct Region Region;
 typedef struct RegionSpan RegionSpan;
 
 /* The bytes [first, last] of one page that a region was made from. */
 struct RegionSpan {
-    uint64_t ram_page;
-    uint16_t first, last;
-    Region *region;
     RegionSpan *next; /* of the same page */
+    uint64_t ram_page : 32, first : 12, last : 12, index : 8; /* index: in its region's spans */
 };
 
+/* Of a region of the jit engine all is in one piece, in its segment's part of Accel.meta: the struct, its spans,
+ * its exits, its table for tcg_restore(). There are tens of thousands. */
 struct Region {
     Region *hash_next; /* atomic */
     uint64_t pc;
-    uint64_t ram_page;
-    uint64_t second_page; /* ram page that the first instruction reaches into, or REGION_NO_PAGE */
+    uint32_t ram_page;
     uint32_t flags, mode;
-    uint32_t exec_id; /* of the first page, for links to it */
-    uint8_t tier;
+    uint32_t exec_id;     /* of the first page, for links to it */
+    uint32_t second_page; /* ram page that the first instruction reaches into, or REGION_NO_PAGE */
+    uint8_t tier, nspans;
     bool dead;
     Region *better; /* atomic: the optimized region with the same key */
-    void *entry;    /* host code; of interpreter regions IrCode * */
-    TcgCode code;
-    TcgExit *incoming; /* linked exits of other regions */
-    RegionSpan *spans;
-    unsigned nspans;
-    Region *next;   /* of the limbo list */
-    uint64_t epoch; /* in limbo: when it was dropped */
+    union {
+        struct {
+            TcgCode code;
+            uint32_t incoming; /* linked exits of other regions: the first one's place in Accel.meta */
+        };
+        struct { /* MODE_INTERP */
+            void *ir;       /* IrCode */
+            Region *next;   /* of the limbo list */
+            uint64_t epoch; /* in limbo: when it was dropped */
+        };
+    };
+    RegionSpan spans[];
 };
 
 /* A part of code memory; regions in it go together. */
 typedef struct Segment {
     uint8_t *start, *at, *end;
-    GPtrArray *regions; /* in order of their addresses */
+    uint8_t *meta_start, *meta_at, *meta_end; /* its part of Accel.meta */
+    GArray *regions; /* of uint32_t: their places in Accel.meta, in order of their code's addresses */
     uint64_t retired;   /* epoch at which it was emptied; reusable when all vCPUs have passed it */
 } Segment;
 
@@ -79,13 +86,15 @@ struct Accel {
     bool ready_jit, ready_interp; /* initialised engines */
     GMutex lock;                  /* translation lock */
     Region *hash[1u << REGION_HASH_BITS];
-    GHashTable *pages;     /* ram page -> first RegionSpan */
+    RegionSpan **pages;    /* the first one of each ram page; reserved, populated on touch */
     uint64_t epoch;        /* atomic */
     uint64_t retire_count; /* atomic: evictions so far: vCPUs drop jump caches when it changes */
     uint64_t killed[KILL_LOG];
     uint64_t nkilled; /* atomic */
     Region *limbo;    /* dropped interpreter regions */
     Tcg *tcg;
+    uint8_t *meta; /* regions of host code, their exits and tables; reserved, populated on touch */
+    size_t meta_size;
     struct JitSampler *sampler; /* atomic; made with the lock */
     TcgRuntime runtime;
     Segment segments[SEGMENTS];
@@ -126,8 +135,31 @@ void regions_fini(Accel *accel);
 void regions_lock(Vcpu *vcpu);
 void regions_unlock(Vcpu *vcpu);
 
+/* A place in Accel.meta as a number, which is 0 for nothing. */
+#define META_UNIT 8u
+static inline uint32_t meta_ref(const Accel *accel, const void *p)
+{
+    return p ? ((const uint8_t *)p - accel->meta) / META_UNIT : 0;
+}
+
+static inline void *meta_ptr(const Accel *accel, uint32_t ref)
+{
+    return ref ? accel->meta + (size_t)ref * META_UNIT : NULL;
+}
+
+/* Reserves Accel.meta for @size bytes of code memory. False with errno: no address space for it. Then divides
+ * code memory and what goes with it into segments. */
+bool regions_reserve(Accel *accel, size_t size);
+void regions_unreserve(Accel *accel);
+void regions_divide(Accel *accel, uint8_t *code, size_t size);
+
+/* A new region. Of host code: in the current segment, which has room (regions_room()), given up when the next
+ * one is made if it was not committed by then. Otherwise: regions_free_interp() frees it. With the lock. */
+Region *regions_new(Accel *accel, uint64_t pc, uint32_t ram_page, uint32_t flags, uint32_t mode);
+void regions_free_interp(Region *region);
+
 /* Finds a live region. Any thread. */
-Region *regions_find(Accel *accel, uint64_t pc, uint64_t ram_page, uint32_t flags, uint32_t mode);
+Region *regions_find(Accel *accel, uint64_t pc, uint32_t ram_page, uint32_t flags, uint32_t mode);
 
 /* Adds a region that is complete; with the lock. */
 void regions_add(Accel *accel, Region *region);
@@ -141,16 +173,22 @@ void regions_drop(Accel *accel, Region *region);
 /* Links @exit to @target if both live; with the lock. */
 void regions_link(Accel *accel, TcgExit *exit, Region *target);
 
-/* Adds a span of code bytes on a page to @region, before regions_add(). */
-void regions_add_span(Region *region, uint64_t ram_page, unsigned first, unsigned last);
+/* Adds a span of code bytes on a page to @region, before it is compiled and added: at most REGION_MAX_SPANS. */
+void regions_add_span(Region *region, uint32_t ram_page, unsigned first, unsigned last);
+
+/* The region that a span belongs to. */
+Region *regions_of_span(RegionSpan *span);
+
+/* Where and how much room there is for what is kept beside @region's code. */
+void *regions_meta(const Segment *segment, const Region *region, size_t *room);
 
 /* Takes the code memory that @region was compiled to at segment->at. With the lock. */
-void regions_commit(Segment *segment, Region *region);
+void regions_commit(Accel *accel, Segment *segment, Region *region);
 
 /* The region whose host code contains @host_pc, or NULL. Takes the lock. */
 Region *regions_by_code(Accel *accel, uintptr_t host_pc);
 
-/* Room for @want bytes of host code, or NULL: leave translated code and call regions_make_room(). */
+/* Room for @want bytes of host code and what goes with it, or NULL: leave translated code and call regions_make_room(). */
 Segment *regions_room(Accel *accel, size_t want);
 void regions_make_room(Vcpu *vcpu);
 

@@ -47,21 +47,48 @@ static void set_counting(Vcpu *vcpu, bool counting)
 #define COUNTER_IDLE_NS (200 * 1000 * 1000)
 #define INSNS_PER_US 1000
 
+/* What is to be added to the count for the time in which it was not kept. */
+static uint64_t estimate(const AccelVcpu *av, int64_t now)
+{
+    return av->guest_counts ? 0 : (uint64_t)(now - av->counter_used) / 1000 * INSNS_PER_US;
+}
+
 uint64_t vcpu_insn_count(Vcpu *vcpu)
 {
     AccelVcpu *av = accel_vcpu(vcpu);
     int64_t now = clock_now(vcpu->machine->clock);
 
-    if (!av->guest_counts) {
-        vcpu->insn_count += (uint64_t)(now - av->counter_used) / 1000 * INSNS_PER_US;
-        av->guest_counts = true;
-    }
+    vcpu->insn_count += estimate(av, now);
+    av->guest_counts = true;
     if (!vcpu->counting) {
         set_counting(vcpu, true);
         set_budget(vcpu, INT64_MAX / 2);
     }
     av->counter_used = now;
     return vcpu->insn_count + (vcpu->budget_set - vcpu->budget) - vcpu->undone;
+}
+
+uint64_t accel_get_insns(Vcpu *vcpu, bool *exact)
+{
+    const AccelVcpu *av = accel_vcpu(vcpu);
+
+    *exact = av->guest_counts;
+    return vcpu->insn_count + estimate(av, clock_now(vcpu->machine->clock)) +
+           (vcpu->budget_set - vcpu->budget);
+}
+
+void accel_set_insns(Vcpu *vcpu, uint64_t insns, bool exact)
+{
+    AccelVcpu *av = accel_vcpu(vcpu);
+
+    set_counting(vcpu, exact || av->accel->config.hop);
+    set_budget(vcpu, vcpu->counting ? INT64_MAX / 2 : 0);
+    vcpu->insn_count = insns;
+    av->guest_counts = exact;
+    av->counter_used = clock_now(vcpu->machine->clock);
+    if (av->accel->config.hop) {
+        set_budget(vcpu, av->accel->config.hop_insns);
+    }
 }
 
 static void stop_counting_if_idle(Vcpu *vcpu)

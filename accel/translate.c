@@ -76,16 +76,12 @@ static bool may_straddle(const Vcpu *vcpu, uint64_t pc)
     return PAGE_OFFSET(pc) + vcpu->arch->max_insn_bytes > TLB_PAGE_SIZE;
 }
 
-static Region *region_for(uint64_t pc, const CodePage *page, uint32_t flags, uint32_t mode)
+static Region *region_for(Accel *accel, uint64_t pc, const CodePage *page, uint32_t flags,
+                          uint32_t mode)
 {
-    Region *region = g_new0(Region, 1);
+    Region *region = regions_new(accel, pc, page->ram_page, flags, mode);
 
-    region->pc = pc;
-    region->ram_page = page->ram_page;
-    region->second_page = REGION_NO_PAGE;
     region->exec_id = page->exec_id;
-    region->flags = flags;
-    region->mode = mode;
     return region;
 }
 
@@ -118,7 +114,7 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
 
     if (unlikely(vcpu->machine->debug) && !(mode & MODE_STEP)) {
         if (debug_breakpoint_at(vcpu->machine, pc)) {
-            return translate_breakpoint(accel, region_for(pc, page, flags, mode));
+            return translate_breakpoint(accel, region_for(accel, pc, page, flags, mode));
         }
         req.end_pc = debug_next_breakpoint(vcpu->machine, pc, TLB_PAGE_SIZE);
     }
@@ -145,7 +141,7 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
         ir->insns[count].len = req.insns;
     }
 
-    Region *region = region_for(pc, page, flags, mode);
+    Region *region = region_for(accel, pc, page, flags, mode);
     region->second_page = second.ram_page;
     unsigned here = MIN(req.bytes, TLB_PAGE_SIZE - PAGE_OFFSET(pc));
     regions_add_span(region, page->ram_page, PAGE_OFFSET(pc), PAGE_OFFSET(pc) + here - 1);

@@ -67,6 +67,11 @@ static const DeviceProperty port_properties[] = {
     {NULL, NULL},
 };
 
+static const DeviceProperty iommu_properties[] = {
+    {"addr", "int32"},    {"off", "bool"},           {"s-stage", "bool"}, {"g-stage", "bool"},
+    {"intremap", "bool"}, {"ioatc-limit", "uint32"}, {NULL, NULL},
+};
+
 static const DeviceProperty no_properties[] = {{NULL, NULL}};
 
 /* Which tables hold for a type: the first row whose prefix its name has. */
@@ -75,9 +80,13 @@ static const struct {
     const DeviceProperty *own;
     bool virtio; /* a whole device, not a port */
 } kinds[] = {
-    {"virtio-blk", blk_properties, true},    {"virtio-net", net_properties, true},
-    {"virtio-rng", rng_properties, true},    {"virtio-serial", serial_properties, true},
-    {"virtconsole", port_properties, false}, {"virtserialport", port_properties, false},
+    {"virtio-blk", blk_properties, true},
+    {"virtio-net", net_properties, true},
+    {"virtio-rng", rng_properties, true},
+    {"virtio-serial", serial_properties, true},
+    {"virtconsole", port_properties, false},
+    {"virtserialport", port_properties, false},
+    {"riscv-iommu", iommu_properties, false},
     {"virtio-", no_properties, true}, /* none of its own that are known here */
 };
 

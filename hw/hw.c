@@ -2,6 +2,7 @@
  * Devices that the user creates by name: see hw.h.
  */
 #include "hw/hw.h"
+#include "hw/iommu/iommu-devices.h"
 #include "hw/virtio/virtio.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
@@ -11,6 +12,7 @@
 /* The parts that offer devices; each list ends with a NULL name. */
 static const HwDeviceType *const device_lists[] = {
     virtio_device_types,
+    iommu_device_types,
 };
 
 static const HwDeviceType *find_type(const char *name)

@@ -38,6 +38,7 @@ typedef struct CmdLine {
     GPtrArray *chardevs, *mons;    /* of Options */
     const char *display, *escape, *pidfile;
     const char *gdb; /* NULL: no gdb server */
+    const char *loadvm; /* NULL: no snapshot */
     const char *log_items, *log_file, *log_filter;
     bool nographic, paused, daemonize, snapshot;
     GPtrArray *strings; /* owned */

@@ -2,6 +2,7 @@
  * What all devices share: see device.h.
  */
 #include "softmmu/device.h"
+#include "softmmu/base/error.h"
 #include "softmmu/machine.h"
 
 static bool id_taken(Machine *machine, const char *id)
@@ -12,6 +13,13 @@ static bool id_taken(Machine *machine, const char *id)
         }
     }
     return false;
+}
+
+bool device_check_id(Machine *machine, const char *id, GError **error)
+{
+    return id && id_taken(machine, id)
+               ? error_set(error, "there are two devices '%s'; give each its own id=", id)
+               : true;
 }
 
 /* "ns16550a@0": the first number that makes it unique. */

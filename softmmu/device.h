@@ -25,6 +25,8 @@ typedef struct DeviceOps {
     uint8_t min_access, max_access; /* bytes; 0 means 1 and 8 */
     bool unaligned;
     const VmDesc *vmstate;
+    /* A snapshot was loaded: all state and memory is there. May be NULL. */
+    void (*loaded)(Device *dev);
     /* Releases what foo_new() made, except the struct itself. May be NULL. */
     void (*finalize)(Device *dev);
 } DeviceOps;
@@ -39,6 +41,9 @@ struct Device {
 /* Allocates a zeroed struct of @size bytes with Device first and registers it with @machine, which
  * owns it from now on: resets it in order of creation and frees it in reverse order. @id may be NULL. */
 void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char *id);
+
+/* Whether @id, of the user's choice (NULL: none), is free; @error says that it is not. */
+bool device_check_id(Machine *machine, const char *id, GError **error);
 
 /* Maps the register block served by ops->read and ops->write. */
 MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size);

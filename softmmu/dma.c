@@ -145,7 +145,8 @@ MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
     if (addr & 3) {
         return MEM_BUS_ERROR;
     }
-    if (as->translate && !as->translate(as, addr, true, &addr, &len)) {
+    if (as->remap_msi ? !as->remap_msi(as, &addr, &data)
+                      : as->translate && !as->translate(as, addr, true, &addr, &len)) {
         return MEM_DECODE_ERROR;
     }
     if (len < sizeof(data)) {

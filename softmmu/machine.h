@@ -99,6 +99,12 @@ typedef struct MachineRunner {
     /* Drops what was translated from code at virtual address @addr: a breakpoint there comes or goes. No
      * vCPU runs. May be NULL. */
     void (*drop_code_at)(Machine *machine, uint64_t addr);
+    /* Instructions that @vcpu has retired; *@exact: they are being counted, not estimated. For snapshots, on a
+     * stopped vCPU, as set_insns(). May be NULL. */
+    uint64_t (*get_insns)(Vcpu *vcpu, bool *exact);
+    void (*set_insns)(Vcpu *vcpu, uint64_t insns, bool exact);
+    /* All of memory has other contents now; no vCPU runs. May be NULL. */
+    void (*memory_replaced)(Machine *machine);
     /* Releases what vcpu_init() made, on a stopped vCPU; may be NULL. */
     void (*vcpu_fini)(Vcpu *vcpu);
     /* The vCPU threads are about to end: nothing of the runner's kicks a vCPU from now on. May be NULL. */

@@ -16,6 +16,8 @@
 #include "softmmu/base/log.h"
 #include "softmmu/cmdline.h"
 #include "softmmu/daemon.h"
+#include "softmmu/progress.h"
+#include "softmmu/snapshot.h"
 #include "ui/chardev.h"
 #include "ui/gdb.h"
 #include "ui/monitor.h"
@@ -400,13 +402,34 @@ static bool open_gdb(Machine *machine, const CmdLine *cmd, GError **error)
     return ok;
 }
 
+/* For a terminal: long work shows how far it is. */
+static void show_loading(void *opaque, uint64_t done, uint64_t total)
+{
+    progress_show(opaque, done, total);
+}
+
+static bool load_snapshot(Machine *machine, const CmdLine *cmd, GError **error)
+{
+    if (!cmd->loadvm) {
+        return true;
+    }
+    Progress bar;
+    progress_begin(&bar, "loading");
+    SnapshotProgress progress = {show_loading, &bar};
+    machine_lock(machine);
+    bool ok = snapshot_load(machine, cmd->loadvm, true, &progress, error);
+    machine_unlock(machine);
+    progress_end(&bar);
+    return ok;
+}
+
 static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
     return check_objects(cmd->config.objects, error) && open_chardevs(machine, cmd, error) &&
            open_serials(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
            set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error) &&
-           open_gdb(machine, cmd, error);
+           open_gdb(machine, cmd, error) && load_snapshot(machine, cmd, error);
 }
 
 static int run(Machine *machine, bool paused)

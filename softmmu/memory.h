@@ -18,6 +18,9 @@ typedef struct MemoryMap MemoryMap;
 typedef struct MemoryRegion MemoryRegion;
 typedef struct Device Device;
 
+/* Pages of guest RAM that a machine can have, so that what is kept of each is an array: 64 GiB. */
+#define MEMORY_MAX_PAGES (UINT64_C(1) << 24)
+
 /* Host memory that backs guest memory: a shared mapping of a memfd, populated on first touch. */
 typedef struct RamBlock {
     char *name;
@@ -116,6 +119,8 @@ struct AddressSpace {
     /* Translates for a device; NULL means identity. Returns false (and has reported the fault) if
      * the access is not allowed. @len is reduced to what is contiguous. */
     bool (*translate)(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len);
+    /* The same for a message-signalled interrupt, a write of *@data to *@addr. NULL: as other writes. */
+    bool (*remap_msi)(AddressSpace *as, uint64_t *addr, uint32_t *data);
     void *opaque;
 };
 

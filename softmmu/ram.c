@@ -51,6 +51,12 @@ RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError 
     if (!check_host_memory(map, name, size, error)) {
         return NULL;
     }
+    if (size >> RAM_PAGE_BITS > MEMORY_MAX_PAGES - map->next_page) {
+        error_set(error, "%" PRIu64 " MiB of guest memory (%s) are more than the %" PRIu64
+                         " MiB that a machine can have; give the guest less with -m",
+                  size / MIB, name, (MEMORY_MAX_PAGES << RAM_PAGE_BITS) / MIB);
+        return NULL;
+    }
     char *label = g_strdup_printf("amphi-%s", name);
     int fd = memfd_create(label, MFD_CLOEXEC);
     g_free(label);

@@ -4,12 +4,10 @@
 #include "softmmu/tlb-internal.h"
 #include "softmmu/base/log.h"
 #include "softmmu/debug.h"
+#include "softmmu/memory.h"
 #include "softmmu/profile.h"
 #include <string.h>
 #include <sys/mman.h>
-
-/* Pages of guest RAM that can be tracked: 64 GiB. */
-#define MAX_RAM_PAGES (UINT64_C(1) << 24)
 
 static void *reserve(size_t bytes)
 {
@@ -455,8 +453,8 @@ TlbSystem *tlb_system_new(Machine *machine)
     TlbSystem *system = g_new0(TlbSystem, 1);
 
     system->machine = machine;
-    system->page_flags = reserve(MAX_RAM_PAGES);
-    system->writers = reserve(MAX_RAM_PAGES * sizeof(uint32_t));
+    system->page_flags = reserve(MEMORY_MAX_PAGES);
+    system->writers = reserve(MEMORY_MAX_PAGES * sizeof(uint32_t));
     system->pairs = reserve(EXEC_MAX * sizeof(ExecPair));
     g_mutex_init(&system->exec_lock);
     system->npairs = 1;
@@ -467,8 +465,8 @@ TlbSystem *tlb_system_new(Machine *machine)
 
 void tlb_system_free(TlbSystem *system)
 {
-    munmap(system->page_flags, MAX_RAM_PAGES);
-    munmap(system->writers, MAX_RAM_PAGES * sizeof(uint32_t));
+    munmap(system->page_flags, MEMORY_MAX_PAGES);
+    munmap(system->writers, MEMORY_MAX_PAGES * sizeof(uint32_t));
     munmap(system->pairs, EXEC_MAX * sizeof(ExecPair));
     g_mutex_clear(&system->exec_lock);
     g_free(system);

@@ -80,6 +80,7 @@ typedef struct TcgRuntime {
     int32_t off_stack;       /* base of the return-prediction stack: a pointer, set by tcg_run() */
     /* Offsets in a TLB context. */
     int32_t tlb_entries, tlb_jumps;
+    const void *exits_base;  /* TcgExits lie within 4 GiB from here (NULL: anywhere) */
     int32_t off_undone;      /* uint32_t: in regions with a count op, stored before each call of a helper that
                                 may fault (and by the interpreter at insn_start): the instructions of the last
                                 count op that are not done yet, the current one included */
@@ -97,30 +98,30 @@ typedef struct TcgFeatures {
     bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, avx, avx2, fma, f16c, avx512; /* avx512: F, DQ, BW, VL */
 } TcgFeatures;
 
-/* A direct way out of a region (also where a predicted return lands). Lives as long as the region. */
+/* A direct way out of a region (also where a predicted return lands). Lives as long as the region. There are
+ * two of them for each region and many regions, so they are kept small. */
 struct TcgExit {
-    uint64_t pc;         /* guest target */
-    void *region;        /* engine's: the region it belongs to */
-    void *target;        /* engine's: the region it is linked to, NULL if none */
-    TcgExit *next;       /* engine's: next exit linked to the same target */
-    TcgExit **at;        /* engine's: where the list points to this one */
-    uint32_t exec_id;    /* engine's: that it was first linked with, 0 if never */
-    uint8_t *jump;       /* executable address of the rel32 to patch */
-    uint8_t *page_check; /* executable address of the imm32 to patch, NULL if the target is on the same page */
-    void *stub;          /* executable address for the unlinked state */
+    uint64_t pc;       /* guest target */
+    uint32_t region;   /* engine's: the region it belongs to */
+    uint32_t target;   /* engine's: the region it is linked to, 0 if none */
+    uint32_t next;     /* engine's: next exit linked to the same target */
+    uint32_t previous; /* engine's: the one before in that list */
+    uint32_t exec_id;  /* engine's: that it was first linked with, 0 if never */
+    uint32_t jump;     /* where the rel32 to patch is in code memory */
+    uint32_t stub;     /* where it leads to while the exit is not linked */
+    uint32_t check;    /* how far before @jump the imm32 to patch is, 0 if the target is on the same page */
 };
 
 typedef struct Tcg Tcg;
 
 /* The result of compiling a region. */
 typedef struct TcgCode {
-    void *entry;          /* executable address */
-    size_t size;          /* bytes of code memory used, stubs included */
-    size_t main_size;     /* of the part that is on the hot path */
-    TcgExit *exits;       /* nexits of them, made with g_malloc; the engine owns and frees */
-    unsigned nexits;
-    void *sync_table;     /* for tcg_restore(); g_malloc, the engine frees */
-    size_t sync_size;
+    void *entry;        /* executable address */
+    TcgExit *exits;     /* nexits of them, then the table for tcg_restore() */
+    uint32_t size;      /* bytes of code memory used, stubs included */
+    uint32_t main_size; /* of the part that is on the hot path */
+    uint32_t meta_size; /* bytes used from @exits on */
+    uint32_t nexits;
 } TcgCode;
 
 /* What the code generator has to know beside the IR. */
@@ -128,6 +129,8 @@ typedef struct TcgCompile {
     uint64_t pc;       /* of the entry */
     uint32_t flags;    /* that jump-cache hits must have */
     bool optimize;     /* second tier: spend more on register allocation */
+    void *meta;        /* memory for what is kept beside the code, 8-byte aligned; it lives as long as the code */
+    size_t meta_room;  /* bytes of it */
 } TcgCompile;
 
 /* Maps @size bytes of code memory twice from one memfd: writable, and executable (never both). @features:
@@ -145,7 +148,7 @@ size_t tcg_code_size(const Tcg *tcg);
 void tcg_code_settled(const Tcg *tcg, uint8_t *start, size_t size);
 
 /* Compiles @ir to host code at executable address @at, using at most @room bytes. Returns false if the room
- * does not suffice (nothing is kept). The IR must be valid; it may be changed. One thread at a time. */
+ * there or at how->meta does not suffice (nothing is kept). The IR must be valid; it may be changed. One thread at a time. */
 bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room, TcgCode *code);
 
 /* Runs host code at @code until something leaves; the reason is in the vCPU. MXCSR is the caller's. */
@@ -159,12 +162,12 @@ void *tcg_exit_code(const Tcg *tcg);
 void tcg_link(Tcg *tcg, TcgExit *exit, void *entry, uint32_t exec_id);
 void tcg_unlink(Tcg *tcg, TcgExit *exit);
 
-/* Writes to @state the registers that translated code held in host registers when it made a memory
- * callback from @host_pc (sync_pc). *@pc gets the guest pc of the instruction, *@insns how many
+/* Writes to @state the registers that translated code, compiled for @entry_pc, held in host registers when it
+ * made a memory callback from @host_pc (sync_pc). *@pc gets the guest pc of the instruction, *@insns how many
  * instructions of a count op before it remain undone (including it). False if @host_pc is not of this
  * region. */
-bool tcg_restore(const TcgCode *code, uintptr_t host_pc, const TcgFrame *frame, void *state, uint64_t *pc,
-                 unsigned *insns);
+bool tcg_restore(const TcgCode *code, uint64_t entry_pc, uintptr_t host_pc, const TcgFrame *frame,
+                 void *state, uint64_t *pc, unsigned *insns);
 
 /* Appends a disassembly of host code. */
 void tcg_disassemble(const void *code, size_t size, GString *out);

@@ -79,6 +79,11 @@ void hmp_gdbserver(Monitor *mon, char *args);
 void hmp_log(Monitor *mon, char *args);
 void hmp_logfile(Monitor *mon, char *args);
 
+/* hmp-snapshot.c */
+void hmp_savevm(Monitor *mon, char *args);
+void hmp_loadvm(Monitor *mon, char *args);
+void hmp_info_snapshots(Monitor *mon, char *args);
+
 /* hmp-info.c */
 void hmp_info_chardev(Monitor *mon, char *args);
 void hmp_info_cpus(Monitor *mon, char *args);

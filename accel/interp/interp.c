@@ -25,7 +25,7 @@ static Region *find_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mod
     if (!region) {
         size_t bytes;
         region = translate_block(vcpu, pc, &page, flags, mode, REGION_MAX_INSNS);
-        region->entry = ir_code_new(&accel->ir, &bytes);
+        region->ir = ir_code_new(&accel->ir, &bytes);
         accel->stats.host_bytes += bytes;
         regions_add(accel, region);
     }
@@ -58,7 +58,7 @@ static VcpuExit interp_run(Vcpu *vcpu)
         }
         Region *region =
             find_region(vcpu, vcpu->arch->get_pc(vcpu), vcpu->arch->tb_flags(vcpu), mode);
-        ir_interp(region->entry, &accel->runtime, vcpu_state(vcpu), &exit);
+        ir_interp(region->ir, &accel->runtime, vcpu_state(vcpu), &exit);
         if (exit.op == IR_exit_reason || exit.op == IR_poll) {
             return exit.reason;
         }

@@ -47,8 +47,6 @@ void jit_optimize(Vcpu *vcpu, uint64_t pc)
             regions_supersede(accel, head, region);
             tlb_jump_clear_pc(vcpu, pc);
             accel->stats.regions_opt++;
-        } else if (region) {
-            jit_discard(region);
         }
     }
     uint64_t took = profile_now() - begin;

@@ -4,6 +4,7 @@
 #include "accel/jit/jit.h"
 #include "accel/translate.h"
 #include "softmmu/base/error.h"
+#include <errno.h>
 
 #define DEFAULT_TB_SIZE (64 * MIB)
 #define MIN_TB_SIZE (4 * MIB)
@@ -33,7 +34,7 @@ void jit_sync(Vcpu *vcpu)
     uint64_t pc;
     unsigned undone;
     const Region *r = regions_by_code(accel, vcpu->sync_pc);
-    if (!r || !tcg_restore(&r->code, vcpu->sync_pc, frame, vcpu_state(vcpu), &pc, &undone)) {
+    if (!r || !tcg_restore(&r->code, r->pc, vcpu->sync_pc, frame, vcpu_state(vcpu), &pc, &undone)) {
         g_error("no guest state for host address %#zx", (size_t)vcpu->sync_pc);
     }
     vcpu->arch->set_pc(vcpu, pc);
@@ -61,7 +62,7 @@ static VcpuExit jit_run(Vcpu *vcpu)
             av->no_room = true;
             return VCPU_EXIT_KICK;
         }
-        code = region->entry;
+        code = region->code.entry;
     } else {
         code = jit_lookup(vcpu);
     }
@@ -145,18 +146,17 @@ static bool jit_init(Accel *accel, GError **error)
     if (size < MIN_TB_SIZE || size > 2 * GIB - MIB) {
         return error_set(error, "-accel: tb-size must be from 4 to 2047 (MiB)");
     }
+    if (!regions_reserve(accel, size)) {
+        return error_set_errno(error, errno,
+                               "cannot get address space for translated code; use a smaller tb-size");
+    }
+    accel->runtime.exits_base = accel->meta;
     accel->tcg = tcg_new(&accel->runtime, size, accel->config.features_off, error);
     if (!accel->tcg) {
+        regions_unreserve(accel);
         return false;
     }
-    uint8_t *start = tcg_code_start(accel->tcg);
-    size_t each = align_down(tcg_code_size(accel->tcg) / SEGMENTS, 4096);
-    for (unsigned i = 0; i < SEGMENTS; i++) {
-        accel->segments[i] = (Segment){.start = start + i * each,
-                                       .at = start + i * each,
-                                       .end = start + (i + 1) * each,
-                                       .retired = 1};
-    }
+    regions_divide(accel, tcg_code_start(accel->tcg), tcg_code_size(accel->tcg));
     return true;
 }
 

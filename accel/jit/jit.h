@@ -16,9 +16,8 @@ void jit_optimize(Vcpu *vcpu, uint64_t pc);
 void jit_sample(Vcpu *vcpu);
 
 /* Compiles accel->ir, which translate.h made for @region, to host code in the current segment; false if
- * there is no room. And frees a region that was never added. With the lock. */
+ * there is no room, which is the end of the region. With the lock. */
 bool jit_compile(Vcpu *vcpu, Region *region, bool optimize);
-void jit_discard(Region *region);
 
 /* The sampling thread: made when the first vCPU enters translated code, and woken by those that follow. */
 typedef struct JitSampler JitSampler;

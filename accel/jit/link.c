@@ -24,9 +24,9 @@ static void log_host_code(const Region *region)
         return;
     }
     GString *text = g_string_new(NULL);
-    g_string_append_printf(text, "OUT: pc 0x%" PRIx64 " [size=%zu, hot %zu, tier %u]\n", region->pc,
+    g_string_append_printf(text, "OUT: pc 0x%" PRIx64 " [size=%u, hot %u, tier %u]\n", region->pc,
                            region->code.size, region->code.main_size, region->tier);
-    tcg_disassemble(region->entry, region->code.size, text);
+    tcg_disassemble(region->code.entry, region->code.size, text);
     log_write(text->str);
     g_string_free(text, TRUE);
 }
@@ -37,37 +37,35 @@ bool jit_compile(Vcpu *vcpu, Region *region, bool optimize)
     Segment *segment = regions_room(accel, HOST_BYTES_MIN);
     TcgCompile how = {.pc = region->pc, .flags = region->flags, .optimize = optimize};
 
-    if (!segment || accel->ir.overflow ||
-        !tcg_compile(accel->tcg, &accel->ir, &how, segment->at, segment->end - segment->at,
+    if (!segment || accel->ir.overflow) {
+        return false;
+    }
+    how.meta = regions_meta(segment, region, &how.meta_room);
+    if (!tcg_compile(accel->tcg, &accel->ir, &how, segment->at, segment->end - segment->at,
                      &region->code)) {
         return false;
     }
-    region->entry = region->code.entry;
-    regions_commit(segment, region);
+    regions_commit(accel, segment, region);
     for (unsigned i = 0; i < region->code.nexits; i++) {
-        region->code.exits[i].region = region;
+        region->code.exits[i].region = meta_ref(accel, region);
     }
     accel->stats.host_bytes += region->code.size;
     log_host_code(region);
     return true;
 }
 
-void jit_discard(Region *region)
-{
-    g_free(region->spans);
-    g_free(region);
-}
-
 /* A block that is too much for the code generator is made again with fewer instructions. */
 static Region *translate_small_enough(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
                                       uint32_t mode)
 {
+    if (!regions_room(accel_vcpu(vcpu)->accel, HOST_BYTES_MIN)) {
+        return NULL;
+    }
     for (unsigned max = REGION_MAX_INSNS; max; max /= 2) {
         Region *region = translate_block(vcpu, pc, page, flags, mode, max);
         if (jit_compile(vcpu, region, false)) {
             return region;
         }
-        jit_discard(region);
         if (!accel_vcpu(vcpu)->accel->ir.overflow) {
             break;
         }
@@ -75,14 +73,17 @@ static Region *translate_small_enough(Vcpu *vcpu, uint64_t pc, const CodePage *p
     return NULL;
 }
 
+/* @seen: how many regions there were when none was found. */
 static Region *make_region(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
-                           uint32_t mode)
+                           uint32_t mode, uint64_t seen)
 {
     Accel *accel = accel_vcpu(vcpu)->accel;
-    Region *region;
+    Region *region = NULL;
 
     regions_lock(vcpu);
-    region = regions_find(accel, pc, page->ram_page, flags, mode); /* another vCPU was faster */
+    if (seen != accel->stats.regions) { /* another vCPU was faster, maybe */
+        region = regions_find(accel, pc, page->ram_page, flags, mode);
+    }
     if (!region || !translate_second_page_ok(vcpu, region)) {
         if (region) {
             regions_drop(accel, region);
@@ -106,9 +107,10 @@ Region *jit_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mode)
     CodePage page;
 
     tlb_code_page(vcpu, pc, &page);
+    uint64_t seen = __atomic_load_n(&accel->stats.regions, __ATOMIC_ACQUIRE);
     Region *region = regions_find(accel, pc, page.ram_page, flags, mode);
     if (unlikely(!region || !translate_second_page_ok(vcpu, region))) {
-        region = make_region(vcpu, pc, &page, flags, mode);
+        region = make_region(vcpu, pc, &page, flags, mode, region ? ~UINT64_C(0) : seen);
         if (!region) {
             return NULL;
         }
@@ -119,7 +121,7 @@ Region *jit_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mode)
 static void log_entry(Vcpu *vcpu, const Region *region)
 {
     if (log_enabled(LOG_EXEC) && log_filter(region->pc)) {
-        log_printf(LOG_EXEC, "Trace %u: %p [%016" PRIx64 "/%x]\n", vcpu->index, region->entry,
+        log_printf(LOG_EXEC, "Trace %u: %p [%016" PRIx64 "/%x]\n", vcpu->index, region->code.entry,
                    region->pc, region->flags);
     }
 }
@@ -158,9 +160,9 @@ static void *lookup(Vcpu *vcpu, bool plain)
     CodePage page;
     if (!plain && !log_enabled(LOG_EXEC) && tlb_code_page_cached(vcpu, pc, &page) &&
         page.ram_page == region->ram_page) {
-        tlb_jump_set(vcpu->tlb, pc, flags, best->entry);
+        tlb_jump_set(vcpu->tlb, pc, flags, best->code.entry);
     }
-    return best->entry;
+    return best->code.entry;
 }
 
 void *jit_lookup(void *opaque)
@@ -183,9 +185,9 @@ typedef struct ExitInfo {
 } ExitInfo;
 
 __attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(
-    const volatile TcgExit *exit)
+    const Accel *accel, const volatile TcgExit *exit)
 {
-    const volatile Region *source = exit->region; /* volatile: the reads stay in here */
+    const volatile Region *source = meta_ptr(accel, exit->region); /* volatile: the reads stay in here */
     return (ExitInfo){.pc = exit->pc,
                       .source_pc = source->pc,
                       .flags = source->flags,
@@ -197,7 +199,7 @@ void *jit_resolve(void *opaque, TcgExit *exit)
 {
     Vcpu *vcpu = opaque;
     Accel *accel = accel_vcpu(vcpu)->accel;
-    ExitInfo info = exit_info(exit);
+    ExitInfo info = exit_info(accel, exit);
 
     vcpu->undone = 0;
     if (__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED)) {
@@ -222,5 +224,5 @@ void *jit_resolve(void *opaque, TcgExit *exit)
     }
     Region *best = region->better ? region->better : region;
     regions_unlock(vcpu);
-    return best->entry;
+    return best->code.entry;
 }

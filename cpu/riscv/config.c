@@ -257,6 +257,24 @@ bool riscv_config_parse(const char *text, RiscvCpuConfig *config, GError **error
     return true;
 }
 
+bool riscv_config_same(const RiscvState *s, uint64_t ext, unsigned vlenb, GError **error)
+{
+    uint64_t other = ext ^ s->config.ext;
+
+    if (other) {
+        bool there = (ext & other & -other) != 0;
+        const char *name = name_of(other & -other);
+        return error_set(error, "the snapshot's CPU has %s%s, this one has %s; start with -cpu %s,%s=%s",
+                         there ? "" : "no ", name, there ? "not" : "it", s->config.model, name,
+                         there ? "on" : "off");
+    }
+    if (vlenb != s->vlenb) {
+        return error_set(error, "the snapshot's CPU has vectors of %u bits, this one of %u; start with -cpu "
+                         "%s,vlen=%u", vlenb * 8, s->vlenb * 8, s->config.model, vlenb * 8);
+    }
+    return true;
+}
+
 /* ---- What the device tree says ---- */
 
 /* Names in the order of the ISA string. */

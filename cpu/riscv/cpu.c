@@ -212,9 +212,8 @@ static bool post_load(void *opaque, GError **error)
     RiscvState *s = opaque;
     Vcpu *vcpu = vcpu_of_state(s);
 
-    if (s->saved_ext != s->config.ext || s->saved_vlenb != s->vlenb) {
-        return error_set(error, "the snapshot is of a CPU with other extensions than -cpu %s here",
-                         s->config.model);
+    if (!riscv_config_same(s, s->saved_ext, s->saved_vlenb, error)) {
+        return false;
     }
     bool priv_valid = s->priv == RISCV_PRIV_U || s->priv == RISCV_PRIV_S || s->priv == RISCV_PRIV_M;
     if (!priv_valid || bits_get(s->mstatus, MSTATUS_MPP_SHIFT, 2) == 2 || s->x[0] != 0 ||

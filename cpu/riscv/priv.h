@@ -116,6 +116,9 @@ void riscv_mmu_key(const Vcpu *vcpu, uint64_t key[2]);
 /* Drops what sfence.vma drops. @addr and @asid NULL: all. */
 void riscv_tlb_fence(Vcpu *vcpu, const uint64_t *addr, const uint64_t *asid);
 
+/* Whether @s is of a CPU with extensions @ext and vector registers of @vlenb bytes; @error names what differs. */
+bool riscv_config_same(const RiscvState *s, uint64_t ext, unsigned vlenb, GError **error);
+
 /* Whether satp may hold @mode. */
 bool riscv_satp_mode_valid(const RiscvState *s, unsigned mode);
 

@@ -9,7 +9,7 @@
 #include <linux/pci_regs.h>
 #include <string.h>
 
-#define PBA_OFFSET 2048
+#define PENDING_OFFSET 2048
 #define BAR_SIZE 4096
 #define CAP_SIZE 12
 
@@ -36,8 +36,12 @@ static void send(PciDevice *pci, unsigned vector)
     uint64_t addr = pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_LOWER_ADDR) |
                     (uint64_t)pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_UPPER_ADDR) << 32;
 
-    dma_write_msi(&pci->dma, addr & ~UINT64_C(3),
-                  pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_DATA));
+    addr &= ~UINT64_C(3);
+    if (dma_write_msi(&pci->dma, addr, pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_DATA)) !=
+            MEM_OK &&
+        pci->ops->msi_failed) {
+        pci->ops->msi_failed(pci, addr);
+    }
 }
 
 void pci_msix_notify(PciDevice *pci, unsigned vector)
@@ -78,49 +82,78 @@ void pci_msix_reset(PciDevice *pci)
     }
 }
 
-static uint64_t msix_read(void *opaque, uint64_t offset, unsigned size)
+/* Whether an access of @size bytes at *@offset of the BAR is one to @len bytes at @start; makes *@offset
+ * relative to that. */
+static bool lies_in(uint64_t *offset, unsigned size, unsigned start, unsigned len)
 {
-    PciDevice *pci = opaque;
+    if (*offset < start || *offset - start >= len || size > len - (*offset - start)) {
+        return false;
+    }
+    *offset -= start;
+    return true;
+}
+
+uint64_t pci_msix_read(PciDevice *pci, uint64_t offset, unsigned size)
+{
+    const PciMsix *msix = &pci->msix;
     uint64_t value = 0;
 
-    if (offset < pci->msix.vectors * PCI_MSIX_ENTRY_SIZE) {
-        memcpy(&value, pci->msix.table + offset, size);
-    } else if (offset >= PBA_OFFSET && offset - PBA_OFFSET < sizeof(pci->msix.pending)) {
-        memcpy(&value, pci->msix.pending + (offset - PBA_OFFSET), size);
+    if (lies_in(&offset, size, msix->table_at, msix->vectors * PCI_MSIX_ENTRY_SIZE)) {
+        memcpy(&value, msix->table + offset, size);
+    } else if (lies_in(&offset, size, msix->pending_at, sizeof(msix->pending))) {
+        memcpy(&value, msix->pending + offset, size);
     }
     return value;
 }
 
-static void msix_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+void pci_msix_write(PciDevice *pci, uint64_t offset, uint64_t value, unsigned size)
 {
-    PciDevice *pci = opaque;
+    PciMsix *msix = &pci->msix;
 
-    if (offset < pci->msix.vectors * PCI_MSIX_ENTRY_SIZE) { /* pending bits are read-only */
-        memcpy(pci->msix.table + offset, &value, size);
+    if (lies_in(&offset, size, msix->table_at, msix->vectors * PCI_MSIX_ENTRY_SIZE)) {
+        memcpy(msix->table + offset, &value, size); /* pending bits are read-only */
         send_pending(pci);
     }
 }
 
-static const MmioOps msix_ops = {
-    .read = msix_read,
-    .write = msix_write,
+static uint64_t bar_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return pci_msix_read(opaque, offset, size);
+}
+
+static void bar_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    pci_msix_write(opaque, offset, value, size);
+}
+
+static const MmioOps bar_ops = {
+    .read = bar_read,
+    .write = bar_write,
     .min_access = 4,
     .max_access = 8,
 };
 
-void pci_add_msix(PciDevice *pci, unsigned vectors, unsigned bar)
+void pci_add_msix_at(PciDevice *pci, unsigned vectors, unsigned bar, unsigned table,
+                     unsigned pending)
 {
     unsigned cap = pci_add_capability(pci, PCI_CAP_ID_MSIX, CAP_SIZE);
 
     g_assert(vectors && vectors <= PCI_MSIX_MAX_VECTORS);
     pci->msix.vectors = vectors;
     pci->msix.cap = cap;
+    pci->msix.table_at = table;
+    pci->msix.pending_at = pending;
     pci_put16(pci->config, cap + PCI_MSIX_FLAGS, vectors - 1);
     pci_put16(pci->wmask, cap + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
-    pci_put32(pci->config, cap + PCI_MSIX_TABLE, bar);
-    pci_put32(pci->config, cap + PCI_MSIX_PBA, PBA_OFFSET | bar);
-    pci_add_bar(pci, bar, PCI_BAR_MEM32, BAR_SIZE, &msix_ops, pci);
+    pci_put32(pci->config, cap + PCI_MSIX_TABLE, table | bar);
+    pci_put32(pci->config, cap + PCI_MSIX_PBA, pending | bar);
     pci_msix_reset(pci);
+}
+
+void pci_add_msix(PciDevice *pci, unsigned vectors, unsigned bar)
+{
+    pci_add_msix_at(pci, vectors, bar, 0, PENDING_OFFSET);
+    pci_add_bar(pci, bar, PCI_BAR_MEM32, BAR_SIZE, &bar_ops, pci);
 }
 
 static const VmField msix_fields[] = {

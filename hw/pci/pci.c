@@ -242,13 +242,65 @@ void pci_config_write(PciBus *root, unsigned number, uint8_t devfn, unsigned off
 
 /* ---- Functions ---- */
 
-/* AddressSpace.translate(): nothing passes while bus mastering is off; else addresses are the CPU's. */
-static bool translate(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len)
+/* AddressSpace.translate() without an IOMMU: nothing passes while bus mastering is off; else addresses are
+ * the CPU's. */
+static bool translate_plain(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr,
+                            uint64_t *len)
 {
     const PciDevice *pci = as->opaque;
 
     *addr = iova;
     return command(pci) & PCI_COMMAND_MASTER;
+}
+
+/* The IOMMU in the way of @pci, or NULL. */
+static Iommu *iommu_of(const PciDevice *pci)
+{
+    return pci->bus->iommu_function == pci ? NULL : pci->bus->iommu;
+}
+
+static bool translate(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len)
+{
+    const PciDevice *pci = as->opaque;
+    Iommu *iommu = iommu_of(pci);
+    IommuRequest request = {.device_id = pci->devfn, .write = write, .iova = iova};
+    IommuResult result;
+    bool ok;
+
+    if (!translate_plain(as, iova, write, addr, len)) {
+        return false;
+    }
+    if (!iommu) {
+        return true;
+    }
+    machine_lock(pci->dev.machine);
+    ok = iommu->ops->translate(iommu, &request, &result);
+    machine_unlock(pci->dev.machine);
+    if (ok) {
+        *addr = result.addr;
+        *len = MIN(*len, result.len);
+    }
+    return ok;
+}
+
+/* AddressSpace.remap_msi() */
+static bool remap_msi(AddressSpace *as, uint64_t *addr, uint32_t *data)
+{
+    const PciDevice *pci = as->opaque;
+    Iommu *iommu = iommu_of(pci);
+    uint64_t len = sizeof(*data);
+    bool ok;
+
+    if (!iommu || !iommu->ops->remap_msi) {
+        return translate(as, *addr, true, addr, &len) && len == sizeof(*data);
+    }
+    if (!(command(pci) & PCI_COMMAND_MASTER)) {
+        return false;
+    }
+    machine_lock(pci->dev.machine);
+    ok = iommu->ops->remap_msi(iommu, pci->devfn, addr, data);
+    machine_unlock(pci->dev.machine);
+    return ok;
 }
 
 static void init_header(PciDevice *pci, const PciIds *ids, bool pin)
@@ -280,7 +332,17 @@ void *pci_device_new(PciBus *bus, uint8_t devfn, const PciOps *ops, size_t size,
     pci->bus = bus;
     pci->devfn = devfn;
     pci->cap_end = PCI_STD_HEADER_SIZEOF;
-    pci->dma = (AddressSpace){.map = bus->machine->memory, .translate = translate, .opaque = pci};
+    pci->dma = (AddressSpace){
+        .map = bus->machine->memory,
+        .translate = translate,
+        .remap_msi = remap_msi,
+        .opaque = pci,
+    };
+    pci->dma_past_iommu = (AddressSpace){
+        .map = bus->machine->memory,
+        .translate = translate_plain,
+        .opaque = pci,
+    };
     init_header(pci, ids, pin);
     memcpy(pci->power_on, pci->config, PCI_CONFIG_SIZE);
     bus->devices[devfn] = pci;

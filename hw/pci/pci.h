@@ -12,6 +12,7 @@
 #define AMPHI_PCI_H
 
 #include "softmmu/device.h"
+#include "softmmu/iommu.h"
 #include "softmmu/machine.h"
 
 #define PCI_CONFIG_SIZE 256
@@ -34,6 +35,8 @@ typedef struct PciOps {
     void (*config_written)(PciDevice *pci, unsigned offset, unsigned size);
     /* Device state to that after power-on; configuration space is reset already. May be NULL. */
     void (*reset)(PciDevice *pci);
+    /* A message of the function's to @addr led nowhere. May be NULL. */
+    void (*msi_failed)(PciDevice *pci, uint64_t addr);
 } PciOps;
 
 typedef enum PciBarType {
@@ -55,8 +58,9 @@ typedef struct PciBar {
 
 /* MSI-X state; see msix.c. */
 typedef struct PciMsix {
-    unsigned vectors; /* 0: the function has none */
-    unsigned cap;     /* offset of the capability */
+    unsigned vectors;              /* 0: the function has none */
+    unsigned cap;                  /* offset of the capability */
+    unsigned table_at, pending_at; /* offsets in the BAR */
     uint8_t table[PCI_MSIX_MAX_VECTORS * PCI_MSIX_ENTRY_SIZE];
     uint8_t pending[PCI_MSIX_MAX_VECTORS / 8];
 } PciMsix;
@@ -74,7 +78,8 @@ struct PciDevice {
     uint8_t power_on[PCI_CONFIG_SIZE]; /* values after a reset */
     PciBar bars[PCI_BARS];
     PciMsix msix;
-    AddressSpace dma; /* its bus mastering; nothing passes while that is off */
+    AddressSpace dma;            /* its bus mastering; nothing passes while that is off */
+    AddressSpace dma_past_iommu; /* the same, but never translated */
 };
 
 /* How a bus reaches the rest of the machine. */
@@ -96,6 +101,8 @@ struct PciBus {
     Machine *machine;
     PciBusConfig config;
     PciDevice *devices[PCI_DEVFNS];
+    Iommu *iommu;              /* translates what its functions do; NULL: nobody */
+    PciDevice *iommu_function; /* but not what this one does, which is the IOMMU */
 };
 
 extern const VmDesc pci_vmstate;
@@ -158,6 +165,14 @@ uint32_t pci_get32(const uint8_t *bytes, unsigned offset);
 
 /* Adds MSI-X with @vectors, whose table and pending bits fill BAR @bar (4 KiB). */
 void pci_add_msix(PciDevice *pci, unsigned vectors, unsigned bar);
+
+/* The same with table and pending bits at offsets @table and @pending (multiples of 8) of a BAR that the
+ * function adds itself. Its accesses there go to pci_msix_read() and pci_msix_write(), whose offsets are
+ * those in the BAR and which leave alone what is not theirs. */
+void pci_add_msix_at(PciDevice *pci, unsigned vectors, unsigned bar, unsigned table,
+                     unsigned pending);
+uint64_t pci_msix_read(PciDevice *pci, uint64_t offset, unsigned size);
+void pci_msix_write(PciDevice *pci, uint64_t offset, uint64_t value, unsigned size);
 
 /* Whether the guest has MSI-X on: the interrupt pin is then silent. */
 bool pci_msix_enabled(const PciDevice *pci);

@@ -8,6 +8,7 @@
 #include "hw/virtio/virtio-pci.h"
 #include "softmmu/base/log.h"
 #include <linux/pci_regs.h>
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
 #include <string.h>
@@ -353,5 +354,9 @@ void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *
         pci_add_msix(&proxy->pci, MIN(vectors, vdev->nqueues + 1u), BAR_MSIX);
     }
     pci_device_ready(&proxy->pci);
-    virtio_plug(vdev, &proxy->pci.dev, &proxy_transport_ops, &proxy->pci.dma);
+    /* Without this feature addresses are the CPU's, whatever translates others' (6.1). */
+    virtio_plug(vdev, &proxy->pci.dev, &proxy_transport_ops,
+                vdev->host_features & VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM)
+                    ? &proxy->pci.dma
+                    : &proxy->pci.dma_past_iommu);
 }

@@ -5,7 +5,6 @@
 #include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-pci.h"
 #include "softmmu/base/error.h"
-#include <string.h>
 
 bool virtio_parse_queue_size(Options *opts, const char *key, uint16_t *size, GError **error)
 {
@@ -26,14 +25,7 @@ bool virtio_parse_queue_size(Options *opts, const char *key, uint16_t *size, GEr
 static bool parse_id(Machine *machine, Options *opts, const char **id, GError **error)
 {
     *id = options_get(opts, "id", NULL);
-    for (unsigned i = 0; *id && i < machine->devices->len; i++) {
-        Device *dev = g_ptr_array_index(machine->devices, i);
-
-        if (strcmp(dev->id, *id) == 0) {
-            return error_set(error, "there are two devices '%s'; give each its own id=", *id);
-        }
-    }
-    return true;
+    return device_check_id(machine, *id, error);
 }
 
 static bool create_on_mmio(Machine *machine, Options *opts, VirtioCreate *create, GError **error)

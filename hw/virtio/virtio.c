@@ -134,6 +134,13 @@ void virtio_reset(VirtioDevice *vdev)
     update_irq(vdev);
 }
 
+/* What the driver must accept: else it could have the device reach memory past an IOMMU (6.1). */
+static uint64_t required_features(const VirtioDevice *vdev)
+{
+    return VIRTIO_BIT(VIRTIO_F_VERSION_1) |
+           (vdev->host_features & VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM));
+}
+
 void virtio_set_status(VirtioDevice *vdev, uint8_t status)
 {
     uint8_t old = vdev->status;
@@ -146,7 +153,7 @@ void virtio_set_status(VirtioDevice *vdev, uint8_t status)
     status |= old;
     if ((status & ~old) & VIRTIO_CONFIG_S_FEATURES_OK) {
         if ((vdev->guest_features & ~vdev->host_features) ||
-            !virtio_has_feature(vdev, VIRTIO_F_VERSION_1)) {
+            (required_features(vdev) & ~vdev->guest_features)) {
             log_guest_error("%s: features 0x%" G_GINT64_MODIFIER "x refused\n", vdev->dev.id,
                             vdev->guest_features);
             status &= ~VIRTIO_CONFIG_S_FEATURES_OK;

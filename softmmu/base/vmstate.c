@@ -67,6 +67,26 @@ void vmstate_save(GByteArray *out, const VmDesc *desc, void *opaque)
     }
 }
 
+/* FNV-1a, of 32 bits. */
+static uint32_t mix(uint32_t form, const void *data, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        form = (form ^ ((const uint8_t *)data)[i]) * 0x01000193;
+    }
+    return form;
+}
+
+uint32_t vmstate_form(const VmDesc *desc)
+{
+    uint32_t form = 0x811c9dc5;
+    for (const VmField *field = desc->fields; field->type != VM_END; field++) {
+        uint32_t shape[] = {field->type, field->count,
+                            field->type == VM_STRUCT ? vmstate_form(field->sub) : 0};
+        form = mix(mix(form, field->name, strlen(field->name)), shape, sizeof(shape));
+    }
+    return form;
+}
+
 static bool take(const uint8_t **data, size_t *len, void *to, size_t size, const char *desc,
                  const char *field, GError **error)
 {

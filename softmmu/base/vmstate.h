@@ -64,6 +64,9 @@ struct VmDesc {
 /* Appends the state at @opaque to @out. */
 void vmstate_save(GByteArray *out, const VmDesc *desc, void *opaque);
 
+/* A number for the form of what vmstate_save() appends: another one if fields came, went or changed. */
+uint32_t vmstate_form(const VmDesc *desc);
+
 /* Loads from @data (advanced; *@len reduced). Returns false with @error set on anything unexpected;
  * @opaque is then half loaded and must be discarded or reset. */
 bool vmstate_load(const uint8_t **data, size_t *len, const VmDesc *desc, void *opaque,

@@ -283,18 +283,24 @@ static unsigned count_exits(const IrRegion *ir)
     return n;
 }
 
-static void begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at,
+/* False: there is no room for the region's exits. */
+static bool begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at,
                          size_t room)
 {
-    unsigned nexits = count_exits(ir);
+    unsigned max_exits = count_exits(ir);
 
+    if (max_exits > how->meta_room / sizeof(TcgExit)) {
+        return false;
+    }
     e->ir = ir;
     e->insns = ir->insns;
     e->how = how;
-    e->base = at - (tcg->mem.exec - tcg->mem.write);
+    e->memory = tcg->mem.write;
+    e->base = e->memory + (at - tcg->mem.exec);
     e->as.p = e->base;
     e->as.limit = e->base + room;
     e->failed = false;
+    e->counting = false;
     e->pc = how->pc;
     e->undone = 0;
     e->snap = NOSNAP;
@@ -307,10 +313,27 @@ static void begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how,
     g_array_set_size(e->words, 0);
     g_array_set_size(e->records, 0);
     e->nexits = 0;
-    e->exits = nexits ? g_new0(TcgExit, nexits) : NULL;
+    e->exits = how->meta;
+    memset(e->exits, 0, max_exits * sizeof(TcgExit));
     regs_begin_region(e);
     plan_blocks(e);
     pins_choose(e);
+    return true;
+}
+
+/* Fills in what is kept beside the code. */
+static bool finish_code(Emit *e, TcgCode *code)
+{
+    uint8_t *table = (uint8_t *)(e->exits + e->nexits), *meta = e->how->meta;
+    uint8_t *end = sync_finish(e, table, meta + e->how->meta_room - table);
+
+    if (!end) {
+        return false;
+    }
+    code->exits = e->exits;
+    code->nexits = e->nexits;
+    code->meta_size = end - meta;
+    return true;
 }
 
 bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room,
@@ -321,10 +344,9 @@ bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, siz
     size_t main_size = 0;
 
     memset(code, 0, sizeof(*code));
-    if (!ok) {
+    if (!ok || !begin_region(e, tcg, ir, how, at, room)) {
         return false;
     }
-    begin_region(e, tcg, ir, how, at, room);
     for (e->order_index = 0; ok && e->order_index < ir->nblocks; e->order_index++) {
         unsigned b = e->order[e->order_index];
 
@@ -341,15 +363,14 @@ bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, siz
     if (!ok || !emit_cold(e)) {
         /* More room would not help if it is spill slots that were wanting. */
         ir->overflow |= e->failed;
-        g_free(e->exits);
+        return false;
+    }
+    if (!finish_code(e, code)) {
         return false;
     }
     code->entry = at;
     code->size = e->as.p - e->base;
     code->main_size = main_size;
-    code->exits = e->exits;
-    code->nexits = e->nexits;
-    code->sync_table = sync_finish(e, &code->sync_size);
     return true;
 }
 
@@ -430,23 +451,23 @@ void *tcg_exit_code(const Tcg *tcg)
 }
 
 /* One aligned store: other threads execute the old or the new value. */
-static void patch32(const Tcg *tcg, uint8_t *at, uint32_t value)
+static void patch32(const Tcg *tcg, uint32_t offset, uint32_t value)
 {
-    __atomic_store_n((uint32_t *)(at - tcg->mem.exec + tcg->mem.write), value, __ATOMIC_RELEASE);
+    __atomic_store_n((uint32_t *)(tcg->mem.write + offset), value, __ATOMIC_RELEASE);
 }
 
 void tcg_link(Tcg *tcg, TcgExit *exit, void *entry, uint32_t exec_id)
 {
-    patch32(tcg, exit->jump, (uint8_t *)entry - (exit->jump + 4));
-    if (exit->page_check) {
-        patch32(tcg, exit->page_check, exec_id);
+    patch32(tcg, exit->jump, (uint8_t *)entry - (tcg->mem.exec + exit->jump + 4));
+    if (exit->check) {
+        patch32(tcg, exit->jump - exit->check, exec_id);
     }
 }
 
 void tcg_unlink(Tcg *tcg, TcgExit *exit)
 {
-    if (exit->page_check) {
-        patch32(tcg, exit->page_check, UINT32_MAX);
+    if (exit->check) {
+        patch32(tcg, exit->jump - exit->check, UINT32_MAX);
     }
-    patch32(tcg, exit->jump, (uint8_t *)exit->stub - (exit->jump + 4));
+    patch32(tcg, exit->jump, exit->stub - (exit->jump + 4));
 }

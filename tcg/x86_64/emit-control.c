@@ -239,6 +239,7 @@ void op_count(Emit *e, const IrInsn *in)
     c->imm = in->len;
     c->pc = in->imm;
     e->undone = in->len + 1;
+    e->counting = true;
 }
 
 static void cold_poll(Emit *e, const Cold *c)
@@ -297,6 +298,17 @@ void op_check_page(Emit *e, const IrInsn *in)
 
 /* ---- Direct exits. ---- */
 
+/* Where in code memory a writable address is, and back. */
+static uint32_t code_offset(const Emit *e, const uint8_t *at)
+{
+    return at - e->memory;
+}
+
+static uint8_t *code_at(const Emit *e, uint32_t offset)
+{
+    return e->memory + offset;
+}
+
 /* The unlinked state. back: landing of a call, whose failed page check has to push as the call
  * does. */
 static void cold_exit(Emit *e, const Cold *c)
@@ -315,11 +327,11 @@ static void cold_exit(Emit *e, const Cold *c)
         asm_patch32(&e->as, call);
     }
     stub = e->as.p;
-    x_mov_imm(&e->as, RAX, (uintptr_t)exit);
+    x_mov_imm(&e->as, RAX, (uintptr_t)exit - (uintptr_t)e->rt->exits_base);
     x_jmp(&e->as, e->stubs->resolve);
-    exit->stub = asm_exec(&e->as, stub);
-    rel = (uint8_t *)exit->stub - (exit->jump + 4);
-    memcpy(exit->jump - e->as.to_exec, &rel, 4);
+    exit->stub = code_offset(e, stub);
+    rel = exit->stub - (exit->jump + 4);
+    memcpy(code_at(e, exit->jump), &rel, 4);
 }
 
 /* The chainable jump to guest address @pc from a block at @block_pc. @opcode: a jump, a call, or
@@ -334,14 +346,14 @@ static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcod
     exit->pc = pc;
     if ((pc ^ block_pc) >> 12) {
         jump = emit_exec_check(e, pc, UINT32_MAX, &imm);
-        exit->page_check = asm_exec(&e->as, imm);
     }
     asm_align(&e->as, 4, opcode > 0xff ? 2 : 1);
     if (opcode > 0xff) {
         asm_u8(&e->as, opcode >> 8);
     }
     asm_u8(&e->as, opcode);
-    exit->jump = asm_here(&e->as);
+    exit->jump = code_offset(e, e->as.p);
+    exit->check = imm ? e->as.p - imm : 0;
     asm_u32(&e->as, 0);
     c = cold_new(e, cold_exit, jump);
     c->insn = index;

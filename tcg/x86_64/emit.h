@@ -99,20 +99,13 @@ struct Cold {
     uint8_t reg[4];
 };
 
-/* tcg_restore()'s table: the header, records in ascending order of host, then snapshots: each a
- * count and as many words SNAP_WORD(). */
+/* A callback, in ascending order of host, while a region is compiled; see sync.c for what is kept. */
 typedef struct SyncRecord {
     uint64_t pc;
     uint32_t host; /* offset of the callback's return address from the region's entry */
-    uint32_t snap; /* index of the snapshot's count */
+    uint32_t snap; /* index of the snapshot's count, which as many words SNAP_WORD() follow */
     uint32_t undone;
-    uint32_t pad;
 } SyncRecord;
-
-typedef struct SyncTable {
-    uint32_t nrecords, nwords;
-    SyncRecord records[];
-} SyncTable;
 
 #define SNAP_WORD(offset, type, reg) ((uint32_t)(offset) << 8 | ((type) == IR_V128) << 5 | (reg))
 #define SNAP_OFFSET(word) ((int32_t)(word) >> 8)
@@ -123,7 +116,7 @@ typedef struct SyncTable {
 typedef struct Stubs {
     void (*enter)(void *state, void *code);
     uint8_t *leave;
-    uint8_t *resolve;     /* rax = TcgExit */
+    uint8_t *resolve;     /* rax = TcgExit, from rt->exits_base */
     uint8_t *lookup;      /* pc is in state */
     uint8_t *lookup_drop; /* the same, dropping the return stack */
     uint8_t *lookup_plain;
@@ -209,7 +202,9 @@ struct Emit {
 
     TcgExit *exits;
     unsigned nexits;
-    uint8_t *base; /* writable address of the region's first byte */
+    unsigned max_exits; /* that there is room for */
+    uint8_t *base;      /* writable address of the region's first byte */
+    uint8_t *memory;    /* and of code memory */
     uint32_t cap_vals, cap_blocks, cap_vars;
 };
 
@@ -310,7 +305,8 @@ void pins_choose(Emit *e);
 
 /* sync.c */
 void sync_add(Emit *e, const Cold *c); /* a callback returns here */
-void *sync_finish(Emit *e, size_t *size);
+/* Writes the table to @to; returns its end, NULL if @room bytes are too few. */
+uint8_t *sync_finish(Emit *e, uint8_t *to, size_t room);
 
 /* compile.c */
 Cold *cold_new(Emit *e, void (*emit)(Emit *, const Cold *), uint8_t *from);

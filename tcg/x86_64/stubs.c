@@ -79,6 +79,8 @@ static uint8_t *emit_engine_call(Emit *e, const void *fn, bool exit_arg)
     uint8_t *start = begin_stub(e), *same;
 
     if (exit_arg) {
+        x_mov_imm(&e->as, RCX, (uintptr_t)e->rt->exits_base);
+        x_alu(&e->as, ALU_ADD, X_W, RAX, RCX);
         x_rm(&e->as, X_MOV | X_W, RCX, RAX, offsetof(TcgExit, pc));
         x_rm(&e->as, X_MOV_MR | X_W, RCX, ENV, env_disp(e->rt->off_pc));
         x_mov(&e->as, X_W, RSI, RAX);

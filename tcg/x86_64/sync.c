@@ -5,7 +5,16 @@
  * stub saved.
  *
  * The table stands by itself (it holds offsets and register numbers, not variables), so that it can
- * be kept and used without the region's IR. Any thread may read it.
+ * be kept and used without the region's IR. Any thread may read it. There is a record for every other guest
+ * instruction ever translated, so they are bytes, each record told by its difference from the one
+ * before; tcg_restore() reads a region's table from its start. Numbers are LEB128, signed ones
+ * with the sign in the lowest bit:
+ *
+ *     host address: difference from the last one
+ *     guest pc: signed difference, at first from that of the region's entry
+ *     undone instructions, if the table's first byte is 1
+ *     2 * registers in the snapshot + 0, then for each of them a byte SNAP_REG | SNAP_WIDE << 5 and
+ *     the signed offset in state of what it holds; or just 1: the same snapshot as in the last record
  */
 #include "tcg/x86_64/emit.h"
 
@@ -21,58 +30,134 @@ void sync_add(Emit *e, const Cold *c)
     g_array_append_val(e->records, record);
 }
 
-void *sync_finish(Emit *e, size_t *size)
-{
-    size_t records = e->records->len * sizeof(SyncRecord), words = e->words->len * sizeof(uint32_t);
-    SyncTable *table = g_malloc(sizeof(SyncTable) + records + words);
+/* No record takes more than this, apart from its snapshot; and no register of a snapshot. */
+#define MAX_RECORD_BYTES 40
+#define MAX_REGISTER_BYTES 6
 
-    table->nrecords = e->records->len;
-    table->nwords = e->words->len;
-    memcpy(table->records, e->records->data, records);
-    memcpy((char *)table->records + records, e->words->data, words);
-    *size = sizeof(SyncTable) + records + words;
-    return table;
+static uint8_t *put(uint8_t *to, uint64_t v)
+{
+    while (v >= 0x80) {
+        *to++ = v | 0x80;
+        v >>= 7;
+    }
+    *to++ = v;
+    return to;
 }
 
-static const SyncRecord *find_record(const SyncTable *table, uint32_t host)
+static uint8_t *put_signed(uint8_t *to, int64_t v)
 {
-    uint32_t low = 0, high = table->nrecords;
-
-    while (low < high) {
-        uint32_t mid = (low + high) / 2;
-
-        if (table->records[mid].host < host) {
-            low = mid + 1;
-        } else {
-            high = mid;
-        }
-    }
-    return low < table->nrecords && table->records[low].host == host ? &table->records[low] : NULL;
+    return put(to, (uint64_t)v << 1 ^ (uint64_t)(v >> 63));
 }
 
-bool tcg_restore(const TcgCode *code, uintptr_t host_pc, const TcgFrame *frame, void *state,
-                 uint64_t *pc, unsigned *insns)
+static uint64_t get(const uint8_t **from)
 {
-    const SyncTable *table = code->sync_table;
-    uintptr_t offset = host_pc - (uintptr_t)code->entry;
-    const SyncRecord *record = offset < code->size ? find_record(table, offset) : NULL;
-    const uint32_t *words;
+    uint64_t v = 0;
+    unsigned shift = 0;
 
-    if (!record) {
-        return false;
-    }
-    words = (const uint32_t *)(table->records + table->nrecords) + record->snap;
+    do {
+        v |= (uint64_t)(**from & 0x7f) << shift;
+        shift += 7;
+    } while (*(*from)++ & 0x80);
+    return v;
+}
+
+static int64_t get_signed(const uint8_t **from)
+{
+    uint64_t v = get(from);
+
+    return (int64_t)(v >> 1 ^ -(v & 1));
+}
+
+static uint8_t *put_snapshot(uint8_t *to, const uint32_t *words)
+{
+    to = put(to, (uint64_t)words[0] * 2);
     for (uint32_t k = 1; k <= words[0]; k++) {
-        unsigned reg = SNAP_REG(words[k]);
-        char *to = (char *)state + SNAP_OFFSET(words[k]);
+        *to++ = SNAP_REG(words[k]) | SNAP_WIDE(words[k]) << 5;
+        to = put_signed(to, SNAP_OFFSET(words[k]));
+    }
+    return to;
+}
 
+uint8_t *sync_finish(Emit *e, uint8_t *to, size_t room)
+{
+    const SyncRecord *records = (const SyncRecord *)(void *)e->records->data;
+    const uint32_t *words = (const uint32_t *)(void *)e->words->data;
+    SyncRecord last = {.pc = e->how->pc, .snap = NOSNAP};
+    uint8_t *end = to + room;
+
+    if (!room) {
+        return NULL;
+    }
+    *to++ = e->counting;
+    for (unsigned i = 0; i < e->records->len; i++) {
+        const SyncRecord *r = &records[i];
+        uint32_t nregs = words[r->snap];
+
+        if ((size_t)(end - to) < MAX_RECORD_BYTES + (size_t)nregs * MAX_REGISTER_BYTES) {
+            return NULL;
+        }
+        to = put(to, r->host - last.host);
+        to = put_signed(to, (int64_t)(r->pc - last.pc));
+        if (e->counting) {
+            to = put(to, r->undone);
+        }
+        to = r->snap == last.snap ? put(to, 1) : put_snapshot(to, &words[r->snap]);
+        last = *r;
+    }
+    return to;
+}
+
+static const uint8_t *skip_snapshot(const uint8_t *at, uint64_t nregs)
+{
+    for (uint64_t k = 0; k < nregs; k++) {
+        at++;
+        get_signed(&at);
+    }
+    return at;
+}
+
+/* Stores the registers of the snapshot at @at to @state. */
+static void restore_snapshot(const uint8_t *at, const TcgFrame *frame, void *state)
+{
+    for (uint64_t n = get(&at) / 2; n; n--) {
+        unsigned reg = *at & 31, bytes = *at & 32 ? 16 : 8;
+
+        at++;
+        char *to = (char *)state + get_signed(&at);
         if (is_xmm(reg)) {
-            memcpy(to, frame->xmm[reg - XMM0], SNAP_WIDE(words[k]) ? 16 : 8);
+            memcpy(to, frame->xmm[reg - XMM0], bytes);
         } else {
             memcpy(to, &frame->gpr[reg], 8);
         }
     }
-    *pc = record->pc;
-    *insns = record->undone;
+}
+
+bool tcg_restore(const TcgCode *code, uint64_t entry_pc, uintptr_t host_pc, const TcgFrame *frame,
+                 void *state, uint64_t *pc, unsigned *insns)
+{
+    const uint8_t *at = (const uint8_t *)(code->exits + code->nexits);
+    const uint8_t *end = (const uint8_t *)code->exits + code->meta_size, *snapshot = NULL;
+    uintptr_t offset = host_pc - (uintptr_t)code->entry, host = 0;
+    bool counting = *at++;
+
+    if (offset >= code->size) {
+        return false;
+    }
+    while (at < end && host < offset) {
+        host += get(&at);
+        entry_pc += get_signed(&at);
+        *insns = counting ? get(&at) : 0;
+        const uint8_t *here = at;
+        uint64_t n = get(&at);
+        if (!(n & 1)) {
+            snapshot = here;
+            at = skip_snapshot(at, n / 2);
+        }
+    }
+    if (host != offset || !snapshot) {
+        return false;
+    }
+    restore_snapshot(snapshot, frame, state);
+    *pc = entry_pc;
     return true;
 }

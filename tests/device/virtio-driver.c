@@ -96,6 +96,7 @@ bool driver_negotiate(Driver *d, uint64_t features)
 
 static void put_addr(Driver *d, unsigned mmio, unsigned pci, uint64_t addr)
 {
+    addr += d->dma_offset;
     put(d, mmio, pci, 4, addr);
     put(d, mmio + 4, pci + 4, 4, addr >> 32);
 }
@@ -175,7 +176,7 @@ static void split_fill(Driver *d, DriverQueue *q, uint64_t table, unsigned first
         unsigned next = (first + i + 1) % entries;
 
         *split_desc(d, q, table, (first + i) % entries) = (struct vring_desc){
-            .addr = bufs[i].addr,
+            .addr = bufs[i].addr + d->dma_offset,
             .len = bufs[i].len,
             .flags =
                 (i >= nout ? VRING_DESC_F_WRITE : 0) | (i + 1 < nout + nin ? VRING_DESC_F_NEXT : 0),
@@ -194,7 +195,7 @@ static uint16_t split_add(Driver *d, DriverQueue *q, const DriverBuf *bufs, unsi
         uint64_t table = driver_alloc(d, 16 * (nout + nin), 16);
 
         split_fill(d, q, table, 0, nout + nin, bufs, nout, nin);
-        *split_desc(d, q, q->desc, head) = (struct vring_desc){.addr = table,
+        *split_desc(d, q, q->desc, head) = (struct vring_desc){.addr = table + d->dma_offset,
                                                                .len = 16 * (nout + nin),
                                                                .flags = VRING_DESC_F_INDIRECT};
         q->next_desc = (head + 1) % q->num;
@@ -255,12 +256,15 @@ static uint16_t packed_add(Driver *d, DriverQueue *q, const DriverBuf *bufs, uns
 
         for (unsigned i = 0; i < n; i++) {
             *packed_desc(d, table, i) =
-                (struct vring_packed_desc){.addr = bufs[i].addr,
+                (struct vring_packed_desc){.addr = bufs[i].addr + d->dma_offset,
                                            .len = bufs[i].len,
                                            .flags = i >= nout ? VRING_DESC_F_WRITE : 0};
         }
-        *packed_desc(d, q->desc, first) = (struct vring_packed_desc){
-            .addr = table, .len = 16 * n, .id = id, .flags = packed_desc(d, q->desc, first)->flags};
+        *packed_desc(d, q->desc, first) =
+            (struct vring_packed_desc){.addr = table + d->dma_offset,
+                                       .len = 16 * n,
+                                       .id = id,
+                                       .flags = packed_desc(d, q->desc, first)->flags};
         first_flags = VRING_DESC_F_INDIRECT;
         packed_next(q, &q->avail, &q->avail_wrap);
         q->slots[id] = 1;
@@ -270,7 +274,7 @@ static uint16_t packed_add(Driver *d, DriverQueue *q, const DriverBuf *bufs, uns
             uint16_t flags =
                 (i >= nout ? VRING_DESC_F_WRITE : 0) | (i + 1 < n ? VRING_DESC_F_NEXT : 0);
 
-            desc->addr = bufs[i].addr;
+            desc->addr = bufs[i].addr + d->dma_offset;
             desc->len = bufs[i].len;
             desc->id = id;
             if (i == 0) {

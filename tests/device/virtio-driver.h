@@ -25,9 +25,10 @@ typedef struct DriverQueue {
 typedef struct Driver {
     Machine *machine;
     bool pci;
-    uint64_t regs;     /* of virtio-mmio, or the mapped register blocks of virtio-pci */
-    uint64_t features; /* accepted */
-    uint64_t heap;     /* next free byte of RAM */
+    uint64_t regs;       /* of virtio-mmio, or the mapped register blocks of virtio-pci */
+    uint64_t features;   /* accepted */
+    uint64_t heap;       /* next free byte of RAM */
+    uint64_t dma_offset; /* added to addresses that the device is told */
     DriverQueue queues[DRIVER_QUEUES];
 } Driver;
 

@@ -47,7 +47,7 @@ static void *native_resolve(void *vcpu, TcgExit *exit)
     native->resolves++;
     if (to && native->link) {
         tcg_link(native->tcg, exit, to->code.entry, tlb_entry(native->guest, exit->pc)->exec_id);
-        exit->target = to;
+        exit->target = 1;
     }
     return next_code(native, IR_exit_direct);
 }
@@ -89,8 +89,9 @@ static void native_sync(RandomGuest *guest)
         bool found = false;
 
         for (unsigned i = 0; i < native->nregions && !found; i++) {
-            found = tcg_restore(&native->regions[i].code, guest->sync_pc, guest->sync_frame,
-                                &guest->state, &guest->state.pc, &undone);
+            const NativeRegion *r = &native->regions[i];
+            found = tcg_restore(&r->code, r->pc, guest->sync_pc, guest->sync_frame, &guest->state,
+                                &guest->state.pc, &undone);
         }
         native->unknown_pc = !found;
         guest->sync_frame = NULL;
@@ -121,7 +122,6 @@ void native_reset(Native *native)
 {
     for (unsigned i = 0; i < native->nregions; i++) {
         g_free(native->regions[i].code.exits);
-        g_free(native->regions[i].code.sync_table);
     }
     native->nregions = 0;
     native->at = tcg_code_start(native->tcg);
@@ -138,13 +138,18 @@ void native_free(Native *native)
 
 bool native_compile(Native *native, IrRegion *ir, uint64_t pc, bool optimize)
 {
-    TcgCompile how = {.pc = pc, .flags = native->flags, .optimize = optimize};
+    TcgCompile how = {.pc = pc,
+                      .flags = native->flags,
+                      .optimize = optimize,
+                      .meta = g_malloc(NATIVE_META_BYTES),
+                      .meta_room = NATIVE_META_BYTES};
     size_t room = tcg_code_start(native->tcg) + tcg_code_size(native->tcg) - native->at;
     NativeRegion *region = &native->regions[native->nregions];
 
     g_assert_cmpuint(native->nregions, <, NATIVE_MAX_REGIONS);
     region->pc = pc;
     if (!tcg_compile(native->tcg, ir, &how, native->at, room, &region->code)) {
+        g_free(how.meta);
         return false;
     }
     g_assert_cmpuint(region->code.size, <=, room);

@@ -10,6 +10,8 @@
 #define NATIVE_MAX_REGIONS 64
 
 /* One compiled region, known by its guest address. */
+#define NATIVE_META_BYTES (256u * 1024)
+
 typedef struct NativeRegion {
     uint64_t pc;
     TcgCode code;

@@ -496,7 +496,8 @@ static void test_room(void)
 {
     Native *native = engine_new();
     IrRegion *ir = region_new();
-    TcgCompile how = {.pc = 0x1000};
+    TcgCompile how = {
+        .pc = 0x1000, .meta = g_malloc(NATIVE_META_BYTES), .meta_room = NATIVE_META_BYTES};
     uint8_t *start = tcg_code_start(native->tcg);
     bool fitted = false;
 
@@ -508,8 +509,7 @@ static void test_room(void)
         g_rand_free(rng);
         if (tcg_compile(native->tcg, ir, &how, start, room, &code)) {
             g_assert_cmpuint(code.size, <=, room);
-            g_free(code.exits);
-            g_free(code.sync_table);
+            g_assert_cmpuint(code.meta_size, <=, how.meta_room);
             fitted = true;
         } else {
             g_assert_null(code.exits);
@@ -517,6 +517,27 @@ static void test_room(void)
         }
     }
     g_assert_true(fitted);
+    /* What is kept beside the code needs room, too. */
+    bool meta_fitted = false;
+    for (how.meta_room = 0; how.meta_room < 16384; how.meta_room += 64) {
+        GRand *rng = g_rand_new_with_seed(4);
+        TcgCode code;
+
+        random_ir(rng, ir, 120, RANDOM_ALL);
+        g_rand_free(rng);
+        memset((char *)how.meta + how.meta_room, 0xa5, 64);
+        if (tcg_compile(native->tcg, ir, &how, start, 16384, &code)) {
+            g_assert_cmpuint(code.meta_size, <=, how.meta_room);
+            meta_fitted = true;
+        } else {
+            g_assert_false(meta_fitted);
+        }
+        for (unsigned i = 0; i < 64; i++) {
+            g_assert_cmphex(((uint8_t *)how.meta)[how.meta_room + i], ==, 0xa5);
+        }
+    }
+    g_assert_true(meta_fitted);
+    g_free(how.meta);
     region_free(ir);
     native_free(native);
 }

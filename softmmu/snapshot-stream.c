@@ -1,0 +1,139 @@
+/*
+ * Streams of a machine's state: header and sections. See snapshot-internal.h for the format.
+ */
+#include "softmmu/base/error.h"
+#include "softmmu/snapshot-internal.h"
+#include <string.h>
+#include <zlib.h>
+
+typedef struct StreamHeader {
+    char magic[8];
+    uint32_t version, zero;
+} StreamHeader;
+
+uint32_t snapshot_crc(const void *buf, size_t len)
+{
+    return crc32_z(0, buf, len);
+}
+
+static uint32_t header_crc(const SectionHeader *section)
+{
+    return snapshot_crc(section, offsetof(SectionHeader, header_crc));
+}
+
+static void count_section(StateStream *stream, const SectionHeader *section)
+{
+    stream->sections++;
+    stream->crc = crc32_z(stream->crc, (const uint8_t *)&section->crc, sizeof(section->crc));
+}
+
+bool stream_altered(GError **error)
+{
+    return error_set(error, "it is damaged or was altered: a checksum does not fit");
+}
+
+/*
+ * Writing.
+ */
+
+bool stream_write_header(StateStream *stream, GError **error)
+{
+    StreamHeader header = {.version = SNAPSHOT_VERSION};
+    memcpy(header.magic, SNAPSHOT_MAGIC, sizeof(header.magic));
+    return stream->write(stream->opaque, &header, sizeof(header), error);
+}
+
+bool stream_write_section(StateStream *stream, SectionKind kind, const void *payload, size_t len,
+                          uint32_t crc, GError **error)
+{
+    SectionHeader section = {.kind = kind, .number = stream->sections, .length = len, .crc = crc};
+    section.header_crc = header_crc(&section);
+    count_section(stream, &section);
+    return stream->write(stream->opaque, &section, sizeof(section), error) &&
+           stream->write(stream->opaque, payload, len, error);
+}
+
+bool stream_write_end(StateStream *stream, GError **error)
+{
+    uint32_t crc = stream->crc;
+    return stream_write_section(stream, SECTION_END, &crc, sizeof(crc),
+                                snapshot_crc(&crc, sizeof(crc)), error);
+}
+
+/*
+ * Reading.
+ */
+
+bool stream_read_header(StateStream *stream, GError **error)
+{
+    StreamHeader header;
+    if (!stream->read(stream->opaque, &header, sizeof(header), error)) {
+        return false;
+    }
+    if (memcmp(header.magic, SNAPSHOT_MAGIC, sizeof(header.magic)) != 0) {
+        return error_set(error, "it is no snapshot");
+    }
+    if (header.version != SNAPSHOT_VERSION || header.zero) {
+        return error_set(error, "it has version %u of the format, this amphi reads version %u",
+                         header.version, SNAPSHOT_VERSION);
+    }
+    return true;
+}
+
+static uint64_t longest(uint32_t kind)
+{
+    switch (kind) {
+    case SECTION_CONFIG: return SECTION_CONFIG_MAX;
+    case SECTION_RAM: return snapshot_ram_section_max();
+    case SECTION_STATE: return SECTION_STATE_MAX;
+    case SECTION_END: return sizeof(uint32_t);
+    }
+    return 0;
+}
+
+bool stream_read_section(StateStream *stream, SectionHeader *section, GError **error)
+{
+    if (!stream->read(stream->opaque, section, sizeof(*section), error)) {
+        return false;
+    }
+    if (section->header_crc != header_crc(section)) {
+        return stream_altered(error);
+    }
+    if (section->number != stream->sections || section->length > longest(section->kind)) {
+        return error_set(error, "it is damaged: section %u is not possible", stream->sections);
+    }
+    return true;
+}
+
+bool stream_read_payload(StateStream *stream, const SectionHeader *section, void *payload,
+                         GError **error)
+{
+    count_section(stream, section);
+    return stream->read(stream->opaque, payload, section->length, error);
+}
+
+uint8_t *stream_take_payload(StateStream *stream, const SectionHeader *section, GError **error)
+{
+    uint8_t *payload = g_malloc(MAX(section->length, 1));
+    if (!stream_read_payload(stream, section, payload, error)) {
+        g_free(payload);
+        return NULL;
+    }
+    if (snapshot_crc(payload, section->length) != section->crc) {
+        stream_altered(error);
+        g_free(payload);
+        return NULL;
+    }
+    return payload;
+}
+
+bool stream_read_end(StateStream *stream, const SectionHeader *section, GError **error)
+{
+    uint32_t wanted = stream->crc, crc = 0;
+    if (section->length != sizeof(crc)) {
+        return error_set(error, "it is damaged: its last section is not possible");
+    }
+    return stream_read_payload(stream, section, &crc, error) &&
+           ((crc == wanted && snapshot_crc(&crc, sizeof(crc)) == section->crc) ||
+            stream_altered(error));
+}
