@@ -113,7 +113,8 @@ $(aml_tables): $(BUILD)/gen/%.aml: %.asl $(BUILD)/config.mk
 	@mkdir -p $(@D)
 	$(call quiet,IASL,$<) $(CC) -E -P -undef -nostdinc -x c -o $(@:.aml=.dsl) $< && \
 	    iasl -we -p $(@:.aml=) $(@:.aml=.dsl) > $(@:.aml=.log) 2>&1 || { cat $(@:.aml=.log); exit 1; }
-$(BUILD)/obj/hw/x86/%-dsdt.o: $(BUILD)/gen/hw/x86/%.aml
+$(BUILD)/obj/hw/x86/%-dsdt.o: CPPFLAGS += -Wa,-I$(BUILD)/gen
+$(BUILD)/obj/hw/x86/q35-dsdt.o: $(BUILD)/gen/hw/x86/q35.aml
 
 # ---- Test programs ----
 

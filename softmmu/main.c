@@ -12,6 +12,7 @@
 #include "hw/net/net.h"
 #include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
+#include "hw/x86/boards.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include "softmmu/cmdline.h"
@@ -30,7 +31,7 @@
 #define AMPHI_VERSION "0.1.0"
 
 const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike_machine,
-                                               &riscv_none_machine, NULL};
+                                               &riscv_none_machine, &x86_q35_machine, NULL};
 
 static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
