@@ -87,7 +87,7 @@ static void reset_core(X86State *s)
     s->dr6 = DR6_RESET;
     s->dr7 = DR7_RESET;
     memset(&s->events, 0, sizeof(s->events));
-    s->activity = s->bsp ? X86_RUNNABLE : X86_WAIT_FOR_SIPI;
+    s->activity = s->bsp ? X86_RUNNABLE : X86_NOT_STARTED;
 }
 
 static void reset_msrs(X86State *s)
@@ -108,7 +108,7 @@ static void reset_msrs(X86State *s)
     s->kvm_async_pf = s->kvm_async_pf_int = s->kvm_async_pf_ack = 0;
     s->kvm_poll_control = 1; /* polling by the host is on */
     for (unsigned i = 0; i < s->nmsrs; i++) {
-        s->msrs[i].value = x86_msr_reset_value(s->msrs[i].index);
+        s->msrs[i].value = s->msrs[i].reset;
     }
 }
 
@@ -133,6 +133,7 @@ void x86_init_reset(Vcpu *vcpu)
     reset_core(s);
     s->cr0 = (s->cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
     s->events.nmi_masked = nmi_masked;
+    s->activity = s->bsp ? X86_RUNNABLE : X86_WAIT_FOR_SIPI;
     vcpu->halted = false;
 }
 
@@ -187,7 +188,7 @@ static void take_sipi(Vcpu *vcpu)
     uint8_t vector = __atomic_load_n(&s->sipi, __ATOMIC_SEQ_CST);
 
     if (s->activity != X86_WAIT_FOR_SIPI) {
-        return; /* a processor that runs does not see it */
+        return; /* a processor that runs does not see it, nor one before INIT */
     }
     s->segs[X86_CS].selector = (uint16_t)(vector << 8);
     s->segs[X86_CS].base = (uint64_t)vector << 12;
@@ -206,7 +207,7 @@ void x86_take_signals(Vcpu *vcpu)
     if (signals & X86_SIGNAL_SIPI) {
         take_sipi(vcpu);
     }
-    if (s->activity == X86_WAIT_FOR_SIPI) {
+    if (x86_is_waiting(s)) {
         return; /* nothing else gets through to it */
     }
     if (signals & X86_SIGNAL_NMI) {
@@ -224,7 +225,7 @@ static bool has_work(const Vcpu *vcpu)
     if (__atomic_load_n(&s->signals, __ATOMIC_SEQ_CST)) {
         return true;
     }
-    if (s->activity == X86_WAIT_FOR_SIPI) {
+    if (x86_is_waiting(s)) {
         return false;
     }
     return (s->events.nmi_pending && !s->events.nmi_masked) ||
@@ -261,7 +262,14 @@ const GuestArch x86_64_guest = {
 
 Vcpu *x86_cpu_new(Machine *machine, const char *model, GError **error)
 {
-    X86Model *parsed = x86_model_new(machine, model, machine->ncpus, error);
+    const MachineRunner *runner = machine->runner;
+    X86Place place = {.cpus = machine->config.cpus,
+                      .cores = machine->config.cores,
+                      .threads = machine->config.threads,
+                      .index = machine->ncpus};
+    const struct X86Cpuid *host =
+        runner && runner->x86_cpuid ? runner->x86_cpuid(machine) : NULL;
+    X86Model *parsed = x86_model_new(model, host, &place, error);
 
     if (!parsed) {
         return NULL;
