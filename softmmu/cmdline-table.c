@@ -433,7 +433,7 @@ const CmdOption cmdline_options[] = {
     {"S", NULL, TOPIC_BOOT, false, "do not start before the monitor says so", CMD_FLAG, AT(paused), NULL,
      CMD_RUN, NULL},
 
-    {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw][,id=ID]...", TOPIC_DEVICES, true,
+    {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw|qcow2][,id=ID]...", TOPIC_DEVICES, true,
      "a disk", CMD_OPTIONS, AT(config.drives), "file", CMD_RUN, NULL},
     {"snapshot", NULL, TOPIC_DEVICES, false, "throw away what is written to disks", CMD_FLAG, AT(snapshot),
      NULL, CMD_RUN, NULL},

@@ -244,13 +244,19 @@ void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, Ru
     }
 }
 
-static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
+void machine_raise_event(Machine *machine, const MachineEventInfo *info)
 {
-    MachineEventInfo info = {event, by_guest, reason};
     for (unsigned i = 0; i < machine->event_listeners->len; i++) {
         EventListener *listener = &g_array_index(machine->event_listeners, EventListener, i);
-        listener->fn(listener->opaque, &info);
+        listener->fn(listener->opaque, info);
     }
+}
+
+static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
+{
+    machine_raise_event(machine, &(MachineEventInfo){.event = event,
+                                                     .by_guest = by_guest,
+                                                     .reason = reason});
 }
 
 static void set_state(Machine *machine, RunState state)
@@ -368,6 +374,12 @@ void machine_request_quit(Machine *machine, int status)
     request(machine, &machine->quit_requested);
 }
 
+void machine_request_stop(Machine *machine, RunState why)
+{
+    __atomic_store_n(&machine->stop_why, why, __ATOMIC_SEQ_CST);
+    request(machine, &machine->stop_requested);
+}
+
 void machine_powerdown(Machine *machine)
 {
     raise_event(machine, MACHINE_EVENT_POWERDOWN, false, NULL);
@@ -391,6 +403,9 @@ static bool handle_requests(Machine *machine)
         raise_event(machine, MACHINE_EVENT_SHUTDOWN, false,
                     machine->signalled ? "host-signal" : "host-qmp-quit");
         return true;
+    }
+    if (take_request(&machine->stop_requested) && machine->state == RUN_STATE_RUNNING) {
+        machine_stop(machine, __atomic_load_n(&machine->stop_why, __ATOMIC_SEQ_CST));
     }
     if (shutdown) {
         by_guest = true;

@@ -14,6 +14,7 @@
 #include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
 #include "hw/x86/boards.h"
+#include "hw/virtio/virtio-balloon.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include "softmmu/cmdline.h"
@@ -60,9 +61,13 @@ static const MonitorHooks monitor_hooks = {
     .accel_name = accel_name,
     .accel_help = accel_help,
     .block = blockdev_print_all,
+    .snapshots = blockdev_print_snapshots,
     .network = netdev_print_all,
     .usernet = netdev_print_connections,
     .pci = pci_print_all,
+    .balloon_info = virtio_balloon_info,
+    .balloon_set_target = virtio_balloon_set_target,
+    .balloon_set_interval = virtio_balloon_set_interval,
     .block_nth = block_nth,
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,

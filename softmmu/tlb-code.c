@@ -6,7 +6,7 @@
 #include <string.h>
 
 void tlb_set_code_hook(TlbSystem *system,
-                       bool (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
+                       void (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
                        void *opaque)
 {
     system->code_hook = fn;
@@ -15,14 +15,15 @@ void tlb_set_code_hook(TlbSystem *system,
 
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len)
 {
-    uint8_t *flags = &system->page_flags[ram_page];
+    if ((__atomic_load_n(&system->page_flags[ram_page], __ATOMIC_SEQ_CST) & PAGE_HAS_CODE) &&
+        system->code_hook) {
+        system->code_hook(system->code_opaque, ram_page, first, len);
+    }
+}
 
-    if (!(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_HAS_CODE)) {
-        return;
-    }
-    if (!system->code_hook || !system->code_hook(system->code_opaque, ram_page, first, len)) {
-        __atomic_fetch_and(flags, ~PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
-    }
+void tlb_unmark_code(TlbSystem *system, uint64_t ram_page)
+{
+    __atomic_fetch_and(&system->page_flags[ram_page], ~PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
 }
 
 /* Makes stores to @ram_page through entry @index of a context, or a victim, take the slow path. With the

@@ -16,8 +16,8 @@
  * helper that the region calls: no cache to be shared, nothing to be locked.
  */
 #include "tcg/interp.h"
-#include <emmintrin.h>
 #include "tcg/tcg.h"
+#include <emmintrin.h>
 #include <ffi.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@
 /* clang-format off */
 #define OTHERS(X)                                                                                \
     X(const) X(copy) X(copy128) X(load_state) X(load_state128) X(store_state) X(store_state128)  \
-    X(ld_env) X(st_env) X(eval) X(fp) X(vec)                                                     \
+    X(ld_env) X(st_env) X(eval) X(fp) X(fflags) X(vec)                                                     \
     X(ext_u8) X(ext_s8) X(ext_u16) X(ext_s16) X(low32) X(ext_s32)                                \
     X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(ld_host) X(st_host) X(rmw) X(cas)   \
     X(fence) X(call) X(insn_start) X(insn_start_counted) X(count) X(poll) X(br)                  \
@@ -171,6 +171,7 @@ static Code int_code(const IrInsn *insn)
 /* Ops whose code has their name. (0 is not one of these codes.) */
 static const uint8_t own_code[IR_NOPS] = {
     [IR_ld_env] = C_ld_env,
+    [IR_fflags] = C_fflags,
     [IR_st_env] = C_st_env,
     [IR_translate] = C_translate,
     [IR_ld_host] = C_ld_host,
@@ -571,6 +572,9 @@ L_eval : {
 }
 L_fp:
     DST = ir_eval_fp((IrOp)op->op, (IrType)op->type, op->aux, A, B, slots[op->c]);
+    NEXT();
+L_fflags:
+    DST = ir_fp_flags_of_mxcsr(_mm_getcsr());
     NEXT();
 L_vec:
     ir_eval_vec((IrOp)op->op, op->aux, &DST, &A, &B, &slots[op->c]);

@@ -75,8 +75,24 @@ typedef enum IrVecInt {
 } IrVecInt;
 typedef enum IrVecFp { IR_VEC_FADD = 0x00, IR_VEC_FSUB = 0x10, IR_VEC_FMUL = 0x20, IR_VEC_FDIV = 0x30 } IrVecFp;
 
-/* Quiet: no invalid flag for a quiet NaN. */
-typedef enum IrFcmp { IR_FEQ_QUIET, IR_FLT_SIGNAL, IR_FLE_SIGNAL, IR_FLT_QUIET, IR_FLE_QUIET } IrFcmp;
+/* Quiet: no invalid flag for a quiet NaN. Silent: no flag at all. */
+typedef enum IrFcmp {
+    IR_FEQ_QUIET, IR_FLT_SIGNAL, IR_FLE_SIGNAL, IR_FLT_QUIET, IR_FLE_QUIET,
+    IR_FEQ_SILENT, IR_FLT_SILENT, IR_FLE_SILENT
+} IrFcmp;
+
+/* Of the fflags op, as RISC-V and softfloat.h number them. */
+typedef enum IrFpFlag {
+    IR_FP_INEXACT = 1, IR_FP_UNDERFLOW = 2, IR_FP_OVERFLOW = 4, IR_FP_DIV_ZERO = 8, IR_FP_INVALID = 16
+} IrFpFlag;
+
+/* IrFpFlag of the sticky bits of MXCSR. */
+static inline unsigned ir_fp_flags_of_mxcsr(uint32_t mxcsr)
+{
+    return (mxcsr & 0x01 ? IR_FP_INVALID : 0) | (mxcsr & 0x04 ? IR_FP_DIV_ZERO : 0) |
+           (mxcsr & 0x08 ? IR_FP_OVERFLOW : 0) | (mxcsr & 0x10 ? IR_FP_UNDERFLOW : 0) |
+           (mxcsr & 0x20 ? IR_FP_INEXACT : 0);
+}
 
 typedef enum IrIntKind { IR_INT_S32, IR_INT_U32, IR_INT_S64, IR_INT_U64, IR_CVT_TRUNC = 4 } IrIntKind;
 

@@ -11,7 +11,7 @@ static const char *const cond_names[] = {"eq", "ne",  "lt",  "ge",  "le",
                                          "gt", "ltu", "geu", "leu", "gtu"};
 static const char *const rmw_names[] = {"swap", "add", "and",  "or",  "xor",
                                         "min",  "max", "minu", "maxu"};
-static const char *const fcmp_names[] = {"eq", "lt", "le", "ltq", "leq"};
+static const char *const fcmp_names[] = {"eq", "lt", "le", "ltq", "leq", "eqs", "lts", "les"};
 static const char *const int_names[] = {"s32", "u32", "s64", "u64"};
 
 static void print_memop(unsigned memop, GString *out)

@@ -129,6 +129,8 @@ typedef struct TcgCompile {
     uint64_t pc;       /* of the entry */
     uint32_t flags;    /* that jump-cache hits must have */
     bool optimize;     /* second tier: spend more on register allocation */
+    bool no_entry_tests; /* nothing is expected of values at the entry: if they are not so, the region leaves by
+                            lookup_plain at once */
     void *meta;        /* memory for what is kept beside the code, 8-byte aligned; it lives as long as the code */
     size_t meta_room;  /* bytes of it */
 } TcgCompile;

@@ -6,6 +6,7 @@
 #ifndef AMPHI_UI_MONITOR_H
 #define AMPHI_UI_MONITOR_H
 
+#include "softmmu/balloon.h"
 #include "softmmu/machine.h"
 
 /* A disk, as hw/ tells it; strings belong to it. */
@@ -26,10 +27,14 @@ typedef struct MonitorHooks {
     bool (*accel_switch)(Machine *machine, const char *name, int index, GError **error);
     const char *(*accel_name)(const Vcpu *vcpu);
     void (*accel_help)(GString *out);
-    void (*block)(Machine *machine, GString *out);   /* info block */
+    void (*block)(Machine *machine, GString *out, bool verbose); /* info block */
+    void (*snapshots)(Machine *machine, GString *out); /* info snapshots */
     void (*network)(Machine *machine, GString *out); /* info network */
     void (*usernet)(Machine *machine, GString *out); /* info usernet */
     void (*pci)(Machine *machine, GString *out);     /* info pci */
+    bool (*balloon_info)(Machine *machine, BalloonInfo *info, GError **error);
+    bool (*balloon_set_target)(Machine *machine, uint64_t bytes, GError **error);
+    bool (*balloon_set_interval)(Machine *machine, uint32_t seconds, GError **error);
     /* For QMP; each returns false past the end. */
     bool (*block_nth)(Machine *machine, unsigned n, MonitorBlock *out);
     const char *(*device_nth)(unsigned n);      /* types of -device; NULL past the end */

@@ -71,6 +71,12 @@ const char *qmp_get_string(JsonObject *args, const char *name, const char *fallb
 /* qmp-schema.c */
 JsonNode *qmp_query_qmp_schema(Machine *machine, JsonObject *args, GError **error);
 
+/* qmp-balloon.c */
+JsonNode *qmp_balloon(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_balloon(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_qom_get(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_qom_set(Machine *machine, JsonObject *args, GError **error);
+
 /* qmp-control.c */
 JsonNode *qmp_cont(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_human_monitor_command(Machine *machine, JsonObject *args, GError **error);

@@ -10,14 +10,18 @@
 #define PROPERTIES "[{name:str,type:str,description?:str}]"
 
 const QmpCommand qmp_commands[] = {
+    {"balloon", "{value:int}", NULL, qmp_balloon},
     {"cont", "{}", NULL, qmp_cont},
     {"device-list-properties", "{typename:str}", PROPERTIES, qmp_device_list_properties},
     {"human-monitor-command", "{command-line:str,cpu-index?:int}", "str",
      qmp_human_monitor_command},
     {"qmp_capabilities", "{enable?:[str]}", NULL, NULL},
+    {"qom-get", "{path:str,property:str}", "any", qmp_qom_get},
     {"qom-list-properties", "{typename:str}", PROPERTIES, qmp_qom_list_properties},
     {"qom-list-types", "{implements?:str,abstract?:bool}",
      "[{name:str,abstract?:bool,parent?:str}]", qmp_qom_list_types},
+    {"qom-set", "{path:str,property:str,value:any}", NULL, qmp_qom_set},
+    {"query-balloon", "{}", "{actual:int}", qmp_query_balloon},
     {"query-block", "{}",
      "[{device:str,qdev?:str,type:str,removable:bool,locked:bool,inserted:{file:str,node-name:str,"
      "ro:bool,drv:str,image:{filename:str,format:str,virtual-size:int}}}]",
@@ -59,9 +63,15 @@ const QmpCommand qmp_commands[] = {
 };
 
 const QmpEvent qmp_events[] = {
-    {"POWERDOWN", NULL}, {"RESET", "{guest:bool,reason:str}"},
-    {"RESUME", NULL},    {"SHUTDOWN", "{guest:bool,reason:str}"},
-    {"STOP", NULL},      {0},
+    {"BALLOON_CHANGE", "{actual:int}"},
+    {"BLOCK_IO_ERROR",
+     "{device:str,node-name:str,operation:str,action:str,nospace:bool,reason:str}"},
+    {"POWERDOWN", NULL},
+    {"RESET", "{guest:bool,reason:str}"},
+    {"RESUME", NULL},
+    {"SHUTDOWN", "{guest:bool,reason:str}"},
+    {"STOP", NULL},
+    {0},
 };
 
 const QmpCommand *qmp_find_command(const char *name, GError **error)

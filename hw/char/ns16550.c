@@ -355,7 +355,17 @@ static bool ns16550_post_load(void *opaque, GError **error)
     } else {
         timer_cancel(&s->timeout);
     }
+    ns16550_update_irq(s);
     return true;
+}
+
+/* There may be room again, or a line where there was none. */
+static void ns16550_loaded(Device *dev)
+{
+    Ns16550 *s = (Ns16550 *)dev;
+    if (s->chr) {
+        chardev_accept_input(s->chr);
+    }
 }
 
 static const VmField ns16550_fields[] = {
@@ -393,6 +403,7 @@ static const DeviceOps ns16550_ops = {
     .min_access = 1,
     .max_access = 1,
     .vmstate = &ns16550_vmstate,
+    .loaded = ns16550_loaded,
     .finalize = ns16550_finalize,
 };
 

@@ -31,6 +31,7 @@ typedef struct VirtioBlk {
     bool starved;       /* requests wait in the queues for others to complete */
     bool write_through; /* as the driver sees it */
     bool default_write_through;
+    uint64_t saved_size; /* bytes of the disk of the machine that was saved */
 } VirtioBlk;
 
 typedef struct BlkRequest {
@@ -308,16 +309,32 @@ static void blk_reset(VirtioDevice *vdev)
     set_write_through(blk, blk->default_write_through);
 }
 
+static void blk_pre_save(void *opaque)
+{
+    VirtioBlk *blk = opaque;
+
+    blk->saved_size = blockdev_size(blk->drive);
+}
+
 static bool blk_post_load(void *opaque, GError **error)
 {
     VirtioBlk *blk = opaque;
 
+    if (blk->saved_size != blockdev_size(blk->drive)) {
+        return error_set(error,
+                         "the disk of '%s' has %" G_GUINT64_FORMAT
+                         " bytes in the saved machine, drive '%s' has %" G_GUINT64_FORMAT
+                         "; start with the same disk",
+                         blk->virtio.dev.id, blk->saved_size, blockdev_id(blk->drive),
+                         blockdev_size(blk->drive));
+    }
     set_write_through(blk, blk->write_through);
     return true;
 }
 
 static const VmField blk_fields[] = {
     VM_FIELD_STRUCT(VirtioBlk, virtio, &virtio_vmstate),
+    VM_FIELD_U64(VirtioBlk, saved_size),
     VM_FIELD_BOOL(VirtioBlk, write_through),
     VM_FIELD_END(),
 };
@@ -325,6 +342,7 @@ static const VmField blk_fields[] = {
 static const VmDesc blk_vmstate = {
     .name = "virtio-blk",
     .fields = blk_fields,
+    .pre_save = blk_pre_save,
     .post_load = blk_post_load,
 };
 

@@ -67,6 +67,7 @@ typedef enum X86Op {
     X_CMOV = 0x40 | X_0F, X_SETCC = 0x90 | X_0F | X_BRM,
     X_BSF = 0xbc | X_0F, X_BSR = 0xbd | X_0F,
     X_TZCNT = 0xbc | X_0F | X_F3, X_LZCNT = 0xbd | X_0F | X_F3, X_POPCNT = 0xb8 | X_0F | X_F3,
+    X_STMXCSR = 0xae | X_0F, /* /3 */
     X_CMPXCHG = 0xb1 | X_0F, X_XADD = 0xc1 | X_0F,
     /* VEX integer. */
     X_ANDN = 0xf2 | X_0F38, X_SHLX = 0xf7 | X_0F38 | X_66, X_SARX = 0xf7 | X_0F38 | X_F3,
