@@ -1,5 +1,5 @@
 /*
- * The x86 boards. See q35.c.
+ * The x86 boards. See q35.c and microvm.c.
  */
 #ifndef AMPHI_HW_X86_BOARDS_H
 #define AMPHI_HW_X86_BOARDS_H
@@ -7,5 +7,6 @@
 #include "softmmu/machine.h"
 
 extern const MachineClass x86_q35_machine;
+extern const MachineClass x86_microvm_machine;
 
 #endif
