@@ -202,7 +202,7 @@ static bool choose(Accel *accel, const char *const *list, GError **error)
 }
 
 /* Code was written to; see tlb_set_code_hook(). */
-static bool code_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
+static void code_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
 {
     Accel *accel = opaque;
     unsigned last = first + len - 1;
@@ -219,9 +219,10 @@ static bool code_written(void *opaque, uint64_t ram_page, unsigned first, unsign
             }
         }
     }
-    bool left = accel->pages[ram_page] != NULL;
+    if (!accel->pages[ram_page]) {
+        tlb_unmark_code(accel->machine->tlb_system, ram_page);
+    }
     g_mutex_unlock(&accel->lock);
-    return left;
 }
 
 static void ram_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
@@ -250,6 +251,8 @@ static void init_translation(Accel *accel, Vcpu *vcpu)
     if (!accel->ir.vars) {
         ir_region_init(&accel->ir, vcpu->arch->vars, vcpu->arch->nvars, vcpu->arch->helpers,
                        vcpu->arch->nhelpers, vcpu->arch->pc_offset);
+        ir_region_add_scratch(&accel->ir, (int32_t)offsetof(Vcpu, scratch) -
+                                              (int32_t)VCPU_STATE_OFFSET);
     }
 }
 

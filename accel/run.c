@@ -176,6 +176,9 @@ static void between(Vcpu *vcpu)
     if (vcpu->engine->native) {
         return;
     }
+    if (unlikely(tlb_fresh_full(vcpu))) {
+        tlb_give_back_zeros(vcpu);
+    }
     tlb_flush_if_stale(vcpu);
     vcpu_mmu_changed(vcpu);
     stop_counting_if_idle(vcpu);

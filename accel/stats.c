@@ -49,6 +49,7 @@ static void print_tlbs(const Machine *machine, GString *out)
         sum.flushes += s->flushes;
         sum.page_flushes += s->page_flushes;
         sum.context_misses += s->context_misses;
+        sum.given_back += s->given_back;
     }
     g_string_append_printf(out,
                            "TLB: fills %" G_GUINT64_FORMAT ", page walks %" G_GUINT64_FORMAT
@@ -59,6 +60,8 @@ static void print_tlbs(const Machine *machine, GString *out)
                            "\n",
                            sum.fills, sum.walks, sum.victim_hits, sum.large_hits, sum.flushes,
                            sum.page_flushes, sum.context_misses);
+    g_string_append_printf(out, "pages of zeros given back to the host: %" G_GUINT64_FORMAT "\n",
+                           sum.given_back);
 }
 
 void accel_print_stats(Machine *machine, GString *out)

@@ -65,6 +65,8 @@ struct MemoryMap {
     unsigned next_serial;
     GPtrArray *blocks; /* of RamBlock */
     uint64_t next_page;
+    unsigned writers;  /* atomic: between memory_writes_begin() and memory_writes_end() */
+    bool giving_back;  /* atomic: memory_give_back_zeros() is at work: writers wait */
     GArray *listeners; /* of MapListener */
     void (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
     void *code_opaque;

@@ -160,6 +160,19 @@ void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t 
 void memory_map_set_msi_sink(MemoryMap *map, uint64_t base, uint64_t size,
                              void (*fn)(void *opaque, uint64_t addr, uint32_t data), void *opaque);
 
+/*
+ * Pages of zeros. A guest clears much memory that it then does not use (tables with room for the largest
+ * machine, pages that are cleared when they are allocated); memory_give_back_zeros() gives it back to the
+ * host, which populates it again when it is used. Nobody may write to RAM meanwhile: the caller sees to it that
+ * no vCPU runs and holds the machine lock, and everyone who writes for other reasons without the machine
+ * lock, or keeps a pointer from dma_map() longer than that, does so between these two (dma_write() and the
+ * like do). They do not nest and may wait for a moment.
+ */
+void memory_writes_begin(MemoryMap *map);
+void memory_writes_end(MemoryMap *map);
+/* Gives back those of the @n pages in @ram_pages that are all zeros; none, if there are writes. Returns how many. */
+unsigned memory_give_back_zeros(MemoryMap *map, const uint32_t *ram_pages, unsigned n);
+
 /* Text of the flattened map, for `info mtree`. */
 void memory_map_print(MemoryMap *map, GString *out);
 
@@ -191,7 +204,7 @@ MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned
 MemResult dma_write_le(AddressSpace *as, uint64_t addr, uint64_t value, unsigned size);
 
 /* A direct pointer to up to *@len bytes of RAM at @addr; *@len is reduced to what is contiguous. NULL
- * if it is not RAM. Valid until the map changes: use within one event. After writing through it, call
+ * if it is not RAM. Valid until the map changes: use within one event (see memory_writes_begin()). After writing through it, call
  * dma_unmap() with the bytes written, so that dirty and code tracking see them. */
 void *dma_map(AddressSpace *as, uint64_t addr, uint64_t *len, bool write);
 void dma_unmap(AddressSpace *as, void *host, uint64_t written);

@@ -62,6 +62,7 @@ typedef struct VirtioBlk {
     BlkRequest *parked, **parked_tail;
     unsigned parked_segments;
     ParkedState saved; /* of them, while state is saved or loaded */
+    uint64_t saved_size; /* bytes of the disk of the machine that was saved */
 } VirtioBlk;
 
 struct BlkRequest {
@@ -402,6 +403,7 @@ static void blk_pre_save(void *opaque)
     ParkedState *saved = &blk->saved;
     ParkedSegment *segment = saved->segments;
 
+    blk->saved_size = blockdev_size(blk->drive);
     memset(saved, 0, sizeof(*saved));
     for (const BlkRequest *req = blk->parked; req; req = req->next) {
         const VirtqElement *elem = req->elem;
@@ -549,6 +551,14 @@ static bool blk_post_load(void *opaque, GError **error)
 {
     VirtioBlk *blk = opaque;
 
+    if (blk->saved_size != blockdev_size(blk->drive)) {
+        return error_set(error,
+                         "the disk of '%s' has %" G_GUINT64_FORMAT
+                         " bytes in the saved machine, drive '%s' has %" G_GUINT64_FORMAT
+                         "; start with the same disk",
+                         blk->virtio.dev.id, blk->saved_size, blockdev_id(blk->drive),
+                         blockdev_size(blk->drive));
+    }
     set_write_through(blk, blk->write_through);
     return load_parked(blk, error);
 }
@@ -582,6 +592,7 @@ static const VmDesc parked_vmstate = {"parked", parked_fields, NULL, NULL};
 
 static const VmField blk_fields[] = {
     VM_FIELD_STRUCT(VirtioBlk, virtio, &virtio_vmstate),
+    VM_FIELD_U64(VirtioBlk, saved_size),
     VM_FIELD_BOOL(VirtioBlk, write_through),
     VM_FIELD_STRUCT(VirtioBlk, saved, &parked_vmstate),
     VM_FIELD_END(),

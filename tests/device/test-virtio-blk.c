@@ -359,6 +359,7 @@ static void test_save(Fixture *f, gconstpointer data)
     char *text = g_strdup_printf("%s,format=raw,if=none,id=d1", copy);
 
     g_file_set_contents(copy, "x", 1, NULL);
+    g_assert_cmpint(truncate(copy, DISK_SIZE), ==, 0); /* a disk of another size is refused */
     g_assert_cmpuint(request(f, VIRTIO_BLK_T_IN, 1, 512, true, NULL), ==, VIRTIO_BLK_S_OK);
     add_drive(f->machine, text);
     virtio_mmio_new(f->machine, REGS + 0x1000, (IrqLine){0});
