@@ -161,6 +161,7 @@ struct Machine {
     bool guest_reset;       /* atomic; who requested the reset */
     bool signalled;         /* a signal requested the end */
     int exit_status;
+    GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };

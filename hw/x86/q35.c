@@ -13,6 +13,7 @@
 #include "hw/block/drive.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/ns16550.h"
+#include "hw/input/i8042.h"
 #include "hw/loader.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/timer/hpet.h"
@@ -36,7 +37,9 @@
 #define DEFAULT_BIOS "/usr/share/seabios/bios-256k.bin"
 #define FW_CFG_PORT 0x510
 #define IRQ_TIMER 0
+#define IRQ_KEYBOARD 1
 #define IRQ_RTC 8
+#define IRQ_MOUSE 12
 
 /* For a kernel that is started directly. */
 #define LOW_MEMORY_END 0x9fc00u /* with the BIOS's data area behind it */
@@ -285,6 +288,25 @@ static void make_timers(Q35 *q)
     hpet_new(q->machine, HPET_BASE, &hpet);
 }
 
+static uint64_t silent_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return UINT64_MAX;
+}
+
+static void silent_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+}
+
+/* Ports of the ISA DMA controllers, which nothing uses but firmware resets, and the one that programs write to
+ * for a pause. */
+static void add_silent_ports(Machine *machine)
+{
+    static const MmioOps ops = {silent_read, silent_write, 1, 1, false};
+    memory_map_add_mmio(machine->io, "dma", 0, 0x10, -1, &ops, NULL, NULL);
+    memory_map_add_mmio(machine->io, "dma-page", 0x80, 0x10, -1, &ops, NULL, NULL);
+    memory_map_add_mmio(machine->io, "dma2", 0xc0, 0x20, -1, &ops, NULL, NULL);
+}
+
 static bool make_devices(Q35 *q, GError **error)
 {
     Machine *machine = q->machine;
@@ -300,6 +322,8 @@ static bool make_devices(Q35 *q, GError **error)
     make_chipset(q);
     make_timers(q);
     make_serial(q);
+    i8042_new(machine, pc_irq_line(q->irqs, IRQ_KEYBOARD), pc_irq_line(q->irqs, IRQ_MOUSE));
+    add_silent_ports(machine);
     q->fw_cfg = fw_cfg_new_pio(machine, FW_CFG_PORT);
     return true;
 }
