@@ -80,6 +80,12 @@ const char *hw_device_nth(unsigned n)
     return NULL;
 }
 
+const char *hw_device_bus(const char *name)
+{
+    const HwDeviceType *type = find_type(name);
+    return type ? type->bus : NULL;
+}
+
 void hw_device_help(GString *out)
 {
     for (size_t list = 0; list < ARRAY_SIZE(device_lists); list++) {

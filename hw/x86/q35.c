@@ -176,7 +176,8 @@ static bool make_flash(Q35 *q, bool *any, GError **error)
 /* A kernel is started without firmware, unless that is asked for by -bios. */
 static bool starts_directly(const Machine *machine)
 {
-    return machine->config.kernel && !machine->config.bios;
+    const char *bios = machine->config.bios;
+    return machine->config.kernel && (!bios || !strcmp(bios, "none"));
 }
 
 static bool make_firmware(Q35 *q, GError **error)
@@ -185,7 +186,8 @@ static bool make_firmware(Q35 *q, GError **error)
     if (!make_flash(q, &flash, error)) {
         return false;
     }
-    return flash || starts_directly(q->machine) || load_bios(q, error);
+    bool none = !g_strcmp0(q->machine->config.bios, "none");
+    return flash || none || starts_directly(q->machine) || load_bios(q, error);
 }
 
 /* ---- Devices ---- */
