@@ -53,6 +53,7 @@ const HmpCommand hmp_info_commands[] = {
     {"block", NULL, "[-v]", "drives; -v: with all details", hmp_info_block, NULL, NULL},
     {"chardev", NULL, "", "character devices", hmp_info_chardev, NULL, NULL},
     {"cpus", NULL, "", "vCPUs", hmp_info_cpus, NULL, NULL},
+    {"exits", NULL, "", "exits from natively run guest code, by reason", hmp_info_exits, NULL, NULL},
     {"history", NULL, "", "commands entered", hmp_info_history, NULL, NULL},
     {"jit", NULL, "", "the translator's statistics", hmp_info_jit, NULL, NULL},
     {"mtree", NULL, "", "the map of physical memory", hmp_info_mtree, NULL, NULL},

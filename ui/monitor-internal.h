@@ -90,6 +90,7 @@ void hmp_info_chardev(Monitor *mon, char *args);
 void hmp_info_cpus(Monitor *mon, char *args);
 void hmp_info_history(Monitor *mon, char *args);
 void hmp_info_jit(Monitor *mon, char *args);
+void hmp_info_exits(Monitor *mon, char *args);
 void hmp_info_block(Monitor *mon, char *args);
 void hmp_info_network(Monitor *mon, char *args);
 void hmp_info_usernet(Monitor *mon, char *args);

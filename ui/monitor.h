@@ -22,6 +22,7 @@ typedef struct MonitorBlock {
 typedef struct MonitorHooks {
     const char *version;                               /* "0.1" */
     void (*jit_stats)(Machine *machine, GString *out); /* info jit */
+    void (*exits)(Machine *machine, GString *out);     /* info exits */
     /* Switches vCPU @index, all if -1, to engine @name. */
     bool (*accel_switch)(Machine *machine, const char *name, int index, GError **error);
     const char *(*accel_name)(const Vcpu *vcpu);
