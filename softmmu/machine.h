@@ -153,6 +153,7 @@ struct Machine {
     struct TlbSystem *tlb_system;
     struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
     struct GdbServer *gdb;      /* of ui/gdb.c; NULL: none */
+    struct Semihosting *semihosting; /* of softmmu/semihosting.c; NULL: off */
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
