@@ -135,6 +135,7 @@ static void free_config(MachineConfig *config)
     options_free(config->machine_opts);
     free_options_array(config->devices);
     free_options_array(config->drives);
+    free_options_array(config->blockdevs);
     free_options_array(config->netdevs);
     free_options_array(config->objects);
     free_options_array(config->globals);

@@ -63,6 +63,7 @@ typedef struct MachineConfig {
     Options *machine_opts; /* rest of -machine */
     GPtrArray *devices;    /* of Options: -device */
     GPtrArray *drives;     /* of Options: -drive */
+    GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */

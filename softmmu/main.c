@@ -9,6 +9,7 @@
 #include "cpu/riscv/riscv.h"
 #include "cpu/x86/x86.h"
 #include "hw/block/drive.h"
+#include "hw/block/nodes.h"
 #include "hw/hw.h"
 #include "hw/net/net.h"
 #include "hw/pci/pci.h"
@@ -39,18 +40,41 @@ const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike
 static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
     BlockDev *blk = blockdev_nth(machine, n);
+    BlockInfo info;
     if (!blk) {
         return false;
     }
+    blockdev_info(blk, &info);
     *out = (MonitorBlock){
         .id = blockdev_id(blk),
         .path = blockdev_path(blk),
         .format = blockdev_format(blk),
         .user = blockdev_user(blk),
+        .node = blockdev_node(blk),
+        .backing = info.backing,
+        .depth = info.depth,
         .size = blockdev_size(blk),
+        .host_size = info.host_size,
         .read_only = blockdev_read_only(blk),
+        .write_back = info.write_back,
+        .no_flush = info.no_flush,
+        .direct = info.direct,
+        .detect_zeroes = info.detect_unmap ? "unmap" : info.detect_zeroes ? "on" : "off",
+        .read_bytes = info.read_bytes,
+        .read_count = info.read_count,
+        .written_bytes = info.written_bytes,
+        .write_count = info.write_count,
+        .flush_count = info.flush_count,
+        .discard_count = info.discard_count,
     };
     return true;
+}
+
+static bool block_resize(Machine *machine, const char *id, uint64_t size, GError **error)
+{
+    BlockDev *blk = blockdev_find(machine, id);
+    return blk ? blockdev_resize(blk, size, error)
+               : error_set(error, "there is no drive '%s'; 'info block' lists them", id);
 }
 
 static const MonitorHooks monitor_hooks = {
@@ -69,6 +93,9 @@ static const MonitorHooks monitor_hooks = {
     .balloon_set_target = virtio_balloon_set_target,
     .balloon_set_interval = virtio_balloon_set_interval,
     .block_nth = block_nth,
+    .block_add = node_add,
+    .block_remove = node_remove,
+    .block_resize = block_resize,
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,
     .machines = machine_classes,
