@@ -116,6 +116,7 @@ $(aml_tables): $(BUILD)/gen/%.aml: %.asl $(BUILD)/config.mk
 	    iasl -we -p $(@:.aml=) $(@:.aml=.dsl) > $(@:.aml=.log) 2>&1 || { cat $(@:.aml=.log); exit 1; }
 $(BUILD)/obj/hw/x86/%-dsdt.o: CPPFLAGS += -Wa,-I$(BUILD)/gen
 $(BUILD)/obj/hw/x86/q35-dsdt.o: $(BUILD)/gen/hw/x86/q35.aml
+$(BUILD)/obj/hw/x86/microvm-dsdt.o: $(BUILD)/gen/hw/x86/microvm.aml
 
 # ---- Test programs ----
 

@@ -164,7 +164,7 @@ static bool read_options(Microvm *m, GError **error)
 {
     Options *opts = m->machine->config.machine_opts;
 
-    m->acpi = false;
+    m->acpi = true;
     if (!opts) {
         return true;
     }
