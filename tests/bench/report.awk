@@ -10,6 +10,7 @@ BEGIN {
     bar["vector-v"] = 10
     bar["memory"] = 2
     bar["system"] = 4
+    bar["block"] = 1
     bar["init"] = 0.75
     bar["resident"] = 0.6
     bar["start"] = 0.015

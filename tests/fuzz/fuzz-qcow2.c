@@ -83,7 +83,10 @@ static void request(BlockImage *image, unsigned kind, Input *in)
         return;
     }
     switch (kind) {
-    case 1: memset(buf, offset >> 9, len); image->ops->writev(image, offset, iov, 2); break;
+    case 1:
+        memset(buf, offset >> 9, len);
+        image->ops->writev(image, offset, iov, 2);
+        break;
     case 2: image->ops->zero(image, offset, len, true); break;
     case 3: image->ops->discard(image, offset, len); break;
     case 4: image->ops->flush(image); break;

@@ -25,6 +25,7 @@ extern const Kernel double_kernels[];
 extern const Kernel vector_kernels[];
 extern const Kernel memory_kernels[];
 extern const Kernel system_kernels[];
+extern const Kernel block_kernels[]; /* only in the guest: they write to /dev/vda and vdb */
 
 /* Where the program itself is, for exec, and a directory on a tmpfs. */
 extern const char *bench_path;
