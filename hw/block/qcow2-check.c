@@ -103,7 +103,7 @@ static int count_all(Recount *r)
             count(r, q->reftable[i] & QCOW2_OFFSET, q->cluster_size);
         }
     }
-    count(r, q->l1_offset, (uint64_t)q->l1_size * 8);
+    count(r, q->l1_offset, (uint64_t)q->l1_in_file * 8);
     err = count_l1(r, q->l1, q->l1_size);
     return err ? err : count_snapshots(r);
 }

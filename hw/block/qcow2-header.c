@@ -174,7 +174,7 @@ static bool take_tables(Qcow2 *q, const Header *h, GError **error)
 {
     uint64_t covered = q->cluster_size << q->l2_bits, need;
 
-    q->l1_size = GUINT32_FROM_BE(h->l1_size);
+    q->l1_in_file = GUINT32_FROM_BE(h->l1_size);
     q->l1_offset = GUINT64_FROM_BE(h->l1_offset);
     q->reftable_offset = GUINT64_FROM_BE(h->reftable_offset);
     q->reftable_clusters = GUINT32_FROM_BE(h->reftable_clusters);
@@ -187,13 +187,14 @@ static bool take_tables(Qcow2 *q, const Header *h, GError **error)
                          "size does not allow; it is damaged or made to do harm",
                          path_of(q), q->image.size);
     }
-    if (q->l1_size < need) {
+    q->l1_size = need;
+    if (q->l1_in_file < need) {
         return damaged(q, "its L1 table is too small", error);
     }
     if (!q->reftable_clusters) {
         return damaged(q, "it has no refcount table", error);
     }
-    return check_table(q, q->l1_offset, (uint64_t)q->l1_size * 8, QCOW2_MAX_TABLE, "an L1 table",
+    return check_table(q, q->l1_offset, (uint64_t)q->l1_in_file * 8, QCOW2_MAX_TABLE, "an L1 table",
                        error) &&
            check_table(q, q->reftable_offset, (uint64_t)q->reftable_clusters << q->cluster_bits,
                        QCOW2_MAX_REFTABLE, "a refcount table", error);

@@ -74,7 +74,7 @@ bool qcow2_load_tables(Qcow2 *q, GError **error)
     if (!q->l1 || !note_area(q, 0, q->cluster_size, error) ||
         !note_area(q, q->reftable_offset, (uint64_t)q->reftable_clusters << q->cluster_bits,
                    error) ||
-        !note_area(q, q->l1_offset, (uint64_t)q->l1_size * 8, error) ||
+        !note_area(q, q->l1_offset, (uint64_t)q->l1_in_file * 8, error) ||
         !note_area(q, q->snapshots_offset, q->snapshots_bytes, error)) {
         return false;
     }

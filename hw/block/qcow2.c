@@ -180,7 +180,7 @@ int qcow2_close(BlockImage *image)
 static int move_l1(Qcow2 *q, uint32_t size)
 {
     uint64_t clusters = align_up((uint64_t)size * 8, q->cluster_size) >> q->cluster_bits, offset;
-    uint64_t *table, old_bytes = align_up((uint64_t)q->l1_size * 8, q->cluster_size);
+    uint64_t *table, old_bytes = align_up((uint64_t)q->l1_in_file * 8, q->cluster_size);
     struct {
         uint32_t size;
         uint64_t offset;
@@ -215,7 +215,7 @@ static int move_l1(Qcow2 *q, uint32_t size)
     q->l1 = g_renew(uint64_t, q->l1, size);
     memset(q->l1 + q->l1_size, 0, (size - q->l1_size) * 8);
     q->l1_offset = offset;
-    q->l1_size = size;
+    q->l1_size = q->l1_in_file = size;
     return 0;
 }
 

@@ -15,7 +15,7 @@
 
 #define DISK_SIZE (1 * MIB)
 #define MAX_REQUEST (64 * 1024)
-#define MAX_FILE (64 * MIB) /* what is changed is before that */
+#define MAX_FILE (4 * MIB) /* what is changed is before that */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
