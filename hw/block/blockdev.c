@@ -299,6 +299,9 @@ BlockErrorAction blockdev_error(BlockDev *blk, const char *operation, bool read,
     info.action = names[action];
     machine_raise_event(machine, &info);
     if (action == BLOCK_STOP) {
+        if (machine->stop_requested) { /* the first of several says it */
+            return action;
+        }
         g_printerr("amphi: drive '%s': %s: %s; the machine is stopped; make it possible and say "
                    "'cont' in the monitor\n",
                    blk->id, operation, g_strerror(err));
