@@ -108,6 +108,16 @@ $(filter-out $(patsubst %.c,$(BUILD)/obj/%.o,$(generators)),$(filter $(BUILD)/ob
     | $(riscv_decoder)
 endif
 
+# The ACPI table of a machine: macros by the C preprocessor, then iasl; FILE-dsdt.S takes it in.
+aml_tables := $(patsubst %.asl,$(BUILD)/gen/%.aml,$(wildcard hw/x86/*.asl))
+$(aml_tables): $(BUILD)/gen/%.aml: %.asl $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,IASL,$<) $(CC) -E -P -undef -nostdinc -x c -o $(@:.aml=.dsl) $< && \
+	    iasl -we -p $(@:.aml=) $(@:.aml=.dsl) > $(@:.aml=.log) 2>&1 || { cat $(@:.aml=.log); exit 1; }
+$(BUILD)/obj/hw/x86/%-dsdt.o: CPPFLAGS += -Wa,-I$(BUILD)/gen
+$(BUILD)/obj/hw/x86/q35-dsdt.o: $(BUILD)/gen/hw/x86/q35.aml
+$(BUILD)/obj/hw/x86/microvm-dsdt.o: $(BUILD)/gen/hw/x86/microvm.aml
+
 # ---- Test programs ----
 
 # test-NAME.c and fuzz-NAME.c are programs; the other sources there serve all of them.

@@ -113,6 +113,7 @@ struct Vcpu {
     uint32_t kick;           /* atomic: not zero = leave translated code soon */
     uint32_t undone;         /* counting: instructions deducted from the budget that an exception leaves undone */
     void *return_stack;      /* base of the return-prediction stack, in the thread's own; set by tcg_run() */
+    uint64_t scratch[IR_SCRATCH_VARS];   /* of translated code, within one stay in a region */
     _Alignas(16) uint8_t spill[1024]; /* of translated code */
 };
 
@@ -280,6 +281,11 @@ bool vcpu_phys_cas64(Vcpu *vcpu, uint64_t gpa, uint64_t *expected, uint64_t desi
 
 /* Makes all vCPUs' instruction fetches see earlier stores of this one (FENCE.I and the like). */
 void vcpu_sync_code(Vcpu *vcpu);
+
+/* Semihosting (softmmu/semihosting.h): whether the instruction sequence means that now; a call, which may unwind
+ * with the state of the instruction in progress, to be executed again. Returns its result. */
+bool vcpu_semihosting_allowed(const Vcpu *vcpu, bool user);
+uint64_t vcpu_semihosting(Vcpu *vcpu, uint64_t operation, uint64_t param);
 
 /* Instructions retired before the current one; exact once vcpu->counting is set (which the first call does,
  * from the next translation on: the front end ends a block that reads a counter by exit_lookup). */

@@ -7,17 +7,21 @@
  */
 #include "accel/accel.h"
 #include "cpu/riscv/riscv.h"
+#include "cpu/x86/x86.h"
 #include "hw/block/drive.h"
+#include "hw/block/nodes.h"
 #include "hw/hw.h"
 #include "hw/net/net.h"
 #include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
+#include "hw/x86/boards.h"
 #include "hw/virtio/virtio-balloon.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include "softmmu/cmdline.h"
 #include "softmmu/daemon.h"
 #include "softmmu/progress.h"
+#include "softmmu/semihosting.h"
 #include "softmmu/snapshot.h"
 #include "ui/chardev.h"
 #include "ui/gdb.h"
@@ -31,28 +35,53 @@
 #define AMPHI_VERSION "0.1.0"
 
 const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike_machine,
-                                               &riscv_none_machine, NULL};
+                                               &riscv_none_machine,  &x86_q35_machine,
+                                               &x86_microvm_machine, NULL};
 
 static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
     BlockDev *blk = blockdev_nth(machine, n);
+    BlockInfo info;
     if (!blk) {
         return false;
     }
+    blockdev_info(blk, &info);
     *out = (MonitorBlock){
         .id = blockdev_id(blk),
         .path = blockdev_path(blk),
         .format = blockdev_format(blk),
         .user = blockdev_user(blk),
+        .node = blockdev_node(blk),
+        .backing = info.backing,
+        .depth = info.depth,
         .size = blockdev_size(blk),
+        .host_size = info.host_size,
         .read_only = blockdev_read_only(blk),
+        .write_back = info.write_back,
+        .no_flush = info.no_flush,
+        .direct = info.direct,
+        .detect_zeroes = info.detect_unmap ? "unmap" : info.detect_zeroes ? "on" : "off",
+        .read_bytes = info.read_bytes,
+        .read_count = info.read_count,
+        .written_bytes = info.written_bytes,
+        .write_count = info.write_count,
+        .flush_count = info.flush_count,
+        .discard_count = info.discard_count,
     };
     return true;
+}
+
+static bool block_resize(Machine *machine, const char *id, uint64_t size, GError **error)
+{
+    BlockDev *blk = blockdev_find(machine, id);
+    return blk ? blockdev_resize(blk, size, error)
+               : error_set(error, "there is no drive '%s'; 'info block' lists them", id);
 }
 
 static const MonitorHooks monitor_hooks = {
     .version = AMPHI_VERSION,
     .jit_stats = accel_print_stats,
+    .exits = accel_print_exits,
     .accel_switch = accel_switch,
     .accel_name = accel_name,
     .accel_help = accel_help,
@@ -65,6 +94,9 @@ static const MonitorHooks monitor_hooks = {
     .balloon_set_target = virtio_balloon_set_target,
     .balloon_set_interval = virtio_balloon_set_interval,
     .block_nth = block_nth,
+    .block_add = node_add,
+    .block_remove = node_remove,
+    .block_resize = block_resize,
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,
     .machines = machine_classes,
@@ -113,29 +145,6 @@ static bool device_help(CmdLine *cmd, GError **error)
     return why == NULL;
 }
 
-/* Answers a question instead of running. */
-static bool answer(CmdLine *cmd, GError **error)
-{
-    switch (cmd->action) {
-    case CMD_HELP: return cmdline_help(cmd->help_topic, error);
-    case CMD_VERSION: printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n"); break;
-    case CMD_LIST_MACHINES: list_machines(); break;
-    case CMD_LIST_CPUS: print_text(riscv_cpu_help); break;
-    case CMD_LIST_ACCELS: print_text(accel_help); break;
-    case CMD_LIST_DEVICES: print_text(hw_device_help); break;
-    case CMD_DEVICE_HELP: return device_help(cmd, error);
-    case CMD_LIST_NETDEVS: printf("Available netdev backend types:\nuser\n"); break;
-    case CMD_LIST_CHARDEVS: list_chardevs(); break;
-    case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
-    case CMD_LIST_OBJECTS:
-        printf("List of user creatable objects:\n  rng-builtin\n  rng-random\n");
-        break;
-    case CMD_LIST_LOG: return log_set_items("help", error) || !*error;
-    case CMD_RUN: break;
-    }
-    return true;
-}
-
 static const MachineClass *find_machine(const char *name, GError **error)
 {
     const char *names[ARRAY_SIZE(machine_classes)] = {NULL};
@@ -155,6 +164,45 @@ static const MachineClass *find_machine(const char *name, GError **error)
         error_set(error, "unknown machine '%s'; '-machine help' lists them", name);
     }
     return NULL;
+}
+
+/* Those of @machine; without one, of all. */
+static bool list_cpus(const char *machine, GError **error)
+{
+    const MachineClass *cls = machine ? find_machine(machine, error) : NULL;
+    if (machine && !cls) {
+        return false;
+    }
+    if (!cls || cls->arch == &riscv64_guest) {
+        print_text(riscv_cpu_help);
+    }
+    if (!cls || cls->arch == &x86_64_guest) {
+        print_text(x86_cpu_help);
+    }
+    return true;
+}
+
+/* Answers a question instead of running. */
+static bool answer(CmdLine *cmd, GError **error)
+{
+    switch (cmd->action) {
+    case CMD_HELP: return cmdline_help(cmd->help_topic, error);
+    case CMD_VERSION: printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n"); break;
+    case CMD_LIST_MACHINES: list_machines(); break;
+    case CMD_LIST_CPUS: return list_cpus(cmd->machine, error);
+    case CMD_LIST_ACCELS: print_text(accel_help); break;
+    case CMD_LIST_DEVICES: print_text(hw_device_help); break;
+    case CMD_DEVICE_HELP: return device_help(cmd, error);
+    case CMD_LIST_NETDEVS: printf("Available netdev backend types:\nuser\n"); break;
+    case CMD_LIST_CHARDEVS: list_chardevs(); break;
+    case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
+    case CMD_LIST_OBJECTS:
+        printf("List of user creatable objects:\n  rng-builtin\n  rng-random\n");
+        break;
+    case CMD_LIST_LOG: return log_set_items("help", error) || !*error;
+    case CMD_RUN: break;
+    }
+    return true;
 }
 
 /*
@@ -308,6 +356,69 @@ static bool set_up_log(const CmdLine *cmd, GError **error)
            (!cmd->log_items || log_set_items(cmd->log_items, error));
 }
 
+/* Keys of -semihosting-config; those given later count. */
+typedef struct SemihostingOptions {
+    bool enable;
+    const char *chardev, *target;
+    GString *arguments; /* with blanks between */
+    SemihostingConfig config;
+} SemihostingOptions;
+
+static bool parse_semihosting(Options *opts, SemihostingOptions *o, GError **error)
+{
+    const char *key, *value;
+    o->chardev = options_get(opts, "chardev", o->chardev);
+    o->target = options_get(opts, "target", o->target);
+    o->config.directory = options_get(opts, "dir", o->config.directory);
+    options_mark_used(opts, "arg");
+    for (unsigned i = 0; options_nth(opts, i, &key, &value); i++) {
+        if (!strcmp(key, "arg")) {
+            g_string_append_printf(o->arguments, "%s%s", o->arguments->len ? " " : "", value);
+        }
+    }
+    if (strcmp(o->target, "native") != 0 && strcmp(o->target, "auto") != 0) {
+        return error_set(error, "-semihosting-config: target='%s' is not available; use native",
+                         o->target);
+    }
+    return options_get_bool(opts, "enable", &o->enable, error) &&
+           options_get_bool(opts, "userspace", &o->config.userspace, error) &&
+           options_check_unused(opts, error);
+}
+
+/* Without arg=, programs see their kernel's name and -append. */
+static void default_arguments(const CmdLine *cmd, GString *text)
+{
+    if (!text->len && cmd->config.kernel) {
+        g_string_append(text, cmd->config.kernel);
+        if (cmd->config.append) {
+            g_string_append_printf(text, " %s", cmd->config.append);
+        }
+    }
+}
+
+static bool set_up_semihosting(Machine *machine, const CmdLine *cmd, GError **error)
+{
+    SemihostingOptions o = {true, NULL, "auto", g_string_new(NULL), {.directory = "."}};
+    bool ok = true;
+    for (unsigned i = 0; ok && cmd->semihosting && i < cmd->semihosting->len; i++) {
+        ok = parse_semihosting(cmd->semihosting->pdata[i], &o, error);
+    }
+    if (ok && cmd->semihosting && o.enable) {
+        default_arguments(cmd, o.arguments);
+        o.config.arguments = o.arguments->str;
+        if (o.chardev) {
+            o.config.console = chardev_claim(machine, o.chardev, error);
+            ok = o.config.console != NULL;
+        }
+        if (!strcmp(o.config.directory, "none")) {
+            o.config.directory = NULL;
+        }
+        ok = ok && semihosting_new(machine, &o.config, error);
+    }
+    g_string_free(o.arguments, true);
+    return ok;
+}
+
 static bool set_up_accel(Machine *machine, CmdLine *cmd, GError **error)
 {
     if (cmd->accels) {
@@ -432,7 +543,8 @@ static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
     return check_objects(cmd->config.objects, error) && open_chardevs(machine, cmd, error) &&
-           open_serials(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
+           open_serials(machine, cmd, error) && set_up_semihosting(machine, cmd, error) &&
+           set_up_accel(machine, cmd, error) &&
            set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error) &&
            open_gdb(machine, cmd, error) && load_snapshot(machine, cmd, error);
 }

@@ -23,7 +23,7 @@ static void context_clear_entries(TlbContext *context)
     for (unsigned i = 0; i < TLB_ENTRIES; i++) {
         TlbEntry *e = &context->entries[i];
         e->read_tag = e->write_tag = tlb_no_tag(i);
-        e->host = 0;
+        e->addend = 0;
         e->exec_id = 0;
         e->ram_page = 0;
     }
@@ -392,7 +392,7 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
         }
     }
     e->write_tag = write_tag;
-    e->host = (uint64_t)(uintptr_t)hit->host;
+    e->addend = (uint64_t)(uintptr_t)hit->host - page;
     e->ram_page = hit->ram_page;
     g_mutex_unlock(&vcpu->tlbs->lock);
     vcpu->tlbs->stats.fills++;
@@ -442,7 +442,7 @@ MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess acc
 
     if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
         victim_restore(vcpu, c, e, index, page, access)) {
-        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page,
+        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)(e->addend + addr),
                               .ram_page = e->ram_page,
                               .avail = TLB_PAGE_SIZE - in_page};
         return MMU_OK;

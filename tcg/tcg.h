@@ -26,11 +26,11 @@
 
 /* Layout of a TLB context as inline probes see it: a table of 1 << entry_bits entries of 32 bytes,
  * indexed by address bits 12 and up. An access of s bytes at a hits when (a ^ tag) <= 4096 - s, unsigned;
- * its host address is then (a ^ tag) + host. (With IR_ALIGNED, also (a & (s - 1)) == 0.) A tag that never
+ * its host address is then a + addend. (With IR_ALIGNED, also (a & (s - 1)) == 0.) A tag that never
  * matches has the wrong index bits. exec_id names the pair of virtual and physical page that fetches from
  * the page see, 0 if unknown. */
 typedef struct TcgTlbEntry {
-    uint64_t read_tag, write_tag, host;
+    uint64_t read_tag, write_tag, addend;
     uint32_t exec_id, info;
 } TcgTlbEntry;
 
@@ -59,6 +59,8 @@ typedef struct TcgRuntime {
     /* Host pointer for a translate op after a miss, NULL if the range cannot have one or an access would fault.
      * Does not unwind: the access that faults has to name its own address. */
     void *(*translate)(void *vcpu, uint64_t addr, unsigned len, bool write);
+    /* The result of a probe op, for the interpreter; may be NULL. Does not unwind and changes nothing. */
+    uint64_t (*probe)(void *vcpu, uint64_t addr, bool write);
 
     /* Translated code only. State is exact, pc included. The result is the host code to go on at: of a
      * region, or tcg_exit_code() after setting the exit reason. */

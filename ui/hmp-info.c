@@ -102,6 +102,11 @@ static void show_hook(Monitor *mon, void (*fn)(Machine *machine, GString *out))
     }
 }
 
+void hmp_info_exits(Monitor *mon, char *args)
+{
+    show_hook(mon, monitor_hooks(mon)->exits);
+}
+
 void hmp_info_block(Monitor *mon, char *args)
 {
     const MonitorHooks *hooks = monitor_hooks(mon);
