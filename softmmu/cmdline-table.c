@@ -531,7 +531,7 @@ const CmdOption cmdline_options[] = {
     {"device", "TYPE[,PROPERTY=VALUE...]", TOPIC_DEVICES, true,
      "another device; 'help' lists them", CMD_OPTIONS, AT(config.devices),
      "driver", CMD_LIST_DEVICES, NULL},
-    {"netdev", "user,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
+    {"netdev", "user|tap|socket|stream|dgram,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
      "a network of the host's for a -device with netdev=ID", CMD_OPTIONS, AT(config.netdevs), "type",
      CMD_LIST_NETDEVS, NULL},
     {"nic", "user[,model=NAME][,mac=ADDRESS][,hostfwd=...]", TOPIC_DEVICES, false,
