@@ -3,21 +3,15 @@
  */
 #include "accel/accel.h"
 #include "accel/jit/jit.h"
+#include "accel/kvm/kvm.h"
 #include "accel/regions.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include "softmmu/cpus.h"
 #include <string.h>
 
-static const AccelOps *const engines[] = {&jit_engine, &interp_engine, NULL};
-
-/* Names that other tools and later versions use; not in this build. */
-static const struct {
-    const char *name, *why;
-} absent[] = {
-    {"kvm", "runs guests of the host's architecture only"},
-    {"direct", "runs guests of the host's architecture only"},
-};
+/* In the order in which -accel auto tries them. */
+static const AccelOps *const engines[] = {&kvm_engine, &jit_engine, &interp_engine, NULL};
 
 void accel_help(GString *out)
 {
@@ -50,19 +44,46 @@ static bool unknown_engine(const char *name, GError **error)
                 : error_set(error, "-accel: unknown engine '%s'; see -accel help", name);
 }
 
-static bool *engine_ready(Accel *accel, const AccelOps *engine)
+bool accel_translates(const GuestArch *arch)
 {
-    return engine == &jit_engine ? &accel->ready_jit : &accel->ready_interp;
+    return arch->translate != NULL;
+}
+
+static unsigned engine_index(const AccelOps *engine)
+{
+    unsigned i = 0;
+    while (engines[i] != engine) {
+        i++;
+    }
+    return i;
+}
+
+/* @engine for another architecture than it runs. */
+static bool unsupported(const Accel *accel, const AccelOps *engine, GError **error)
+{
+    const char *arch = accel->machine->cls->arch->name;
+
+    if (engine->native) {
+        return error_set(error,
+                         "-accel %s runs guests of the host's architecture only, not %s; use "
+                         "-accel jit",
+                         engine->name, arch);
+    }
+    return error_set(error, "-accel %s does not translate %s code yet; use -accel kvm", engine->name,
+                     arch);
 }
 
 static bool engine_init(Accel *accel, const AccelOps *engine, GError **error)
 {
-    bool *ready = engine_ready(accel, engine);
+    uint32_t bit = 1u << engine_index(engine);
 
-    if (!*ready && engine->init && !engine->init(accel, error)) {
+    if (!engine->supports(accel->machine->cls->arch)) {
+        return unsupported(accel, engine, error);
+    }
+    if (!(accel->ready & bit) && engine->init && !engine->init(accel, error)) {
         return false;
     }
-    *ready = true;
+    accel->ready |= bit;
     return true;
 }
 
@@ -95,6 +116,7 @@ static bool read_config(AccelConfig *config, Options *opts, GError **error)
         config->features_off = g_strdelimit(g_strdup(off), ":", ',');
     }
     if (!options_get_size(opts, "tb-size", MIB, &config->tb_size, error) ||
+        !options_get_bool(opts, "force", &config->force, error) ||
         !options_get_u64(opts, "hop-insns", &config->hop_insns, error) ||
         !options_check_unused(opts, error)) {
         return false;
@@ -105,24 +127,42 @@ static bool read_config(AccelConfig *config, Options *opts, GError **error)
     return true;
 }
 
+/* The best engine that can run the machine's code on this host; a line for each that should and cannot. */
+static const AccelOps *try_all(Accel *accel, GError **error)
+{
+    const GuestArch *arch = accel->machine->cls->arch;
+    GError *why = NULL;
+
+    for (unsigned i = 0; engines[i]; i++) {
+        if (!engines[i]->supports(arch)) {
+            continue;
+        }
+        if (why) {
+            fprintf(stderr, "amphi: %s; going on with -accel %s%s\n", why->message,
+                    engines[i]->name, engines[i] == &interp_engine ? ", which is slow" : "");
+            g_clear_error(&why);
+        }
+        if (engine_init(accel, engines[i], &why)) {
+            return engines[i];
+        }
+    }
+    if (why) {
+        g_propagate_error(error, why);
+    } else {
+        error_set(error, "-accel auto: no engine runs %s guests here", arch->name);
+    }
+    return NULL;
+}
+
 /* Tries one name. Returns the engine, or NULL with @error set. */
 static const AccelOps *try_engine(Accel *accel, const char *name, GError **error)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(absent); i++) {
-        if (!strcmp(name, absent[i].name)) {
-            error_set(error, "-accel %s %s; use -accel jit", name, absent[i].why);
-            return NULL;
-        }
+    if (!strcmp(name, "direct")) {
+        error_set(error, "-accel direct is not in this version; use -accel kvm or jit");
+        return NULL;
     }
     if (!strcmp(name, "auto")) {
-        GError *jit_error = NULL;
-        if (engine_init(accel, &jit_engine, &jit_error)) {
-            return &jit_engine;
-        }
-        fprintf(stderr, "amphi: %s; going on with -accel interp, which is slow\n",
-                jit_error->message);
-        g_clear_error(&jit_error);
-        name = "interp";
+        return try_all(accel, error);
     }
     const AccelOps *engine = engine_by_name(name);
     if (!engine) {
@@ -162,7 +202,7 @@ static bool choose(Accel *accel, const char *const *list, GError **error)
 }
 
 /* Code was written to; see tlb_set_code_hook(). */
-static bool code_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
+static void code_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
 {
     Accel *accel = opaque;
     unsigned last = first + len - 1;
@@ -179,9 +219,10 @@ static bool code_written(void *opaque, uint64_t ram_page, unsigned first, unsign
             }
         }
     }
-    bool left = accel->pages[ram_page] != NULL;
+    if (!accel->pages[ram_page]) {
+        tlb_unmark_code(accel->machine->tlb_system, ram_page);
+    }
     g_mutex_unlock(&accel->lock);
-    return left;
 }
 
 static void ram_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
@@ -190,7 +231,32 @@ static void ram_written(void *opaque, uint64_t ram_page, unsigned first, unsigne
     tlb_code_written(accel->machine->tlb_system, ram_page, first, len);
 }
 
-static void runner_vcpu_init(Vcpu *vcpu)
+static bool runner_init(Machine *machine, GError **error)
+{
+    Accel *accel = machine->accel;
+
+    for (unsigned i = 0; engines[i]; i++) {
+        if ((accel->ready >> i & 1) && engines[i]->machine_init &&
+            !engines[i]->machine_init(accel, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the translating engines need. */
+static void init_translation(Accel *accel, Vcpu *vcpu)
+{
+    tlb_vcpu_init(vcpu->machine->tlb_system, vcpu);
+    if (!accel->ir.vars) {
+        ir_region_init(&accel->ir, vcpu->arch->vars, vcpu->arch->nvars, vcpu->arch->helpers,
+                       vcpu->arch->nhelpers, vcpu->arch->pc_offset);
+        ir_region_add_scratch(&accel->ir, (int32_t)offsetof(Vcpu, scratch) -
+                                              (int32_t)VCPU_STATE_OFFSET);
+    }
+}
+
+static bool runner_vcpu_init(Vcpu *vcpu, GError **error)
 {
     Accel *accel = vcpu->machine->accel;
     AccelVcpu *av = g_new0(AccelVcpu, 1);
@@ -198,18 +264,49 @@ static void runner_vcpu_init(Vcpu *vcpu)
     av->accel = accel;
     av->want = accel->engine;
     vcpu->accel_data = av;
-    tlb_vcpu_init(vcpu->machine->tlb_system, vcpu);
-    if (!accel->ir.vars) {
-        ir_region_init(&accel->ir, vcpu->arch->vars, vcpu->arch->nvars, vcpu->arch->helpers,
-                       vcpu->arch->nhelpers, vcpu->arch->pc_offset);
+    if (vcpu->arch->translate) {
+        init_translation(accel, vcpu);
     }
+    for (unsigned i = 0; engines[i]; i++) {
+        if ((accel->ready >> i & 1) && engines[i]->vcpu_init &&
+            !engines[i]->vcpu_init(vcpu, error)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void runner_vcpu_fini(Vcpu *vcpu)
 {
+    if (!vcpu->accel_data) {
+        return;
+    }
+    for (unsigned i = 0; engines[i]; i++) {
+        if (engines[i]->vcpu_fini) {
+            engines[i]->vcpu_fini(vcpu);
+        }
+    }
     g_free(vcpu->accel_data);
     vcpu->accel_data = NULL;
-    tlb_vcpu_free(vcpu);
+    if (vcpu->tlbs) {
+        tlb_vcpu_free(vcpu);
+    }
+}
+
+static void runner_kick(Vcpu *vcpu)
+{
+    const AccelOps *engine = __atomic_load_n(&vcpu->engine, __ATOMIC_SEQ_CST);
+
+    if (engine && engine->kick) {
+        engine->kick(vcpu);
+    }
+}
+
+static void runner_sync(Vcpu *vcpu)
+{
+    if (vcpu->engine && vcpu->engine->pull) {
+        vcpu->engine->pull(vcpu);
+    }
 }
 
 static void runner_drop_code_at(Machine *machine, uint64_t addr)
@@ -227,19 +324,17 @@ static void runner_stop(Machine *machine)
     jit_sampler_stop(machine->accel);
 }
 
-static const MachineRunner runner = {
-    .name = "TCG",
-    .vcpu_init = runner_vcpu_init,
-    .run = accel_run,
-    .step = accel_step,
-    .drop_code_at = runner_drop_code_at,
-    .get_insns = accel_get_insns,
-    .set_insns = accel_set_insns,
-    .memory_replaced = runner_memory_replaced,
-    .vcpu_fini = runner_vcpu_fini,
-    .stop = runner_stop,
-    .fini = accel_free,
-};
+#define RUNNER(thread_name, cpuid)                                                                 \
+    {                                                                                              \
+        .name = thread_name, .init = runner_init, .vcpu_init = runner_vcpu_init, .run = accel_run, \
+        .kick = runner_kick, .step = accel_step, .sync = runner_sync, .x86_cpuid = cpuid,          \
+        .drop_code_at = runner_drop_code_at, .get_insns = accel_get_insns,                         \
+        .set_insns = accel_set_insns, .memory_replaced = runner_memory_replaced,                   \
+        .vcpu_fini = runner_vcpu_fini, .stop = runner_stop, .fini = accel_free,                    \
+    }
+
+static const MachineRunner runner = RUNNER("TCG", NULL);
+static const MachineRunner kvm_runner = RUNNER("KVM", kvm_host_cpuid);
 
 bool accel_new(Machine *machine, const char *const *list, GError **error)
 {
@@ -256,7 +351,7 @@ bool accel_new(Machine *machine, const char *const *list, GError **error)
         accel_free(machine);
         return false;
     }
-    machine->runner = &runner;
+    machine->runner = accel->engine == &kvm_engine ? &kvm_runner : &runner;
     return true;
 }
 
@@ -269,7 +364,7 @@ void accel_free(Machine *machine)
     }
     regions_fini(accel);
     for (unsigned i = 0; engines[i]; i++) {
-        if (*engine_ready(accel, engines[i]) && engines[i]->fini) {
+        if ((accel->ready >> i & 1) && engines[i]->fini) {
             engines[i]->fini(accel);
         }
     }

@@ -23,6 +23,18 @@ struct AccelOps {
     bool (*init)(Accel *accel, GError **error);
     /* Releases what init() made. No vCPU runs. */
     void (*fini)(Accel *accel);
+    /* Whether it can run guests of @arch at all. */
+    bool (*supports)(const GuestArch *arch);
+    /* As MachineRunner.init and vcpu_init, for an engine that is initialised; may be NULL. vcpu_fini()
+     * also if vcpu_init() was not called or failed. */
+    bool (*machine_init)(Accel *accel, GError **error);
+    bool (*vcpu_init)(Vcpu *vcpu, GError **error);
+    void (*vcpu_fini)(Vcpu *vcpu);
+    /* It takes interrupts, keeps the guest's FP state and walks page tables itself, and has no translated
+     * code: nothing is done about these around run(). */
+    bool native;
+    /* As MachineRunner.step, for native engines. */
+    VcpuExit (*step)(Vcpu *vcpu);
     /* Runs guest code from exact state until an exit. On the vCPU's thread, without locks. May unwind
      * (vcpu_unwind()). Honours vcpu->budget if vcpu->counting. */
     VcpuExit (*run)(Vcpu *vcpu);
@@ -36,7 +48,7 @@ struct AccelOps {
     void (*map_changed)(Accel *accel);
 };
 
-extern const AccelOps jit_engine, interp_engine;
+extern const AccelOps kvm_engine, jit_engine, interp_engine;
 
 /* What the user may set: -accel jit,tb-size=64,thread=multi,hop=interp,hop-insns=7,features-off=avx2:fma */
 typedef struct AccelConfig {
@@ -45,6 +57,7 @@ typedef struct AccelConfig {
     const AccelOps *hop; /* engine to alternate with, NULL: none */
     uint64_t hop_insns;  /* instructions on each before hopping */
     unsigned tier2;      /* AccelTier2 */
+    bool force;          /* use KVM even where it would be slow */
 } AccelConfig;
 
 typedef enum AccelTier2 { TIER2_HOT, TIER2_OFF, TIER2_ALWAYS } AccelTier2;
@@ -54,6 +67,9 @@ typedef enum AccelTier2 { TIER2_HOT, TIER2_OFF, TIER2_ALWAYS } AccelTier2;
  * Sets machine->accel and machine->runner. */
 bool accel_new(Machine *machine, const char *const *list, GError **error);
 void accel_free(Machine *machine);
+
+/* AccelOps.supports of engines that translate. */
+bool accel_translates(const GuestArch *arch);
 
 /* Text for -accel help. */
 void accel_help(GString *out);
@@ -78,6 +94,9 @@ bool accel_switch(Machine *machine, const char *name, int index, GError **error)
 
 /* The name of the engine that vCPU is on. */
 const char *accel_name(const Vcpu *vcpu);
+
+/* Exits of native engines by reason: `info exits`. */
+void accel_print_exits(Machine *machine, GString *out);
 
 /* Statistics: `info jit`, -d profile. */
 void accel_print_stats(Machine *machine, GString *out);

@@ -83,7 +83,8 @@ struct Accel {
     Machine *machine;
     const AccelOps *engine; /* atomic: that new runs go to */
     AccelConfig config;
-    bool ready_jit, ready_interp; /* initialised engines */
+    uint32_t ready;               /* engines that are initialised, by their place in the table */
+    struct KvmVm *kvm;            /* of accel/kvm/; NULL: not in use */
     GMutex lock;                  /* translation lock */
     Region *hash[1u << REGION_HASH_BITS];
     RegionSpan **pages;    /* the first one of each ram page; reserved, populated on touch */
@@ -91,7 +92,7 @@ struct Accel {
     uint64_t retire_count; /* atomic: evictions so far: vCPUs drop jump caches when it changes */
     uint64_t killed[KILL_LOG];
     uint64_t nkilled; /* atomic */
-    Region *limbo;    /* dropped interpreter regions */
+    Region *limbo;    /* dropped interpreter regions; others see by atomic reads whether there are any */
     Tcg *tcg;
     uint8_t *meta; /* regions of host code, their exits and tables; reserved, populated on touch */
     size_t meta_size;
@@ -121,6 +122,7 @@ typedef struct AccelVcpu {
     uint8_t sample_hits[64];
     bool sample; /* atomic: the sampler kicked */
     uint64_t lookups, samples;
+    struct KvmVcpu *kvm; /* of accel/kvm/ */
 } AccelVcpu;
 
 static inline AccelVcpu *accel_vcpu(const Vcpu *vcpu)

@@ -17,11 +17,13 @@ static void hop(Vcpu *vcpu, const AccelOps *to)
     if (from && from->pull) {
         from->pull(vcpu);
     }
-    vcpu->engine = to;
+    __atomic_store_n(&vcpu->engine, to, __ATOMIC_SEQ_CST);
     if (to->push) {
         to->push(vcpu);
     }
-    tlb_jump_clear_all(vcpu);
+    if (!to->native) {
+        tlb_jump_clear_all(vcpu);
+    }
 }
 
 /* Sets the budget to @insns, accounting for what was used of the last one. */
@@ -171,6 +173,12 @@ static void between(Vcpu *vcpu)
         regions_make_room(vcpu);
     }
     hop(vcpu, __atomic_load_n(&av->want, __ATOMIC_RELAXED));
+    if (vcpu->engine->native) {
+        return;
+    }
+    if (unlikely(tlb_fresh_full(vcpu))) {
+        tlb_give_back_zeros(vcpu);
+    }
     tlb_flush_if_stale(vcpu);
     vcpu_mmu_changed(vcpu);
     stop_counting_if_idle(vcpu);
@@ -211,7 +219,9 @@ static VcpuExit run_on(Vcpu *vcpu, VcpuExit exit)
         if (vcpu->halted) {
             return VCPU_EXIT_HALT;
         }
-        enter_guest(vcpu);
+        if (!vcpu->engine->native) {
+            enter_guest(vcpu);
+        }
         exit = vcpu->engine->run(vcpu);
     }
 }
@@ -252,6 +262,10 @@ VcpuExit accel_step(Vcpu *vcpu)
 {
     AccelVcpu *av = accel_vcpu(vcpu);
 
+    if (__atomic_load_n(&av->want, __ATOMIC_RELAXED)->native) {
+        between(vcpu);
+        return vcpu->engine->step(vcpu);
+    }
     av->step = true;
     VcpuExit exit = accel_run_for(vcpu, 1);
     av->step = false;

@@ -1,7 +1,7 @@
 /*
  * Figures of the translating engines: `info jit`, and -d profile at exit.
  */
-#include "accel/regions.h"
+#include "accel/kvm/kvm.h"
 
 static double ms(uint64_t ns)
 {
@@ -49,6 +49,7 @@ static void print_tlbs(const Machine *machine, GString *out)
         sum.flushes += s->flushes;
         sum.page_flushes += s->page_flushes;
         sum.context_misses += s->context_misses;
+        sum.given_back += s->given_back;
     }
     g_string_append_printf(out,
                            "TLB: fills %" G_GUINT64_FORMAT ", page walks %" G_GUINT64_FORMAT
@@ -59,6 +60,8 @@ static void print_tlbs(const Machine *machine, GString *out)
                            "\n",
                            sum.fills, sum.walks, sum.victim_hits, sum.large_hits, sum.flushes,
                            sum.page_flushes, sum.context_misses);
+    g_string_append_printf(out, "pages of zeros given back to the host: %" G_GUINT64_FORMAT "\n",
+                           sum.given_back);
 }
 
 void accel_print_stats(Machine *machine, GString *out)
@@ -87,6 +90,7 @@ void accel_print_stats(Machine *machine, GString *out)
                            ms(s->translate_ns), ms(s->optimize_ns), s->resolves);
     g_mutex_unlock(&accel->lock);
     print_times(machine, out);
+    accel_print_exits(machine, out);
     print_tlbs(machine, out);
     for (unsigned i = 0; i < machine->ncpus; i++) {
         const Vcpu *vcpu = machine->cpus[i];
@@ -95,5 +99,12 @@ void accel_print_stats(Machine *machine, GString *out)
                                ", samples %" G_GUINT64_FORMAT "\n",
                                i, accel_name(vcpu), vcpu->counting ? ", counting instructions" : "",
                                accel_vcpu(vcpu)->lookups, accel_vcpu(vcpu)->samples);
+    }
+}
+
+void accel_print_exits(Machine *machine, GString *out)
+{
+    if (machine->accel->kvm) {
+        kvm_print_exits(machine, out);
     }
 }

@@ -47,6 +47,12 @@ static const DeviceProperty net_properties[] = {
     {"ctrl_vq", "bool"},         {NULL, NULL},
 };
 
+static const DeviceProperty balloon_properties[] = {
+    {"deflate-on-oom", "bool"},
+    {"free-page-reporting", "bool"},
+    {NULL, NULL},
+};
+
 static const DeviceProperty rng_properties[] = {
     {"rng", "str"},
     {"max-bytes", "uint64"},
@@ -80,6 +86,7 @@ static const struct {
     const DeviceProperty *own;
     bool virtio; /* a whole device, not a port */
 } kinds[] = {
+    {"virtio-balloon", balloon_properties, true},
     {"virtio-blk", blk_properties, true},
     {"virtio-net", net_properties, true},
     {"virtio-rng", rng_properties, true},

@@ -179,11 +179,24 @@ static void run_guest(Vcpu *vcpu)
     }
 }
 
+/* State as others may see it: before parking and before work. Mutex held, but not during that. */
+static void sync_locked(VcpuThread *thread)
+{
+    const MachineRunner *runner = thread->vcpu->machine->runner;
+
+    if (runner->sync) {
+        g_mutex_unlock(&thread->cpus->mutex);
+        runner->sync(thread->vcpu);
+        g_mutex_lock(&thread->cpus->mutex);
+    }
+}
+
 /* Runs the queued work. Mutex held, but not during the work. */
 static void run_work_locked(VcpuThread *thread)
 {
     set_busy_locked(thread, true);
     WorkItem *item;
+    sync_locked(thread);
     while ((item = g_queue_pop_head(&thread->work)) != NULL) {
         g_mutex_unlock(&thread->cpus->mutex);
         item->fn(thread->vcpu, item->data);
@@ -206,6 +219,9 @@ static void thread_step_locked(VcpuThread *thread)
     Cpus *cpus = thread->cpus;
     Vcpu *vcpu = thread->vcpu;
 
+    if (cpus->paused && !thread->parked) {
+        sync_locked(thread);
+    }
     if (thread->parked != cpus->paused) {
         set_parked_locked(thread, cpus->paused);
     }

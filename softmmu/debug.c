@@ -120,6 +120,7 @@ static void apply(void *data)
     MachineDebug *debug = machine->debug;
     bool watches = false;
 
+    debug->generation++;
     for (unsigned i = debug->points->len; i-- > 0;) {
         DebugPoint *p = point_at(debug, i);
         if (p->wanted != p->applied) {

@@ -46,6 +46,7 @@ typedef struct DebugPoint {
 typedef struct MachineDebug {
     GArray *points;       /* of DebugPoint */
     bool step_interrupts; /* a step may enter an interrupt handler */
+    unsigned generation;  /* counts changes of what is applied */
     /* The first vCPU that stopped since debug_forget(); its watchpoint and the address it accessed. */
     GMutex lock; /* guards what follows; a leaf */
     const Vcpu *stopped;

@@ -41,7 +41,9 @@ static MemResult dma_copy(AddressSpace *as, uint64_t addr, uint8_t *buf, uint64_
             return result;
         }
         if (write) {
+            memory_writes_begin(as->map);
             memcpy(hit.host, buf, n);
+            memory_writes_end(as->map);
             ram_written(as->map, hit.ram_page, bus_addr & (RAM_PAGE_SIZE - 1), n);
         } else {
             memcpy(buf, hit.host, n);
@@ -75,7 +77,9 @@ MemResult dma_clear(AddressSpace *as, uint64_t addr, uint64_t len)
         if (result != MEM_OK) {
             return result;
         }
+        memory_writes_begin(as->map);
         ram_clear(as->map, hit.ram_page, hit.host, n);
+        memory_writes_end(as->map);
         ram_written(as->map, hit.ram_page, bus_addr & (RAM_PAGE_SIZE - 1), n);
         addr += n;
         len -= n;
@@ -107,7 +111,9 @@ MemResult dma_write_le(AddressSpace *as, uint64_t addr, uint64_t value, unsigned
         return dma_copy(as, addr, (uint8_t *)&value, size, true);
     }
     if (result == MEM_OK) {
+        memory_writes_begin(as->map);
         ram_store(hit.host, value, size);
+        memory_writes_end(as->map);
         ram_written(as->map, hit.ram_page, bus_addr & (RAM_PAGE_SIZE - 1), size);
     }
     return result;

@@ -54,3 +54,22 @@ IrqLine irqchip_extint(Machine *machine, int (*acknowledge)(void *opaque), void 
     machine->irqchip->acknowledge_opaque = opaque;
     return irq_line(set_extint, machine, 0);
 }
+
+int irqchip_open_msi(Machine *machine, unsigned *n)
+{
+    return machine->irqchip && machine->irqchip->ops->open_msi
+               ? machine->irqchip->ops->open_msi(machine, n)
+               : -1;
+}
+
+bool irqchip_set_msi(Machine *machine, unsigned n, uint64_t addr, uint32_t data)
+{
+    return machine->irqchip->ops->set_msi(machine, n, addr, data);
+}
+
+void irqchip_close_msi(Machine *machine, unsigned n)
+{
+    if (machine->irqchip) {
+        machine->irqchip->ops->close_msi(machine, n);
+    }
+}

@@ -10,7 +10,8 @@
  *                  each of its inputs would send (irqchip_set_route()) and hears of the end of level-triggered
  *                  interrupts (irqchip_on_eoi()). The 8259 drives irqchip_extint().
  *   IRQCHIP_ON     the engine has everything: interrupt sources drive irqchip_gsi(): 0..15 reach 8259s and
- *                  I/O APIC, 16..23 the I/O APIC. The engine maps no memory or ports for them.
+ *                  I/O APIC, 16..23 the I/O APIC; 0, the 8254's own, is input 2 of the I/O APIC. The board
+ *                  maps no memory or ports for them.
  *
  * In both of the latter modes the board maps a region at 0xfee00000 for what devices write as messages, or
  * sets the memory map's sink for them (memory_map_set_msi_sink()), and passes these to irqchip_send_msi().
@@ -26,6 +27,7 @@
 typedef enum IrqchipMode { IRQCHIP_OFF, IRQCHIP_SPLIT, IRQCHIP_ON } IrqchipMode;
 
 #define IRQCHIP_GSIS 24
+#define IRQCHIP_MAX_FDS 256
 
 /* What an engine provides. Members that its mode does not need are NULL. */
 typedef struct IrqchipOps {
@@ -33,6 +35,9 @@ typedef struct IrqchipOps {
     void (*send_msi)(Machine *machine, uint64_t addr, uint32_t data);         /* ON, SPLIT; any thread */
     void (*set_route)(Machine *machine, unsigned pin, uint64_t addr, uint32_t data, bool masked);
     void (*extint)(Machine *machine, bool level);                             /* SPLIT */
+    int (*open_msi)(Machine *machine, unsigned *n);
+    bool (*set_msi)(Machine *machine, unsigned n, uint64_t addr, uint32_t data);
+    void (*close_msi)(Machine *machine, unsigned n);
 } IrqchipOps;
 
 /* machine->irqchip: made by the engine in MachineRunner.init, NULL for IRQCHIP_OFF. */
@@ -54,6 +59,17 @@ IrqLine irqchip_gsi(Machine *machine, unsigned gsi);
 
 /* A message-signalled interrupt, as a device or I/O APIC writes it. Any thread. */
 void irqchip_send_msi(Machine *machine, uint64_t addr, uint32_t data);
+
+/*
+ * Messages by eventfd: whoever writes to the descriptor sends the message, without locks and from any process
+ * that has it.
+ */
+
+/* Makes one; its number in *@n. The descriptor, or -1: there are none (any more), use irqchip_send_msi(). */
+int irqchip_open_msi(Machine *machine, unsigned *n);
+/* What it sends from now on. False: it cannot. */
+bool irqchip_set_msi(Machine *machine, unsigned n, uint64_t addr, uint32_t data);
+void irqchip_close_msi(Machine *machine, unsigned n);
 
 /* What input @pin of the board's I/O APIC sends at present; IRQCHIP_SPLIT. To be called whenever a
  * redirection entry changes, and after loading a snapshot. */

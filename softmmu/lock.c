@@ -21,6 +21,19 @@ void lock_acquire(GMutex *lock)
     held_depth = 1;
 }
 
+bool lock_try(GMutex *lock)
+{
+    if (lock && held_lock != lock) {
+        if (!g_mutex_trylock(lock)) {
+            return false;
+        }
+        held_lock = lock;
+        held_depth = 0;
+    }
+    held_depth += lock != NULL;
+    return true;
+}
+
 void lock_release(GMutex *lock)
 {
     if (!lock) {

@@ -16,6 +16,9 @@
 void lock_acquire(GMutex *lock);
 void lock_release(GMutex *lock);
 
+/* The same as lock_acquire(), but false if another thread holds it. */
+bool lock_try(GMutex *lock);
+
 /* Whether this thread holds @lock; with NULL, whether it holds any. */
 bool lock_held(const GMutex *lock);
 

@@ -82,7 +82,9 @@ static bool init_board(Machine *machine, GError **error)
         return false;
     }
     for (unsigned i = 0; runner && runner->vcpu_init && i < machine->ncpus; i++) {
-        runner->vcpu_init(machine->cpus[i]);
+        if (!runner->vcpu_init(machine->cpus[i], error)) {
+            return false;
+        }
     }
     machine_reset(machine);
     return true;
@@ -133,6 +135,7 @@ static void free_config(MachineConfig *config)
     options_free(config->machine_opts);
     free_options_array(config->devices);
     free_options_array(config->drives);
+    free_options_array(config->blockdevs);
     free_options_array(config->netdevs);
     free_options_array(config->objects);
     free_options_array(config->globals);
@@ -242,13 +245,19 @@ void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, Ru
     }
 }
 
-static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
+void machine_raise_event(Machine *machine, const MachineEventInfo *info)
 {
-    MachineEventInfo info = {event, by_guest, reason};
     for (unsigned i = 0; i < machine->event_listeners->len; i++) {
         EventListener *listener = &g_array_index(machine->event_listeners, EventListener, i);
-        listener->fn(listener->opaque, &info);
+        listener->fn(listener->opaque, info);
     }
+}
+
+static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
+{
+    machine_raise_event(machine, &(MachineEventInfo){.event = event,
+                                                     .by_guest = by_guest,
+                                                     .reason = reason});
 }
 
 static void set_state(Machine *machine, RunState state)
@@ -366,6 +375,12 @@ void machine_request_quit(Machine *machine, int status)
     request(machine, &machine->quit_requested);
 }
 
+void machine_request_stop(Machine *machine, RunState why)
+{
+    __atomic_store_n(&machine->stop_why, why, __ATOMIC_SEQ_CST);
+    request(machine, &machine->stop_requested);
+}
+
 void machine_powerdown(Machine *machine)
 {
     raise_event(machine, MACHINE_EVENT_POWERDOWN, false, NULL);
@@ -389,6 +404,9 @@ static bool handle_requests(Machine *machine)
         raise_event(machine, MACHINE_EVENT_SHUTDOWN, false,
                     machine->signalled ? "host-signal" : "host-qmp-quit");
         return true;
+    }
+    if (take_request(&machine->stop_requested) && machine->state == RUN_STATE_RUNNING) {
+        machine_stop(machine, __atomic_load_n(&machine->stop_why, __ATOMIC_SEQ_CST));
     }
     if (shutdown) {
         by_guest = true;

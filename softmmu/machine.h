@@ -26,6 +26,7 @@ typedef enum RunState {
     RUN_STATE_PAUSED,
     RUN_STATE_SHUTDOWN,
     RUN_STATE_INTERNAL_ERROR,
+    RUN_STATE_IO_ERROR, /* a disk's, which the user wants to mend before going on */
 } RunState;
 
 /* What happened to the machine as a whole, for who manages it. */
@@ -35,12 +36,19 @@ typedef enum MachineEvent {
     MACHINE_EVENT_RESET,
     MACHINE_EVENT_SHUTDOWN, /* it ends, or with -no-shutdown stops for good */
     MACHINE_EVENT_POWERDOWN, /* somebody pressed the power button */
+    MACHINE_EVENT_BLOCK_IO_ERROR, /* a disk request failed */
+    MACHINE_EVENT_BALLOON_CHANGE, /* the guest gave memory back, or took it */
 } MachineEvent;
 
 typedef struct MachineEventInfo {
     MachineEvent event;
     bool by_guest;      /* a reset or shutdown: who wanted it */
-    const char *reason; /* "guest-reset", "host-signal"...; NULL for the other events */
+    const char *reason; /* "guest-reset", "host-signal"...; of a disk's error its text; else NULL */
+    /* Of a disk's error: whose ("hd0" and the name of its node), in what ("read", "write"), and what is done
+     * about it ("report", "ignore", "stop"). */
+    const char *device, *node, *operation, *action;
+    bool nospace;
+    uint64_t actual;    /* of BALLOON_CHANGE: bytes that the guest has now */
 } MachineEventInfo;
 
 /* What the user asked for; the board reads it. Strings outlive the machine and stay the caller's; Options
@@ -49,11 +57,13 @@ typedef struct MachineConfig {
     const char *name, *uuid; /* of the guest, for who asks; NULL: none */
     const char *cpu_model; /* "rv64,sv57=off"; NULL: the board's default */
     unsigned cpus;
+    unsigned cores, threads; /* of a socket, of a core, as far as -smp says; 0: it does not */
     uint64_t ram_size; /* bytes; 0: the board's default */
     const char *kernel, *initrd, *append, *bios, *dtb, *dumpdtb;
     Options *machine_opts; /* rest of -machine */
     GPtrArray *devices;    /* of Options: -device */
     GPtrArray *drives;     /* of Options: -drive */
+    GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
@@ -87,7 +97,7 @@ typedef struct MachineRunner {
     /* Before the board makes vCPUs; may be NULL. */
     bool (*init)(Machine *machine, GError **error);
     /* Once for each vCPU, before its first reset: TLBs and the like; may be NULL. */
-    void (*vcpu_init)(Vcpu *vcpu);
+    bool (*vcpu_init)(Vcpu *vcpu, GError **error);
     /* On the vCPU's thread, without locks: runs guest code until there is a reason to return. With
      * vcpu->kick set it returns VCPU_EXIT_KICK; the caller clears that word before the next call. */
     VcpuExit (*run)(Vcpu *vcpu);
@@ -96,6 +106,12 @@ typedef struct MachineRunner {
     /* As run(), for one instruction, breakpoints at its address notwithstanding: VCPU_EXIT_DEBUG when it,
      * or an exception instead of it, is done. NULL: there are no single steps. */
     VcpuExit (*step)(Vcpu *vcpu);
+    /* Brings architectural state home from where the engine keeps it while the vCPU runs, until the next
+     * run(). On the vCPU's thread, without locks, before it parks or does work for others; NULL if
+     * state is always home. */
+    void (*sync)(Vcpu *vcpu);
+    /* x86: the CPUID that the engine can give its processors; NULL: whatever a model wants. After init(). */
+    const struct X86Cpuid *(*x86_cpuid)(Machine *machine);
     /* Drops what was translated from code at virtual address @addr: a breakpoint there comes or goes. No
      * vCPU runs. May be NULL. */
     void (*drop_code_at)(Machine *machine, uint64_t addr);
@@ -140,6 +156,8 @@ struct Machine {
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
+    bool stop_requested;    /* atomic */
+    RunState stop_why;      /* atomic */
     bool quit_requested;    /* atomic; ends it even with -no-shutdown */
     bool guest_reset;       /* atomic; who requested the reset */
     bool signalled;         /* a signal requested the end */
@@ -182,6 +200,9 @@ void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunSt
 void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
                                    void *opaque);
 
+/* Tells the listeners. With the machine lock held. */
+void machine_raise_event(Machine *machine, const MachineEventInfo *info);
+
 /* Calls @fn(@opaque, info) for each event, with the machine lock held, on whatever thread. Neither
  * function may be called from a listener. */
 void machine_add_event_listener(Machine *machine,
@@ -191,12 +212,18 @@ void machine_remove_event_listener(Machine *machine,
                                    void (*fn)(void *opaque, const MachineEventInfo *info),
                                    void *opaque);
 
+/* Tells the listeners. With the machine lock held. */
+void machine_raise_event(Machine *machine, const MachineEventInfo *info);
+
 /* Asks the main loop to reset, or to end the process with @status. From any thread, any lock. The first
  * status counts. With -no-shutdown a shutdown, which is the guest's, only stops the machine; a quit,
  * which is the user's (monitor, signals), always ends it. */
 void machine_request_reset(Machine *machine);
 void machine_request_shutdown(Machine *machine, int status);
 void machine_request_quit(Machine *machine, int status);
+
+/* Asks the main loop to stop the machine, for who cannot wait until all vCPUs have stopped. */
+void machine_request_stop(Machine *machine, RunState why);
 
 /* Resets now: devices in order of creation, the board, the vCPUs. With the machine lock held, on the
  * main thread, as machine_stop(). */

@@ -45,6 +45,8 @@ struct MemoryRegion {
     MmioOps ops;
     void *opaque;
     Device *dev;
+    GArray *hints; /* of MemoryHint, addr being the offset; NULL: none */
+    bool log_dirty;
 };
 
 typedef struct MapListener {
@@ -63,12 +65,16 @@ struct MemoryMap {
     unsigned next_serial;
     GPtrArray *blocks; /* of RamBlock */
     uint64_t next_page;
+    unsigned writers;  /* atomic: between memory_writes_begin() and memory_writes_end() */
+    bool giving_back;  /* atomic: memory_give_back_zeros() is at work: writers wait */
     GArray *listeners; /* of MapListener */
     void (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
     void *code_opaque;
     uint64_t msi_base, msi_size; /* see memory_map_set_msi_sink(); size 0: none */
     void (*msi_sink)(void *opaque, uint64_t addr, uint32_t data);
     void *msi_opaque;
+    bool (*dirty_source)(void *opaque, MemoryRegion *region, unsigned long *bitmap);
+    void *dirty_opaque;
 };
 
 /* One access of @size bytes at @offset of @region by its ops, split or widened as they ask. The machine

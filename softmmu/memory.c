@@ -18,6 +18,9 @@ static void region_free(void *data)
 {
     MemoryRegion *region = data;
     g_free(region->name);
+    if (region->hints) {
+        g_array_free(region->hints, true);
+    }
     g_free(region);
 }
 
@@ -201,7 +204,14 @@ static void update_and_unlock(MemoryMap *map)
     }
     g_array_free(entries, true);
     g_mutex_unlock(&map->change);
-    for (unsigned i = 0; changed && i < map->listeners->len; i++) {
+    if (changed) {
+        memory_map_changed(map);
+    }
+}
+
+void memory_map_changed(MemoryMap *map)
+{
+    for (unsigned i = 0; i < map->listeners->len; i++) {
         MapListener *listener = &g_array_index(map->listeners, MapListener, i);
         listener->fn(listener->opaque);
     }
@@ -343,6 +353,28 @@ void memory_region_remove(MemoryRegion *region)
         g_ptr_array_add(map->removed, region);
     }
     update_and_unlock(map);
+}
+
+GArray *memory_map_ranges(MemoryMap *map)
+{
+    GArray *ranges = g_array_new(false, false, sizeof(MemoryRange));
+    g_mutex_lock(&map->change);
+    for (unsigned i = 0; i < map->flat->n; i++) {
+        const FlatEntry *entry = &map->flat->entries[i];
+        MemoryRange range = {
+            .addr = entry->first,
+            .size = entry->last - entry->first + 1,
+            .host = entry->host,
+            .region = entry->region,
+            .offset = entry->offset,
+            .readonly = entry->readonly,
+        };
+        if (entry->host) {
+            g_array_append_val(ranges, range);
+        }
+    }
+    g_mutex_unlock(&map->change);
+    return ranges;
 }
 
 void memory_map_add_listener(MemoryMap *map, void (*fn)(void *opaque), void *opaque)

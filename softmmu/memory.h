@@ -82,6 +82,61 @@ void memory_region_set_enabled(MemoryRegion *region, bool enabled);
 void memory_region_set_direct_read(MemoryRegion *region, bool direct);
 void memory_region_remove(MemoryRegion *region);
 
+/* A piece of the flattened map that reads go to directly. */
+typedef struct MemoryRange {
+    uint64_t addr, size;
+    uint8_t *host;
+    MemoryRegion *region;
+    uint64_t offset; /* in the region */
+    bool readonly;   /* writes do not go to @host */
+} MemoryRange;
+
+/* All of them in ascending order, as a GArray of MemoryRange; the caller frees it. */
+GArray *memory_map_ranges(MemoryMap *map);
+
+/*
+ * Hints for engines that run guest code natively (memory-hints.c). Devices give them, with the machine lock
+ * held; without such an engine they have no effect.
+ */
+
+/* A register whose writes only make the device look at something: the engine may note a write of @size
+ * bytes (0: any size) at @offset of @region, of @value if @match, and let the vCPU go on; @ring(@opaque, @n) is
+ * then called from the main loop instead of the region's write function. */
+void memory_region_add_doorbell(MemoryRegion *region, uint64_t offset, unsigned size, bool match,
+                                uint64_t value, void (*ring)(void *opaque, unsigned n), void *opaque,
+                                unsigned n);
+void memory_region_clear_doorbells(MemoryRegion *region);
+
+/* Writes to [offset, offset + size) may be collected and made, in order, before the device is next
+ * looked at. */
+void memory_region_set_coalesced(MemoryRegion *region, uint64_t offset, uint64_t size);
+
+/* Notes which pages of RAM @region the guest writes to. */
+void memory_region_set_dirty_log(MemoryRegion *region, bool on);
+bool memory_region_logs_dirty(const MemoryRegion *region);
+
+/* Sets in @bitmap (a bit for each page of @region) what was written since the last call. False: nobody took
+ * notes, anything may have been. */
+bool memory_region_take_dirty(MemoryRegion *region, unsigned long *bitmap);
+
+/* For engines: the doorbells and coalesced ranges that are visible at present, at their addresses. */
+typedef struct MemoryHint {
+    uint64_t addr, size;
+    bool match, doorbell; /* otherwise a range */
+    uint64_t value;
+    void (*ring)(void *opaque, unsigned n);
+    void *opaque;
+    unsigned n;
+} MemoryHint;
+GArray *memory_map_hints(MemoryMap *map); /* of MemoryHint; the caller frees it */
+void memory_map_set_dirty_source(MemoryMap *map,
+                                 bool (*fn)(void *opaque, MemoryRegion *region,
+                                            unsigned long *bitmap),
+                                 void *opaque);
+
+/* Tells the listeners as after a change. */
+void memory_map_changed(MemoryMap *map);
+
 /* Calls @fn after each change of the map. */
 void memory_map_add_listener(MemoryMap *map, void (*fn)(void *opaque), void *opaque);
 
@@ -104,6 +159,19 @@ void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t 
  * called with the machine lock held. */
 void memory_map_set_msi_sink(MemoryMap *map, uint64_t base, uint64_t size,
                              void (*fn)(void *opaque, uint64_t addr, uint32_t data), void *opaque);
+
+/*
+ * Pages of zeros. A guest clears much memory that it then does not use (tables with room for the largest
+ * machine, pages that are cleared when they are allocated); memory_give_back_zeros() gives it back to the
+ * host, which populates it again when it is used. Nobody may write to RAM meanwhile: the caller sees to it that
+ * no vCPU runs and holds the machine lock, and everyone who writes for other reasons without the machine
+ * lock, or keeps a pointer from dma_map() longer than that, does so between these two (dma_write() and the
+ * like do). They do not nest and may wait for a moment.
+ */
+void memory_writes_begin(MemoryMap *map);
+void memory_writes_end(MemoryMap *map);
+/* Gives back those of the @n pages in @ram_pages that are all zeros; none, if there are writes. Returns how many. */
+unsigned memory_give_back_zeros(MemoryMap *map, const uint32_t *ram_pages, unsigned n);
 
 /* Text of the flattened map, for `info mtree`. */
 void memory_map_print(MemoryMap *map, GString *out);
@@ -136,7 +204,7 @@ MemResult dma_read_le(AddressSpace *as, uint64_t addr, uint64_t *value, unsigned
 MemResult dma_write_le(AddressSpace *as, uint64_t addr, uint64_t value, unsigned size);
 
 /* A direct pointer to up to *@len bytes of RAM at @addr; *@len is reduced to what is contiguous. NULL
- * if it is not RAM. Valid until the map changes: use within one event. After writing through it, call
+ * if it is not RAM. Valid until the map changes: use within one event (see memory_writes_begin()). After writing through it, call
  * dma_unmap() with the bytes written, so that dirty and code tracking see them. */
 void *dma_map(AddressSpace *as, uint64_t addr, uint64_t *len, bool write);
 void dma_unmap(AddressSpace *as, void *host, uint64_t written);

@@ -150,6 +150,66 @@ void ram_clear(MemoryMap *map, uint64_t ram_page, uint8_t *host, uint64_t len)
     }
 }
 
+/* Each side announces itself before it looks for the other. */
+void memory_writes_begin(MemoryMap *map)
+{
+    __atomic_fetch_add(&map->writers, 1, __ATOMIC_SEQ_CST);
+    while (unlikely(__atomic_load_n(&map->giving_back, __ATOMIC_SEQ_CST))) {
+        __atomic_fetch_sub(&map->writers, 1, __ATOMIC_SEQ_CST);
+        g_usleep(20);
+        __atomic_fetch_add(&map->writers, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+void memory_writes_end(MemoryMap *map)
+{
+    __atomic_fetch_sub(&map->writers, 1, __ATOMIC_SEQ_CST);
+}
+
+static bool is_zero_page(const uint8_t *page)
+{
+    static const uint8_t zeros[RAM_PAGE_SIZE];
+
+    return !memcmp(page, zeros, RAM_PAGE_SIZE);
+}
+
+/* Makes pages [first, end) of @block a hole. */
+static void punch(const RamBlock *block, uint64_t first, uint64_t end)
+{
+    if (first < end) {
+        fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, first << RAM_PAGE_BITS,
+                  (end - first) << RAM_PAGE_BITS);
+    }
+}
+
+unsigned memory_give_back_zeros(MemoryMap *map, const uint32_t *ram_pages, unsigned n)
+{
+    const RamBlock *block = NULL;
+    uint64_t first = 0, end = 0; /* a run of pages in @block */
+    unsigned given = 0;
+
+    __atomic_store_n(&map->giving_back, true, __ATOMIC_SEQ_CST);
+    for (unsigned i = 0; i < n && !__atomic_load_n(&map->writers, __ATOMIC_SEQ_CST); i++) {
+        const RamBlock *its = block_of_page(map, ram_pages[i]);
+        uint64_t page = ram_pages[i] - its->index;
+        if (!is_zero_page(its->host + (page << RAM_PAGE_BITS))) {
+            continue;
+        }
+        given++;
+        if (its == block && page == end) {
+            end++;
+            continue;
+        }
+        punch(block, first, end);
+        block = its;
+        first = page;
+        end = page + 1;
+    }
+    punch(block, first, end);
+    __atomic_store_n(&map->giving_back, false, __ATOMIC_SEQ_CST);
+    return given;
+}
+
 void ram_written(MemoryMap *map, uint64_t ram_page, uint64_t first, uint64_t len)
 {
     while (map->code_hook && len) {

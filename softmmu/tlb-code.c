@@ -2,11 +2,12 @@
  * The software TLB: where code is fetched from, execution ids, jump caches, and tracking of stores to
  * code. See tlb.h.
  */
+#include "softmmu/cpus.h"
 #include "softmmu/tlb-internal.h"
 #include <string.h>
 
 void tlb_set_code_hook(TlbSystem *system,
-                       bool (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
+                       void (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
                        void *opaque)
 {
     system->code_hook = fn;
@@ -15,14 +16,15 @@ void tlb_set_code_hook(TlbSystem *system,
 
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len)
 {
-    uint8_t *flags = &system->page_flags[ram_page];
+    if ((__atomic_load_n(&system->page_flags[ram_page], __ATOMIC_SEQ_CST) & PAGE_HAS_CODE) &&
+        system->code_hook) {
+        system->code_hook(system->code_opaque, ram_page, first, len);
+    }
+}
 
-    if (!(__atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_HAS_CODE)) {
-        return;
-    }
-    if (!system->code_hook || !system->code_hook(system->code_opaque, ram_page, first, len)) {
-        __atomic_fetch_and(flags, ~PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
-    }
+void tlb_unmark_code(TlbSystem *system, uint64_t ram_page)
+{
+    __atomic_fetch_and(&system->page_flags[ram_page], ~PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
 }
 
 /* Makes stores to @ram_page through entry @index of a context, or a victim, take the slow path. With the
@@ -60,21 +62,33 @@ static void revoke_all(Vcpu *vcpu, uint64_t ram_page)
     g_mutex_unlock(&tlbs->lock);
 }
 
-/* The one place that @writer names. */
-static void revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
+/* The one place that @writer names. Returns whose it is. */
+static Vcpu *revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
 {
     unsigned where = writer - 1;
-    VcpuTlb *tlbs = system->machine->cpus[where >> (TLB_BITS + 5)]->tlbs;
+    Vcpu *vcpu = system->machine->cpus[where >> (TLB_BITS + 5)];
+    VcpuTlb *tlbs = vcpu->tlbs;
 
     g_mutex_lock(&tlbs->lock);
     TlbContext *c = tlbs->contexts[(where >> TLB_BITS) % TLB_CONTEXTS];
     revoke_entry(c, where % TLB_ENTRIES, ram_page);
     revoke_victims(c, ram_page);
     g_mutex_unlock(&tlbs->lock);
+    return vcpu;
 }
 
-void tlb_mark_code(TlbSystem *system, uint64_t ram_page)
+/* A loop that stores to the page may have looked at the entry in an iteration before (tcg/stream.c): it polls. @by
+ * is outside of such loops, because it translates. */
+static void stop_streams(Vcpu *vcpu, const Vcpu *by)
 {
+    if (vcpu != by && __atomic_load_n(&vcpu->epoch, __ATOMIC_SEQ_CST)) {
+        vcpu_kick(vcpu);
+    }
+}
+
+void tlb_mark_code(const Vcpu *by, uint64_t ram_page)
+{
+    TlbSystem *system = by->machine->tlb_system;
     uint8_t *flags = &system->page_flags[ram_page];
 
     if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_HAS_CODE) {
@@ -84,12 +98,13 @@ void tlb_mark_code(TlbSystem *system, uint64_t ram_page)
     uint32_t writer =
         __atomic_exchange_n(&system->writers[ram_page], WRITER_NONE, __ATOMIC_SEQ_CST);
     if (writer != WRITER_NONE && writer != WRITER_MANY) {
-        revoke_one(system, writer, ram_page);
+        stop_streams(revoke_one(system, writer, ram_page), by);
         return;
     }
     for (unsigned i = 0; writer == WRITER_MANY && i < system->machine->ncpus; i++) {
         if (system->machine->cpus[i]->tlbs) {
             revoke_all(system->machine->cpus[i], ram_page);
+            stop_streams(system->machine->cpus[i], by);
         }
     }
 }
@@ -161,7 +176,7 @@ unsigned vcpu_fetch(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len)
     unsigned in_page = pc & ~TLB_PAGE_MASK, here = MIN(len, TLB_PAGE_SIZE - in_page);
 
     tlb_code_page(vcpu, pc, &page);
-    tlb_mark_code(vcpu->machine->tlb_system, page.ram_page);
+    tlb_mark_code(vcpu, page.ram_page);
     memcpy(buf, page.host + in_page, here);
     return here;
 }

@@ -9,6 +9,7 @@
 /* Flags of a page of guest RAM. */
 enum {
     PAGE_HAS_CODE = 1,
+    PAGE_SEEN = 2, /* a vCPU has been able to write to it: see VcpuTlb.fresh */
 };
 
 /* Who may have an entry that writes to a page: nobody, one place, or it is not known. */
@@ -35,7 +36,7 @@ struct TlbSystem {
     /* One per page of guest RAM, atomic; reserved, populated on touch. */
     uint8_t *page_flags;
     uint32_t *writers;
-    bool (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
+    void (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
     void *code_opaque;
 
     GMutex exec_lock; /* execution ids; a leaf */

@@ -2,8 +2,10 @@
  * The software TLB: contexts, filling and flushing. See tlb.h.
  */
 #include "softmmu/tlb-internal.h"
+#include "softmmu/cpus.h"
 #include "softmmu/base/log.h"
 #include "softmmu/debug.h"
+#include "softmmu/lock.h"
 #include "softmmu/memory.h"
 #include "softmmu/profile.h"
 #include <string.h>
@@ -328,6 +330,39 @@ static void note_writer(uint32_t *writer, uint32_t me)
     }
 }
 
+static void note_fresh(Vcpu *vcpu, uint8_t *flags, uint64_t ram_page)
+{
+    VcpuTlb *tlbs = vcpu->tlbs;
+
+    if (tlbs->nfresh < TLB_FRESH &&
+        !(__atomic_fetch_or(flags, PAGE_SEEN, __ATOMIC_SEQ_CST) & PAGE_SEEN)) {
+        tlbs->fresh[tlbs->nfresh++] = ram_page;
+        if (tlb_fresh_full(vcpu)) {
+            vcpu_kick_self(vcpu);
+        }
+    }
+}
+
+static void give_back_alone(void *opaque)
+{
+    Vcpu *vcpu = opaque;
+    VcpuTlb *tlbs = vcpu->tlbs;
+    Machine *machine = vcpu->machine;
+
+    /* Who has the lock may wait for the end of the exclusive section: then these pages stay. */
+    if (lock_try(&machine->lock)) {
+        tlbs->stats.given_back +=
+            memory_give_back_zeros(machine->memory, tlbs->fresh, tlbs->nfresh);
+        lock_release(&machine->lock);
+    }
+    tlbs->nfresh = 0;
+}
+
+void tlb_give_back_zeros(Vcpu *vcpu)
+{
+    vcpus_run_exclusive(vcpu->machine, give_back_alone, vcpu);
+}
+
 /* Enters a page of RAM. Returns whether writes to it are tracked. */
 static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const MemoryHit *hit)
 {
@@ -347,9 +382,13 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
         if (m->writable) {
             note_writer(&system->writers[hit->ram_page], writer_of(vcpu->index, c->slot, index));
         }
-        tracked = __atomic_load_n(flags, __ATOMIC_SEQ_CST) & PAGE_HAS_CODE;
+        uint8_t now = __atomic_load_n(flags, __ATOMIC_SEQ_CST);
+        tracked = now & PAGE_HAS_CODE;
         if (m->writable && !tracked) {
             write_tag = page;
+        }
+        if (m->writable && !(now & PAGE_SEEN)) {
+            note_fresh(vcpu, flags, hit->ram_page);
         }
     }
     e->write_tag = write_tag;

@@ -28,6 +28,7 @@
 #define TLB_LARGE 16
 #define TLB_CONTEXTS 32
 #define TLB_WAYS 4
+#define TLB_FRESH 1024u
 #define JUMP_BITS 10
 #define JUMP_ENTRIES (1u << JUMP_BITS)
 
@@ -75,12 +76,15 @@ struct TlbContext {
 /* Counters for `info jit` and -d profile. */
 typedef struct TlbStats {
     uint64_t fills, walks, victim_hits, large_hits, flushes, page_flushes, context_misses;
+    uint64_t given_back; /* pages */
 } TlbStats;
 
 struct VcpuTlb {
     TlbContext *contexts[TLB_CONTEXTS];
     uint64_t clock;
     GMutex lock; /* entries' write tags against revocation */
+    uint32_t fresh[TLB_FRESH]; /* RAM pages that vCPUs can write to for the first time */
+    unsigned nfresh;
     TlbStats stats;
 };
 
@@ -88,23 +92,34 @@ struct VcpuTlb {
 TlbSystem *tlb_system_new(Machine *machine);
 void tlb_system_free(TlbSystem *system);
 
-/* Called when a page with code is written: bytes [first, first + len) of the page. Returns whether code
- * remains on the page. Any thread; may be called with the machine lock held. */
+/* Called when a page with code is written: bytes [first, first + len) of the page. Any thread; may be called
+ * with the machine lock held. */
 void tlb_set_code_hook(TlbSystem *system,
-                       bool (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
+                       void (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
                        void *opaque);
 
 /* Reports a store to a page that may hold code. Any thread. */
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len);
 
-/* Marks a page as holding code that is about to be read for translation. */
-void tlb_mark_code(TlbSystem *system, uint64_t ram_page);
+/* Marks a page as holding code that @by, on its thread, is about to read for translation, and takes the mark
+ * away when no code is left. With a lock (the engine's) that is held from the mark until what was translated
+ * is there to be found, so that the mark of code that has just been read cannot be taken for an old one's. */
+void tlb_mark_code(const Vcpu *by, uint64_t ram_page);
+void tlb_unmark_code(TlbSystem *system, uint64_t ram_page);
 
 void tlb_vcpu_init(TlbSystem *system, Vcpu *vcpu);
 void tlb_vcpu_free(Vcpu *vcpu);
 
 /* Flushes if the memory map changed since the last call; the run loop calls it before guest code runs. */
 void tlb_flush_if_stale(Vcpu *vcpu);
+
+/* Whether there are enough pages that were written for the first time to look which of them are zeros and give
+ * those back to the host; and doing so, on the vCPU's thread outside translated code, without locks. */
+static inline bool tlb_fresh_full(const Vcpu *vcpu)
+{
+    return vcpu->tlbs->nfresh == TLB_FRESH;
+}
+void tlb_give_back_zeros(Vcpu *vcpu);
 
 /* The page that holds code at @pc, for the current context. */
 typedef struct CodePage {

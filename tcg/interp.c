@@ -29,7 +29,7 @@
     X(const) X(copy) X(copy128) X(load_state) X(load_state128) X(store_state) X(store_state128)  \
     X(ld_env) X(st_env) X(eval) X(fp) X(fflags) X(vec) X(vec_bits)                                                     \
     X(ext_u8) X(ext_s8) X(ext_u16) X(ext_s16) X(low32) X(ext_s32)                                \
-    X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(ld_host) X(st_host) X(rmw) X(cas)   \
+    X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(probe) X(ld_host) X(st_host) X(rmw) X(cas)   \
     X(fence) X(call) X(insn_start) X(insn_start_counted) X(count) X(poll) X(br)                  \
     X(exit_direct) X(exit_indirect) X(exit_lookup) X(exit_reason)
 /* clang-format on */
@@ -176,6 +176,7 @@ static const uint8_t own_code[IR_NOPS] = {
     [IR_vget] = C_vec_bits,
     [IR_st_env] = C_st_env,
     [IR_translate] = C_translate,
+    [IR_probe] = C_probe,
     [IR_ld_host] = C_ld_host,
     [IR_st_host] = C_st_host,
     [IR_rmw] = C_rmw,
@@ -631,6 +632,9 @@ L_translate:
         FIELD(int64_t, rt->off_budget) += undone;
         goto leave;
     }
+    NEXT();
+L_probe:
+    DST = rt->probe ? rt->probe(vcpu, A + (uint64_t)op->imm, op->aux & IR_XLATE_WRITE) : 0;
     NEXT();
 L_ld_host:
     load_value(slots, op, (const char *)(uintptr_t)A + op->imm);

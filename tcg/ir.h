@@ -169,7 +169,9 @@ typedef struct IrRegion {
     uint32_t nblocks, cap_blocks;
     uint32_t cur;          /* block under construction */
     const IrVar *vars;
-    unsigned nvars;
+    unsigned nvars;        /* that this region may use */
+    IrVar *scratch_vars;   /* NULL, or storage of vars: see ir_region_add_scratch() */
+    unsigned first_scratch;
     const IrHelper *helpers;
     unsigned nhelpers;
     int32_t pc_var;        /* index of the variable or -1: see pc_offset */
@@ -193,6 +195,12 @@ extern const IrOpInfo ir_op_info[IR_NOPS];
 void ir_region_init(IrRegion *ir, const IrVar *vars, unsigned nvars, const IrHelper *helpers,
                     unsigned nhelpers, int32_t pc_offset);
 void ir_region_reset(IrRegion *ir);
+
+/* Gives the optimizer variables of its own: IR_SCRATCH_VARS of 64 bits at @offset from the start of
+ * architectural state. Their content means nothing outside of one run of the region. Without them, level 2
+ * leaves loops as they are. After ir_region_init(). */
+#define IR_SCRATCH_VARS 16
+void ir_region_add_scratch(IrRegion *ir, int32_t offset);
 void ir_region_free(IrRegion *ir);
 
 /* Begins a block at the end of the region and makes it current. Only when the current one has ended. */

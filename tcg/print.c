@@ -73,6 +73,7 @@ static void print_aux(const IrInsn *insn, GString *out)
     case IR_translate:
         g_string_append_printf(out, " %s%u", insn->aux & IR_XLATE_WRITE ? "w" : "r", insn->len);
         break;
+    case IR_probe: g_string_append(out, insn->aux & IR_XLATE_WRITE ? " w" : " r"); break;
     default: break;
     }
 }
@@ -92,6 +93,7 @@ static void print_imm(const IrRegion *ir, const IrInsn *insn, GString *out)
     case IR_ld_host:
     case IR_st_host:
     case IR_translate:
+    case IR_probe:
     case IR_rmw:
     case IR_cas:
     case IR_ld_env:

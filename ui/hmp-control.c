@@ -17,6 +17,21 @@ void hmp_cont(Monitor *mon, char *args)
     machine_start(machine);
 }
 
+void hmp_balloon(Monitor *mon, char *args)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    GError *error = NULL;
+    char *end;
+    uint64_t mib = g_ascii_strtoull(args, &end, 10);
+    if (!g_ascii_isdigit(*args) || *end || mib > UINT64_MAX / MIB) {
+        monitor_puts(mon, "Error: balloon takes a number of MiB\n");
+    } else if (!hooks->balloon_set_target) {
+        monitor_puts(mon, "Error: this machine can have no balloon\n");
+    } else if (!hooks->balloon_set_target(monitor_machine(mon), mib * MIB, &error)) {
+        monitor_error(mon, error);
+    }
+}
+
 void hmp_stop(Monitor *mon, char *args)
 {
     Machine *machine = monitor_machine(mon);

@@ -18,6 +18,33 @@ static void show_text(Monitor *mon, void (*fn)(Machine *machine, GString *out))
     g_string_free(text, true);
 }
 
+void hmp_info_balloon(Monitor *mon, char *args)
+{
+    static const char *const names[BALLOON_STATS] = {
+        "mem_swapped_in",   "mem_swapped_out", "major_page_faults", "minor_page_faults",
+        "free_mem",         "total_mem",       "available_mem",     "disk_caches",
+        "htlb_allocations", "htlb_failures",
+    };
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    GError *error = NULL;
+    BalloonInfo info;
+    if (!hooks->balloon_info) {
+        monitor_puts(mon, "Error: this machine can have no balloon\n");
+        return;
+    }
+    if (!hooks->balloon_info(monitor_machine(mon), &info, &error)) {
+        monitor_error(mon, error);
+        return;
+    }
+    monitor_printf(mon, "balloon: actual=%" G_GUINT64_FORMAT, info.actual / MIB);
+    for (unsigned i = 0; i < BALLOON_STATS; i++) {
+        if (info.stats[i] != UINT64_MAX) {
+            monitor_printf(mon, " %s=%" G_GUINT64_FORMAT, names[i], info.stats[i]);
+        }
+    }
+    monitor_puts(mon, "\n");
+}
+
 void hmp_info_status(Monitor *mon, char *args)
 {
     static const char *const names[] = {
@@ -26,6 +53,7 @@ void hmp_info_status(Monitor *mon, char *args)
         [RUN_STATE_PAUSED] = "paused",
         [RUN_STATE_SHUTDOWN] = "paused (shutdown)",
         [RUN_STATE_INTERNAL_ERROR] = "paused (internal-error)",
+        [RUN_STATE_IO_ERROR] = "paused (io-error)",
     };
     monitor_printf(mon, "VM status: %s\n", names[monitor_machine(mon)->state]);
 }
@@ -74,9 +102,20 @@ static void show_hook(Monitor *mon, void (*fn)(Machine *machine, GString *out))
     }
 }
 
+void hmp_info_exits(Monitor *mon, char *args)
+{
+    show_hook(mon, monitor_hooks(mon)->exits);
+}
+
 void hmp_info_block(Monitor *mon, char *args)
 {
-    show_hook(mon, monitor_hooks(mon)->block);
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    GString *text = g_string_new(NULL);
+    if (hooks->block) {
+        hooks->block(monitor_machine(mon), text, !g_strcmp0(hmp_next_word(&args), "-v"));
+    }
+    monitor_puts(mon, text->str);
+    g_string_free(text, true);
 }
 
 void hmp_info_network(Monitor *mon, char *args)

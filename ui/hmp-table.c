@@ -15,12 +15,17 @@ static void complete_cpus(Monitor *mon, GPtrArray *out)
 const HmpCommand hmp_commands[] = {
     {"accel", NULL, "[NAME [CPU]]",
      "show the engines, or switch to one of them (all vCPUs, or one)", hmp_accel, NULL, NULL},
+    {"balloon", NULL, "MIB", "ask the guest to make do with so much memory", hmp_balloon, NULL,
+     NULL},
+    {"block_resize", NULL, "DRIVE SIZE", "make a disk larger; SIZE as 20G, plain in MiB",
+     hmp_block_resize, NULL, NULL},
     {"cont", "c", "", "go on", hmp_cont, NULL, NULL},
     {"cpu", NULL, "N", "the vCPU that x, print and info registers are about", hmp_cpu, NULL,
      complete_cpus},
+    {"eject", NULL, "DRIVE", "take the medium out of a drive that has one", hmp_eject, NULL, NULL},
     {"gdbserver", NULL, "[DEVICE|none]",
-     "start a gdb server on DEVICE, as -gdb; by default on " GDB_DEFAULT_DEVICE, hmp_gdbserver, NULL,
-     NULL},
+     "start a gdb server on DEVICE, as -gdb; by default on " GDB_DEFAULT_DEVICE, hmp_gdbserver,
+     NULL, NULL},
     {"help", "?", "[COMMAND]", "show this, or what a command takes", hmp_help, NULL,
      hmp_complete_help},
     {"info", NULL, "TOPIC", "show something about the machine; 'help info' lists the topics", NULL,
@@ -47,9 +52,11 @@ const HmpCommand hmp_commands[] = {
 };
 
 const HmpCommand hmp_info_commands[] = {
-    {"block", NULL, "", "drives", hmp_info_block, NULL, NULL},
+    {"balloon", NULL, "", "how much memory the guest has", hmp_info_balloon, NULL, NULL},
+    {"block", NULL, "[-v]", "drives; -v: with all details", hmp_info_block, NULL, NULL},
     {"chardev", NULL, "", "character devices", hmp_info_chardev, NULL, NULL},
     {"cpus", NULL, "", "vCPUs", hmp_info_cpus, NULL, NULL},
+    {"exits", NULL, "", "exits from natively run guest code, by reason", hmp_info_exits, NULL, NULL},
     {"history", NULL, "", "commands entered", hmp_info_history, NULL, NULL},
     {"jit", NULL, "", "the translator's statistics", hmp_info_jit, NULL, NULL},
     {"mtree", NULL, "", "the map of physical memory", hmp_info_mtree, NULL, NULL},

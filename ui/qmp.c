@@ -124,9 +124,28 @@ static void send_result(Qmp *qmp, JsonNode *id, JsonNode *result)
  * Events.
  */
 
-static JsonObject *event_data(const MachineEventInfo *info)
+static JsonObject *io_error_data(const MachineEventInfo *info)
 {
     JsonObject *data = json_object_new();
+    json_object_set_string_member(data, "device", info->device);
+    json_object_set_string_member(data, "node-name", info->node);
+    json_object_set_string_member(data, "operation", info->operation);
+    json_object_set_string_member(data, "action", info->action);
+    json_object_set_boolean_member(data, "nospace", info->nospace);
+    json_object_set_string_member(data, "reason", info->reason);
+    return data;
+}
+
+static JsonObject *event_data(const MachineEventInfo *info)
+{
+    if (info->event == MACHINE_EVENT_BLOCK_IO_ERROR) {
+        return io_error_data(info);
+    }
+    JsonObject *data = json_object_new();
+    if (info->event == MACHINE_EVENT_BALLOON_CHANGE) {
+        json_object_set_int_member(data, "actual", info->actual);
+        return data;
+    }
     json_object_set_boolean_member(data, "guest", info->by_guest);
     json_object_set_string_member(data, "reason", info->reason);
     return data;
@@ -137,7 +156,8 @@ static void on_event(void *opaque, const MachineEventInfo *info)
     static const char *const names[] = {
         [MACHINE_EVENT_STOP] = "STOP",           [MACHINE_EVENT_RESUME] = "RESUME",
         [MACHINE_EVENT_RESET] = "RESET",         [MACHINE_EVENT_SHUTDOWN] = "SHUTDOWN",
-        [MACHINE_EVENT_POWERDOWN] = "POWERDOWN",
+        [MACHINE_EVENT_POWERDOWN] = "POWERDOWN", [MACHINE_EVENT_BALLOON_CHANGE] = "BALLOON_CHANGE",
+        [MACHINE_EVENT_BLOCK_IO_ERROR] = "BLOCK_IO_ERROR",
     };
     Qmp *qmp = opaque;
     if (!qmp->ready) {
@@ -149,7 +169,7 @@ static void on_event(void *opaque, const MachineEventInfo *info)
     json_object_set_int_member(timestamp, "microseconds", now % G_USEC_PER_SEC);
     json_object_set_object_member(message, "timestamp", timestamp);
     json_object_set_string_member(message, "event", names[info->event]);
-    if (info->reason) {
+    if (info->reason || info->event == MACHINE_EVENT_BALLOON_CHANGE) {
         json_object_set_object_member(message, "data", event_data(info));
     }
     send(qmp, message);

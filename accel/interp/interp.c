@@ -72,5 +72,6 @@ static VcpuExit interp_run(Vcpu *vcpu)
 const AccelOps interp_engine = {
     .name = "interp",
     .desc = "interpretation of the translator's intermediate code (slow, runs anywhere)",
+    .supports = accel_translates,
     .run = interp_run,
 };

@@ -175,5 +175,6 @@ const AccelOps jit_engine = {
     .desc = "dynamic binary translation to x86-64",
     .init = jit_init,
     .fini = jit_fini,
+    .supports = accel_translates,
     .run = jit_run,
 };

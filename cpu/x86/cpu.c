@@ -22,6 +22,9 @@
 #define MXCSR_MASK_OFFSET 28
 #define MXCSR_MASK 0xffffu
 
+#define START_CODE 0x10
+#define START_DATA 0x18
+
 /* Segment attributes of real mode: present, accessed data or code, and the two system ones. */
 #define ATTR_DATA (X86_SEG_P | X86_SEG_S | 3u)
 #define ATTR_CODE (X86_SEG_P | X86_SEG_S | 11u)
@@ -87,7 +90,7 @@ static void reset_core(X86State *s)
     s->dr6 = DR6_RESET;
     s->dr7 = DR7_RESET;
     memset(&s->events, 0, sizeof(s->events));
-    s->activity = s->bsp ? X86_RUNNABLE : X86_WAIT_FOR_SIPI;
+    s->activity = s->bsp ? X86_RUNNABLE : X86_NOT_STARTED;
 }
 
 static void reset_msrs(X86State *s)
@@ -108,7 +111,35 @@ static void reset_msrs(X86State *s)
     s->kvm_async_pf = s->kvm_async_pf_int = s->kvm_async_pf_ack = 0;
     s->kvm_poll_control = 1; /* polling by the host is on */
     for (unsigned i = 0; i < s->nmsrs; i++) {
-        s->msrs[i].value = x86_msr_reset_value(s->msrs[i].index);
+        s->msrs[i].value = s->msrs[i].reset;
+    }
+}
+
+/* As a boot loader would leave it: flat segments, interrupts off. */
+static void apply_start(X86State *s)
+{
+    const X86Start *start = &s->start;
+    bool is64 = start->bits == 64;
+    uint16_t size = is64 ? X86_SEG_L : X86_SEG_DB;
+
+    for (unsigned i = 0; i < X86_NSEGS; i++) {
+        s->segs[i] = (X86Segment){.selector = START_DATA,
+                                  .attr = ATTR_DATA | X86_SEG_DB | X86_SEG_G,
+                                  .limit = 0xffffffff};
+    }
+    s->segs[X86_CS].selector = START_CODE;
+    s->segs[X86_CS].attr = ATTR_CODE | size | X86_SEG_G;
+    s->gdtr = (X86Table){start->gdt, start->gdt_limit};
+    s->rip = start->entry;
+    s->regs[X86_RAX] = start->rax;
+    s->regs[X86_RBX] = start->rbx;
+    s->regs[X86_RSI] = start->rsi;
+    s->cr0 = X86_CR0_PE | X86_CR0_ET;
+    if (is64) {
+        s->cr0 |= X86_CR0_PG;
+        s->cr3 = start->cr3;
+        s->cr4 = X86_CR4_PAE;
+        s->efer = X86_EFER_LME | X86_EFER_LMA;
     }
 }
 
@@ -120,6 +151,9 @@ static void reset(Vcpu *vcpu)
     s->cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
     reset_fpu(s);
     reset_msrs(s);
+    if (s->start.bits) {
+        apply_start(s);
+    }
     x86_apic_page_reset(s);
     __atomic_store_n(&s->signals, 0, __ATOMIC_SEQ_CST);
     vcpu->halted = false;
@@ -133,6 +167,7 @@ void x86_init_reset(Vcpu *vcpu)
     reset_core(s);
     s->cr0 = (s->cr0 & (X86_CR0_CD | X86_CR0_NW)) | X86_CR0_ET;
     s->events.nmi_masked = nmi_masked;
+    s->activity = s->bsp ? X86_RUNNABLE : X86_WAIT_FOR_SIPI;
     vcpu->halted = false;
 }
 
@@ -187,7 +222,7 @@ static void take_sipi(Vcpu *vcpu)
     uint8_t vector = __atomic_load_n(&s->sipi, __ATOMIC_SEQ_CST);
 
     if (s->activity != X86_WAIT_FOR_SIPI) {
-        return; /* a processor that runs does not see it */
+        return; /* a processor that runs does not see it, nor one before INIT */
     }
     s->segs[X86_CS].selector = (uint16_t)(vector << 8);
     s->segs[X86_CS].base = (uint64_t)vector << 12;
@@ -206,7 +241,7 @@ void x86_take_signals(Vcpu *vcpu)
     if (signals & X86_SIGNAL_SIPI) {
         take_sipi(vcpu);
     }
-    if (s->activity == X86_WAIT_FOR_SIPI) {
+    if (x86_is_waiting(s)) {
         return; /* nothing else gets through to it */
     }
     if (signals & X86_SIGNAL_NMI) {
@@ -224,7 +259,7 @@ static bool has_work(const Vcpu *vcpu)
     if (__atomic_load_n(&s->signals, __ATOMIC_SEQ_CST)) {
         return true;
     }
-    if (s->activity == X86_WAIT_FOR_SIPI) {
+    if (x86_is_waiting(s)) {
         return false;
     }
     return (s->events.nmi_pending && !s->events.nmi_masked) ||
@@ -261,7 +296,14 @@ const GuestArch x86_64_guest = {
 
 Vcpu *x86_cpu_new(Machine *machine, const char *model, GError **error)
 {
-    X86Model *parsed = x86_model_new(machine, model, machine->ncpus, error);
+    const MachineRunner *runner = machine->runner;
+    X86Place place = {.cpus = machine->config.cpus,
+                      .cores = machine->config.cores,
+                      .threads = machine->config.threads,
+                      .index = machine->ncpus};
+    const struct X86Cpuid *host =
+        runner && runner->x86_cpuid ? runner->x86_cpuid(machine) : NULL;
+    X86Model *parsed = x86_model_new(model, host, &place, error);
 
     if (!parsed) {
         return NULL;
@@ -273,6 +315,11 @@ Vcpu *x86_cpu_new(Machine *machine, const char *model, GError **error)
     s->bsp = vcpu->index == 0;
     reset(vcpu);
     return vcpu;
+}
+
+void x86_cpu_set_start(Vcpu *vcpu, const X86Start *start)
+{
+    x86_state(vcpu)->start = *start;
 }
 
 unsigned x86_cpu_apic_id(const Vcpu *vcpu)

@@ -89,7 +89,7 @@ static void dump_fpu(const X86State *s, GString *out)
 
 void x86_dump(Vcpu *vcpu, GString *out)
 {
-    static const char *const activities[] = {"", " waits for SIPI", " INIT received", " halted"};
+    static const char *const activities[] = {"", " not started", " waits for SIPI", " halted"};
     const X86State *s = x86_state(vcpu);
 
     for (unsigned i = 0; i < X86_NREGS; i++) {

@@ -107,10 +107,9 @@ bool x86_msr_set(X86State *s, uint32_t index, uint64_t value)
     return true;
 }
 
-uint64_t x86_msr_reset_value(uint32_t index)
+void x86_msr_add(X86State *s, uint32_t index, uint64_t reset)
 {
-    if (index >= X86_MSR_MC0_CTL && index < X86_MSR_MC0_CTL + 4 * 32) {
-        return (index - X86_MSR_MC0_CTL) % 4 == 0 ? ~UINT64_C(0) : 0;
+    if (x86_msr_set(s, index, reset) && !x86_msr_field(s, index)) {
+        find_other(s, index)->reset = reset;
     }
-    return 0;
 }

@@ -6,9 +6,19 @@
 
 #include "cpu/x86/state.h"
 
+struct X86Cpuid;
+
 /* Models (model.c). */
 extern const char *const x86_cpu_models[];
-X86Model *x86_model_new(Machine *machine, const char *model, unsigned index, GError **error);
+
+/* A processor among those of its machine: -smp's numbers (0: not given) and its index. */
+typedef struct X86Place {
+    unsigned cpus, cores, threads, index;
+} X86Place;
+
+/* @host: what the engine can give, or NULL. */
+X86Model *x86_model_new(const char *model, const struct X86Cpuid *host, const X86Place *place,
+                        GError **error);
 void x86_model_free(X86Model *model);
 /* EDX after reset: CPUID leaf 1 EAX. */
 uint32_t x86_model_signature(const X86Model *model);
@@ -17,7 +27,6 @@ const char *x86_model_name(const X86Model *model);
 /* Equal for models with the same CPUID, whatever the processor's own number. */
 uint64_t x86_model_checksum(const X86Model *model);
 
-uint64_t x86_msr_reset_value(uint32_t index);
 /* The registers of a local APIC after reset, in apic_page. */
 void x86_apic_page_reset(X86State *s);
 

@@ -82,8 +82,8 @@ typedef struct X86Table {
 /* What KVM and the manuals call the activity state. */
 typedef enum X86Activity {
     X86_RUNNABLE,
-    X86_WAIT_FOR_SIPI, /* after INIT, and application processors after reset */
-    X86_INIT_RECEIVED, /* INIT came, its effect is to come */
+    X86_NOT_STARTED,   /* an application processor after reset: waits for INIT */
+    X86_WAIT_FOR_SIPI, /* after INIT */
     X86_HALTED,
 } X86Activity;
 
@@ -107,7 +107,7 @@ typedef struct X86Events {
 /* Model-specific registers that have no field below, as an engine of the host knows them. */
 typedef struct X86Msr {
     uint32_t index;
-    uint64_t value;
+    uint64_t value, reset; /* and what a reset makes it */
 } X86Msr;
 #define X86_MAX_MSRS 256
 
@@ -160,6 +160,7 @@ typedef struct X86State {
     uint64_t tsc_khz; /* 0: not known */
     X86Model *model;
     uint64_t saved_model; /* its checksum in a snapshot */
+    X86Start start;
 } X86State;
 
 enum { X86_SIGNAL_NMI = 1u << 0, X86_SIGNAL_SMI = 1u << 1, X86_SIGNAL_INIT = 1u << 2, X86_SIGNAL_SIPI = 1u << 3 };
@@ -180,6 +181,15 @@ void x86_init_reset(Vcpu *vcpu);
  * without checks: for engines and snapshots, not for WRMSR; false if there is no room for another one. */
 bool x86_msr_get(const X86State *s, uint32_t index, uint64_t *value);
 bool x86_msr_set(X86State *s, uint32_t index, uint64_t value);
+
+/* Notes that the engine's processor has register @index, which is @reset after a reset. */
+void x86_msr_add(X86State *s, uint32_t index, uint64_t reset);
+
+/* Nothing but INIT and SIPI reaches it. */
+static inline bool x86_is_waiting(const X86State *s)
+{
+    return s->activity == X86_NOT_STARTED || s->activity == X86_WAIT_FOR_SIPI;
+}
 
 /* 16, 32 or 64: the size of code by CS and EFER. */
 unsigned x86_code_bits(const X86State *s);

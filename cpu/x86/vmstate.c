@@ -24,6 +24,7 @@ static const VmDesc table_desc = {.name = "table", .fields = table_fields};
 static const VmField msr_fields[] = {
     VM_FIELD_U32(X86Msr, index),
     VM_FIELD_U64(X86Msr, value),
+    VM_FIELD_U64(X86Msr, reset),
     VM_FIELD_END(),
 };
 static const VmDesc msr_desc = {.name = "msr", .fields = msr_fields};

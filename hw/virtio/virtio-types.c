@@ -85,6 +85,16 @@ static bool create_on_pci(Machine *machine, Options *opts, VirtioCreate *create,
     return true;
 }
 
+static bool create_balloon_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_balloon_create, error);
+}
+
+static bool create_balloon_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_balloon_create, error);
+}
+
 static bool create_blk_device(Machine *machine, Options *opts, GError **error)
 {
     return create_on_mmio(machine, opts, virtio_blk_create, error);
@@ -130,6 +140,9 @@ static bool create_serial_pci(Machine *machine, Options *opts, GError **error)
 #define SERIAL_BUS "virtio-serial-bus"
 
 const HwDeviceType virtio_device_types[] = {
+    {"virtio-balloon-device", MMIO_BUS, "memory balloon", create_balloon_device},
+    {"virtio-balloon-pci", PCI_BUS, "memory balloon", create_balloon_pci},
+    {"virtio-balloon", PCI_BUS, "memory balloon, short for virtio-balloon-pci", create_balloon_pci},
     {"virtio-blk-device", MMIO_BUS, "block device", create_blk_device},
     {"virtio-blk-pci", PCI_BUS, "block device", create_blk_pci},
     {"virtio-blk", PCI_BUS, "block device, short for virtio-blk-pci", create_blk_pci},

@@ -325,6 +325,13 @@ static inline void v_rrm(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsig
     asm_modrm_mem(a, reg, base, disp);
 }
 
+static inline void v_rrmx(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned base,
+                          unsigned index, unsigned scale, int32_t disp)
+{
+    v_opcode(a, op, reg & 15, vvvv & 15, index & 15, base & 15);
+    asm_modrm_sib(a, reg, base, index, scale, disp);
+}
+
 static inline void v_rip(Asm *a, unsigned op, unsigned reg, unsigned vvvv, const void *target)
 {
     v_opcode(a, op, reg & 15, vvvv & 15, 0, 0);

@@ -38,6 +38,7 @@ const bool op_is_skippable[IR_NOPS] = {
     [IR_vzero] = true,
     [IR_mov] = true,
     [IR_get_var] = true,
+    [IR_probe] = true,
     [IR_add... IR_select] = true,
     [IR_fflags] = true,
     [IR_fcanon] = true,

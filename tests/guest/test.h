@@ -6,6 +6,8 @@
  * program with exit status 1. Instructions that trap are written in EXPECT_TRAP; any other trap
  * fails. Results go out through HTIF, so Spike and QEMU's machine spike run the programs too.
  *
+ * Only the first hart runs; with SECONDARY defined the others begin there, with nothing set up.
+ *
  * Registers: the frame uses tp and s9 to s11, checks use t6 too; gp is the line of the last check.
  */
 
@@ -52,6 +54,9 @@
     .globl _start
 _start:
     csrr t0, mhartid
+#ifdef SECONDARY
+    bnez t0, SECONDARY
+#endif
 1:  bnez t0, 1b
     la sp, test_stack_top
     li tp, 0

@@ -176,6 +176,33 @@ static void random_case(Case *c, unsigned seed, unsigned features)
     g_rand_free(rng);
 }
 
+/* As they are, and with the copies that the optimizer makes of them. */
+static void test_loops(void)
+{
+    unsigned cases = g_test_quick() ? 250 : 6000;
+
+    for (size_t m = 0; m < G_N_ELEMENTS(feature_masks); m++) {
+        Case *c = case_new(feature_masks[m]);
+
+        for (unsigned i = 0; i < cases; i++) {
+            GRand *rng = g_rand_new_with_seed(c->seed = (unsigned)m * 100000 + i);
+
+            random_loop(rng, &c->ir);
+            if (i & 3) {
+                ir_optimize(&c->ir, 2);
+            }
+            compile_case(c, true);
+            for (unsigned run = 0; run < 3; run++) {
+                random_guest_fill(c->interp, rng);
+                c->interp->no_probe = g_rand_boolean(rng);
+                compare_run(c, 0x1f80, run == 0 ? 15 : (unsigned)g_rand_int_range(rng, 0, 16));
+            }
+            g_rand_free(rng);
+        }
+        case_free(c);
+    }
+}
+
 typedef struct RandomTest {
     const char *name;
     unsigned features, cases;
@@ -661,6 +688,7 @@ int main(int argc, char **argv)
     g_test_add_func("/emit/corners/fp", test_fp_corners);
     g_test_add_func("/emit/corners/memory", test_memory_corners);
     g_test_add_func("/emit/corners/atomic", test_atomic_corners);
+    g_test_add_func("/emit/random/loops", test_loops);
     g_test_add_func("/emit/nan-loops", test_nan_loops);
     for (size_t i = 0; i < G_N_ELEMENTS(random_tests); i++) {
         char *path = g_strdup_printf("/emit/random/%s", random_tests[i].name);

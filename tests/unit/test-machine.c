@@ -124,9 +124,10 @@ static bool toy_runner_init(Machine *machine, GError **error)
     return true;
 }
 
-static void toy_vcpu_init(Vcpu *vcpu)
+static bool toy_vcpu_init(Vcpu *vcpu, GError **error)
 {
     toy.inits++;
+    return true;
 }
 
 static void toy_vcpu_fini(Vcpu *vcpu)

@@ -7,6 +7,7 @@
 #include "softmmu/machine.h"
 #include "softmmu/memory.h"
 #include <string.h>
+#include <sys/mman.h>
 
 /* A device that remembers its accesses. */
 typedef struct Probe {
@@ -474,6 +475,99 @@ static void count(void *opaque)
     ++*(unsigned *)opaque;
 }
 
+/*
+ * Pages of zeros.
+ */
+
+/* Of the first @n pages of @ram, those that the host has given memory. */
+static unsigned resident(const RamBlock *ram, unsigned n)
+{
+    unsigned char *vec = g_malloc(n);
+    unsigned count = 0;
+    g_assert_cmpint(mincore(ram->host, (size_t)n << 12, vec), ==, 0);
+    for (unsigned i = 0; i < n; i++) {
+        count += vec[i] & 1;
+    }
+    g_free(vec);
+    return count;
+}
+
+static void test_zeros(void)
+{
+    MemoryMap *map = memory_map_new(NULL);
+    AddressSpace as = {.map = map};
+    RamBlock *other = new_ram(map, 0x4000), *ram = new_ram(map, 0x10000);
+    uint32_t pages[16];
+    memory_map_add_ram(map, "ram", 0x10000, 0x10000, 0, ram, 0, false, NULL, NULL);
+    memset(ram->host, 0, 0x10000);
+    memset(other->host, 0, 0x4000);
+    ram->host[0x3fff] = 1; /* the last byte of page 3, the first of page 7 */
+    ram->host[0x7000] = 2;
+    for (unsigned i = 0; i < 16; i++) {
+        pages[i] = ram->index + i;
+    }
+    g_assert_cmpuint(resident(ram, 16), ==, 16);
+    memory_writes_begin(map);
+    g_assert_cmpuint(memory_give_back_zeros(map, pages, 16), ==, 0);
+    memory_writes_end(map);
+    g_assert_cmpuint(resident(ram, 16), ==, 16);
+    pages[5] = other->index; /* not in order, and of another block */
+    g_assert_cmpuint(memory_give_back_zeros(map, pages, 16), ==, 14);
+    g_assert_cmpuint(resident(ram, 16), ==, 3);
+    g_assert_cmpuint(resident(other, 4), ==, 3);
+    for (unsigned i = 0; i < 0x10000; i++) {
+        g_assert_cmphex(ram->host[i], ==, i == 0x3fff ? 1 : i == 0x7000 ? 2 : 0);
+    }
+
+    /* dma_clear(): whole pages become holes, parts of pages zeros. */
+    memset(ram->host, 0xff, 0x10000);
+    g_assert_true(dma_clear(&as, 0x11800, 0x3000) == MEM_OK);
+    g_assert_true(dma_clear(&as, 0x18010, 0x20) == MEM_OK);
+    g_assert_cmpuint(resident(ram, 16), ==, 14);
+    for (unsigned i = 0; i < 0x10000; i++) {
+        bool zero = (i >= 0x1800 && i < 0x4800) || (i >= 0x8010 && i < 0x8030);
+        g_assert_cmphex(ram->host[i], ==, zero ? 0 : 0xff);
+    }
+    g_assert_true(dma_clear(&as, 0x1f000, 0x2000) == MEM_DECODE_ERROR);
+    memory_map_free(map);
+}
+
+/* Writes pages that are mostly zeros, and sees that what it wrote is there. */
+static gpointer zeros_writer(gpointer data)
+{
+    Stress *s = data;
+    AddressSpace as = {.map = s->map};
+    for (uint64_t n = 1; !__atomic_load_n(&s->stop, __ATOMIC_RELAXED); n++) {
+        uint64_t addr = 0x10000 + n * 0x1008 % 0x10000, zero = 0, back;
+        g_assert_true(dma_write(&as, addr, &n, 8) == MEM_OK);
+        g_assert_true(dma_read(&as, addr, &back, 8) == MEM_OK);
+        g_assert_cmphex(back, ==, n);
+        g_assert_true(dma_write(&as, addr, &zero, 8) == MEM_OK);
+    }
+    return NULL;
+}
+
+static void test_zeros_concurrent(void)
+{
+    Stress s = {.map = memory_map_new(NULL)};
+    uint32_t pages[16];
+    unsigned given = 0;
+    s.ram = new_ram(s.map, 0x10000);
+    memory_map_add_ram(s.map, "ram", 0x10000, 0x10000, 0, s.ram, 0, false, NULL, NULL);
+    for (unsigned i = 0; i < 16; i++) {
+        pages[i] = s.ram->index + i;
+    }
+    GThread *writer = g_thread_new("writer", zeros_writer, &s);
+    int64_t end = g_get_monotonic_time() + G_TIME_SPAN_SECOND / 4;
+    while (g_get_monotonic_time() < end) {
+        given += memory_give_back_zeros(s.map, pages, 16);
+    }
+    __atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+    g_thread_join(writer);
+    g_assert_cmpuint(given, >, 0);
+    memory_map_free(s.map);
+}
+
 static void test_listener(void)
 {
     MemoryMap *map = memory_map_new(NULL);
@@ -510,6 +604,8 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/reentrancy", test_reentrancy);
     g_test_add_func("/memory/listener", test_listener);
     g_test_add_func("/memory/concurrent", test_concurrent);
+    g_test_add_func("/memory/zeros", test_zeros);
+    g_test_add_func("/memory/zeros-concurrent", test_zeros_concurrent);
     g_test_add_func("/dma/plain", test_dma);
     g_test_add_func("/dma/translated", test_dma_translated);
     return g_test_run();

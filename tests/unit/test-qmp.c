@@ -34,7 +34,8 @@ static const MachineClass *const toy_machines[] = {&toy_machine, NULL};
 
 static bool fake_block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
-    *out = (MonitorBlock){"hd0", "/disk.img", "raw", "disk@0", 4096, false};
+    *out = (MonitorBlock){.id = "hd0", .path = "/disk.img", .format = "raw", .user = "disk@0",
+                          .node = "hd0", .detect_zeroes = "off", .size = 4096};
     return n == 0;
 }
 
@@ -61,8 +62,34 @@ static bool fake_expand(const char *model, void (*each)(void *opaque, const char
     return true;
 }
 
+/* A balloon that does at once what it is asked for, and says so. */
+static BalloonInfo balloon = {.id = "balloon0", .actual = 4 << 20, .last_update = 99};
+
+static bool fake_balloon_info(Machine *machine, BalloonInfo *info, GError **error)
+{
+    *info = balloon;
+    return true;
+}
+
+static bool fake_balloon_set_target(Machine *machine, uint64_t bytes, GError **error)
+{
+    MachineEventInfo info = {.event = MACHINE_EVENT_BALLOON_CHANGE, .actual = bytes};
+    balloon.actual = bytes;
+    machine_raise_event(machine, &info);
+    return true;
+}
+
+static bool fake_balloon_set_interval(Machine *machine, uint32_t seconds, GError **error)
+{
+    balloon.interval = seconds;
+    return true;
+}
+
 static const MonitorHooks hooks = {
     .version = "9.9",
+    .balloon_info = fake_balloon_info,
+    .balloon_set_target = fake_balloon_set_target,
+    .balloon_set_interval = fake_balloon_set_interval,
     .block_nth = fake_block_nth,
     .device_nth = fake_device_nth,
     .device_property_nth = fake_property_nth,
@@ -409,6 +436,34 @@ static void test_events(void)
     fixture_free(f);
 }
 
+static void test_balloon(void)
+{
+#define STATS "{'execute':'qom-get','arguments':{'path':'/machine/peripheral/balloon0','property':"
+#define INTERVAL "'guest-stats-polling-interval'"
+    Fixture *f = fixture_new(true);
+    assert_answer(f, "{'execute':'query-balloon'}", "{\"return\":{\"actual\":4194304}}\r\n");
+    char *answer = g_strdup(sent(f, "{'execute':'balloon','arguments':{'value':1048576}}"));
+    assert_contains(answer, "\"event\":\"BALLOON_CHANGE\",\"data\":{\"actual\":1048576}}");
+    assert_contains(answer, "{\"return\":{}}");
+    g_free(answer);
+    assert_answer(f, "{'execute':'query-balloon'}", "{\"return\":{\"actual\":1048576}}\r\n");
+    assert_contains(sent(f, STATS "'guest-stats'}}"), "\"stat-free-memory\":0");
+    assert_contains(sent(f, STATS "'guest-stats'}}"), "\"last-update\":99");
+    assert_answer(f,
+                  "{'execute':'qom-set','arguments':{'path':'/machine/peripheral/balloon0',"
+                  "'property':" INTERVAL ",'value':7}}",
+                  "{\"return\":{}}\r\n");
+    assert_answer(f, STATS INTERVAL "}}", "{\"return\":7}\r\n");
+    assert_error(f,
+                 "{'execute':'qom-set','arguments':{'path':'/machine/peripheral/balloon0',"
+                 "'property':" INTERVAL ",'value':'x'}}",
+                 "GenericError", "guest-stats-polling-interval is");
+    assert_error(f, STATS "'x'}}", "GenericError", "property 'x' not found");
+    assert_error(f, "{'execute':'qom-get','arguments':{'path':'/machine','property':'x'}}",
+                 "DeviceNotFound", "device '/machine' not found");
+    fixture_free(f);
+}
+
 /* The guest powers off: with -no-shutdown it stops, and only a reset lets it go on. */
 static void test_guest_shutdown(void)
 {
@@ -476,6 +531,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/cpu-models", test_cpu_models);
     g_test_add_func("/qmp/schema", test_schema);
     g_test_add_func("/qmp/events", test_events);
+    g_test_add_func("/qmp/balloon", test_balloon);
     g_test_add_func("/qmp/guest-shutdown", test_guest_shutdown);
     g_test_add_func("/qmp/hostile", test_hostile);
     return g_test_run();

@@ -1,0 +1,211 @@
+/*
+ * Debugging the guest (KVM_SET_GUEST_DEBUG).
+ *
+ * The processor's four debug registers serve the first four points, in any address space and also in ROM;
+ * breakpoints beyond these are INT3 instructions in memory, through the first CPU's page tables. Watchpoints
+ * stop after the access, as the processor does it. While points are set, the guest's own debug registers
+ * have no effect.
+ */
+#include "accel/kvm/kvm.h"
+#include "softmmu/cpus.h"
+#include "softmmu/debug.h"
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#define DR_COUNT 4
+#define DR6_BS (UINT64_C(1) << 14)
+#define DR7_GE (1u << 9)
+#define INT3 0xcc
+#define DB_VECTOR 1
+#define BP_VECTOR 3
+
+/* ---- Points in debug registers ---- */
+
+/* R/W and LEN of DR7 for a watchpoint; false if the processor has no such one. */
+static bool watch_bits(const DebugPoint *p, unsigned *bits)
+{
+    unsigned type = p->kind == DEBUG_WATCH_WRITE ? 1 : 3, len;
+
+    switch (p->len) {
+    case 1: len = 0; break;
+    case 2: len = 1; break;
+    case 4: len = 3; break;
+    case 8: len = 2; break;
+    default: return false;
+    }
+    *bits = type | len << 2;
+    return (p->addr & (p->len - 1)) == 0;
+}
+
+static bool is_watch(const DebugPoint *p)
+{
+    return p->kind >= DEBUG_WATCH_WRITE;
+}
+
+/* Fills the debug registers; a point at @skip (0: none) is left out. Sets @in_memory to the first
+ * breakpoint that did not fit. */
+static void fill_registers(const MachineDebug *debug, uint64_t skip, struct kvm_guest_debug *out,
+                           unsigned *used)
+{
+    *used = 0;
+    for (unsigned i = 0; debug && i < debug->points->len && *used < DR_COUNT; i++) {
+        const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
+        unsigned bits = 0;
+        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits)) ||
+            (!is_watch(p) && p->addr == skip && skip)) {
+            continue;
+        }
+        out->arch.debugreg[*used] = p->addr;
+        out->arch.debugreg[7] |= 2u << (2 * *used) | (uint64_t)bits << (16 + 4 * *used);
+        (*used)++;
+    }
+    if (*used) {
+        out->arch.debugreg[7] |= DR7_GE;
+    }
+}
+
+/* ---- Points in memory ---- */
+
+static uint8_t *code_at(Vcpu *vcpu, uint64_t addr)
+{
+    uint64_t gpa;
+    MemoryHit hit;
+
+    if (!vcpu->arch->debug_translate(vcpu, addr, &gpa) ||
+        !memory_map_find(vcpu->machine->memory, gpa, &hit)) {
+        return NULL;
+    }
+    return hit.readonly ? NULL : hit.host;
+}
+
+static void remove_patches(KvmVm *vm)
+{
+    for (unsigned i = 0; i < vm->npatches; i++) {
+        KvmPatch *patch = &vm->patches[i];
+        if (*patch->host == INT3) {
+            *patch->host = patch->original;
+        }
+    }
+    vm->npatches = 0;
+}
+
+static void add_patch(KvmVm *vm, Vcpu *vcpu, uint64_t addr)
+{
+    uint8_t *host = code_at(vcpu, addr);
+
+    if (host && vm->npatches < KVM_MAX_PATCHES) {
+        vm->patches[vm->npatches++] = (KvmPatch){addr, host, *host};
+        *host = INT3;
+    }
+}
+
+/* Breakpoints from the fifth point on. Machine lock; registers of @vcpu are home. */
+static void update_patches(KvmVm *vm, Vcpu *vcpu, uint64_t skip)
+{
+    const MachineDebug *debug = vm->machine->debug;
+    unsigned seen = 0;
+
+    remove_patches(vm);
+    for (unsigned i = 0; debug && i < debug->points->len; i++) {
+        const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
+        unsigned bits;
+        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits)) || (!is_watch(p) && p->addr == skip && skip)) {
+            continue;
+        }
+        if (seen++ >= DR_COUNT && !is_watch(p)) {
+            add_patch(vm, vcpu, p->addr);
+        }
+    }
+}
+
+/* ---- Telling the kernel ---- */
+
+void kvm_debug_update(KvmVcpu *kv, bool step)
+{
+    Machine *machine = kv->vm->machine;
+    const MachineDebug *debug = machine->debug;
+    struct kvm_guest_debug request = {0};
+    unsigned used;
+
+    uint64_t skip = step ? kv->vcpu->arch->get_pc(kv->vcpu) : 0;
+    fill_registers(debug, skip, &request, &used);
+    machine_lock(machine);
+    update_patches(kv->vm, kv->vcpu, skip);
+    machine_unlock(machine);
+    if (used || step || kv->vm->npatches) {
+        request.control = KVM_GUESTDBG_ENABLE | (used ? KVM_GUESTDBG_USE_HW_BP : 0) |
+                          (kv->vm->npatches ? KVM_GUESTDBG_USE_SW_BP : 0) |
+                          (step ? KVM_GUESTDBG_SINGLESTEP : 0);
+        if (step && kv->vm->blockirq && debug && !debug->step_interrupts) {
+            request.control |= KVM_GUESTDBG_BLOCKIRQ;
+        }
+    }
+    if (kvm_ioctl(kv->fd, KVM_SET_GUEST_DEBUG, &request) < 0) {
+        fprintf(stderr, "amphi: CPU %u: KVM does not debug: %s\n", kv->vcpu->index, strerror(errno));
+    }
+    kv->debug_seen = debug ? debug->generation : 0;
+    kv->stepping = step;
+}
+
+/* ---- What the kernel says ---- */
+
+/* The watchpoint whose debug register @dr6 names; NULL: it is a breakpoint, or none. */
+static const DebugPoint *hit_watch(KvmVcpu *kv, uint64_t dr6)
+{
+    const MachineDebug *debug = kv->vm->machine->debug;
+    unsigned used = 0, bits;
+
+    for (unsigned i = 0; debug && i < debug->points->len && used < DR_COUNT; i++) {
+        const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
+        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits))) {
+            continue;
+        }
+        if (dr6 >> used++ & 1) {
+            return is_watch(p) ? p : NULL;
+        }
+    }
+    return NULL;
+}
+
+/* An INT3 of the guest's own. */
+static bool reflect_int3(KvmVcpu *kv)
+{
+    struct kvm_guest_debug request = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP |
+                                                 KVM_GUESTDBG_INJECT_BP};
+    unsigned used;
+
+    fill_registers(kv->vm->machine->debug, 0, &request, &used);
+    request.control |= used ? KVM_GUESTDBG_USE_HW_BP : 0;
+    kvm_ioctl(kv->fd, KVM_SET_GUEST_DEBUG, &request);
+    return true;
+}
+
+bool kvm_debug_exit(KvmVcpu *kv, VcpuExit *exit)
+{
+    const struct kvm_debug_exit_arch *why = &kv->run->debug.arch;
+
+    if (why->exception == BP_VECTOR && !debug_breakpoint_at(kv->vm->machine, why->pc)) {
+        return reflect_int3(kv);
+    }
+    const DebugPoint *watch =
+        why->exception == DB_VECTOR && !(why->dr6 & DR6_BS) ? hit_watch(kv, why->dr6) : NULL;
+    if (watch) {
+        debug_note(kv->vcpu, DEBUG_WHY_WATCH, watch->kind, watch->addr);
+    }
+    *exit = VCPU_EXIT_DEBUG;
+    return false;
+}
+
+VcpuExit kvm_step_vcpu(Vcpu *vcpu)
+{
+    KvmVcpu *kv = kvm_vcpu(vcpu);
+
+    kvm_pull(vcpu);
+    kvm_debug_update(kv, true);
+    VcpuExit exit = kvm_run_vcpu(vcpu);
+    kvm_pull(vcpu);
+    kvm_debug_update(kv, false);
+    return exit;
+}

@@ -1,0 +1,159 @@
+/*
+ * The KVM engine, to the rest of accel/ and between its own files.
+ *
+ * A machine has one KvmVm, each of its vCPUs a KvmVcpu. While a vCPU runs, its registers are in the kernel;
+ * `home` says that X86State has them instead: kvm_pull() brings them home, and the next run puts back what
+ * changed since. `shadow` is what the kernel has, so that writing back touches nothing else: the time-stamp
+ * counter, say, goes on by itself.
+ *
+ * Source: Linux, Documentation/virt/kvm/api.rst (the sections' names are those of the ioctls).
+ *
+ * Locking: a KvmVcpu belongs to its thread, except `run->immediate_exit` and `tid`. What is per machine
+ * changes under the machine lock.
+ */
+#ifndef AMPHI_ACCEL_KVM_H
+#define AMPHI_ACCEL_KVM_H
+
+#include "accel/regions.h"
+#include "cpu/x86/cpuid.h"
+#include "cpu/x86/state.h"
+#include "softmmu/irqchip.h"
+#include <linux/kvm.h>
+
+typedef struct KvmVm KvmVm;
+typedef struct KvmVcpu KvmVcpu;
+
+#define KVM_EXIT_KINDS 64
+#define KVM_KICK_SIGNAL SIGUSR1
+
+/* What an exit cost: how often, and time-stamp ticks from leaving the guest to going back. */
+typedef struct KvmExitCount {
+    uint64_t count, ticks;
+} KvmExitCount;
+
+typedef struct KvmSlot {
+    uint64_t addr, size; /* size 0: free */
+    uint8_t *host;
+    uint32_t flags; /* KVM_MEM_* */
+    MemoryRegion *region;
+    uint64_t offset; /* of the slot in the region */
+} KvmSlot;
+
+#define KVM_MAX_SLOTS 128
+
+/* A message that a line stands for. */
+typedef struct KvmRoute {
+    uint64_t valid;
+    uint64_t addr;
+    uint64_t data;
+} KvmRoute;
+
+/* A breakpoint in memory. */
+typedef struct KvmPatch {
+    uint64_t addr;
+    uint8_t *host, original;
+} KvmPatch;
+#define KVM_MAX_PATCHES 64
+
+struct KvmVm {
+    Machine *machine;
+    int dev_fd, fd;
+    size_t run_size;
+    IrqchipMode mode;
+    bool sync_regs, sregs2, payload, triple_fault, any_length; /* what the kernel can do */
+    uint32_t *msrs; /* that are saved and restored */
+    unsigned nmsrs;
+    X86Cpuid cpuid; /* supported */
+    KvmSlot slots[KVM_MAX_SLOTS];
+    bool ready; /* vCPUs are being made: slots follow the map */
+    Irqchip irqchip;
+    KvmRoute pins[IRQCHIP_GSIS]; /* of the board's I/O APIC */
+    KvmRoute fd_routes[IRQCHIP_MAX_FDS];
+    int fds[IRQCHIP_MAX_FDS]; /* 0: free */
+    bool fd_bound[IRQCHIP_MAX_FDS];
+    bool extint;          /* atomic: the board's 8259 has an interrupt */
+    void *ring_page;      /* of collected writes; NULL: the kernel collects none */
+    bool flushing;
+    GPtrArray *doorbells; /* of KvmDoorbell: what the kernel knows */
+    bool blockirq;        /* single steps can keep interrupts out */
+    KvmPatch patches[KVM_MAX_PATCHES];
+    unsigned npatches;
+    uint64_t clock;    /* kvmclock when the machine stopped */
+    bool clock_valid;
+};
+
+struct KvmVcpu {
+    KvmVm *vm;
+    Vcpu *vcpu;
+    int fd;
+    struct kvm_run *run;
+    size_t run_size;
+    pid_t tid; /* atomic; 0: never ran */
+    bool home;
+    bool shutdown; /* triple fault: nothing runs before a reset */
+    bool pending;  /* an exit of this vCPU is complete only with the next KVM_RUN */
+    bool stepping;
+    unsigned debug_seen; /* generation of debug points that the kernel knows */
+    X86State *shadow;
+    KvmExitCount exits[KVM_EXIT_KINDS];
+    KvmExitCount guest; /* entries, ticks in KVM_RUN */
+};
+
+static inline KvmVcpu *kvm_vcpu(const Vcpu *vcpu)
+{
+    return accel_vcpu(vcpu)->kvm;
+}
+
+/* ioctl() that goes on after a signal. */
+int kvm_ioctl(int fd, unsigned long request, void *arg);
+
+/* probe.c: opens /dev/kvm and checks that it is of use. The descriptor, or -1 with @error. */
+int kvm_open(bool force, GError **error);
+
+/* cpuid.c */
+bool kvm_read_cpuid(KvmVm *vm, GError **error);
+bool kvm_set_cpuid(KvmVcpu *kv, GError **error);
+const X86Cpuid *kvm_host_cpuid(Machine *machine);
+
+/* memory.c: keeps the slots in step with the memory map. */
+void kvm_memory_update(void *vm);
+
+/* hints.c: doorbells as ioeventfds, coalesced writes, dirty pages. */
+void kvm_doorbells_update(void *vm);
+void kvm_doorbells_clear(KvmVm *vm);
+void kvm_coalesced_init(KvmVm *vm, KvmVcpu *kv);
+/* Makes the writes that were collected. */
+void kvm_coalesced_flush(KvmVm *vm);
+bool kvm_take_dirty(void *vm, MemoryRegion *region, unsigned long *bitmap);
+
+/* irqchip.c */
+bool kvm_irqchip_init(KvmVm *vm, GError **error);
+void kvm_irqchip_fini(KvmVm *vm);
+
+/* vcpu.c */
+VcpuExit kvm_run_vcpu(Vcpu *vcpu);
+VcpuExit kvm_step_vcpu(Vcpu *vcpu);
+void kvm_kick_vcpu(Vcpu *vcpu);
+/* One KVM_RUN, with counting. 0, or a negative errno. */
+int kvm_enter(KvmVcpu *kv);
+
+/* debug.c: breakpoints, watchpoints, steps. */
+void kvm_debug_update(KvmVcpu *kv, bool step);
+bool kvm_debug_exit(KvmVcpu *kv, VcpuExit *exit);
+
+/* exits.c: what an exit asks for. True: go on; false: leave with *@exit. */
+bool kvm_handle_exit(KvmVcpu *kv, VcpuExit *exit);
+void kvm_print_exits(Machine *machine, GString *out);
+
+/* state.c: registers to and from the kernel. False: the kernel refuses, a message was printed. */
+bool kvm_push(KvmVcpu *kv);
+void kvm_pull(Vcpu *vcpu);
+bool kvm_first_state(KvmVcpu *kv, GError **error);
+
+/* msr.c */
+bool kvm_list_msrs(KvmVm *vm, int vcpu_fd, GError **error);
+bool kvm_get_msrs(KvmVcpu *kv, X86State *s);
+bool kvm_msrs_changed(const KvmVm *vm, const X86State *s, const X86State *old);
+bool kvm_put_msrs(KvmVcpu *kv, const X86State *s, const X86State *old, bool late);
+
+#endif
