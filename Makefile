@@ -6,6 +6,7 @@
 #   make check      set up what the tests need and run them all
 #   make check-long the tests that take long
 #   make bench      measure
+#   make fuzz       fuzz everything that others can feed, with libFuzzer
 #   make install    to PREFIX (as configured), below DESTDIR
 #   make clean      remove what was built; `make distclean` also configuration and guest
 # Variables: BUILD=DIR builds in DIR, so that several builds can stand side by side; V=1 shows
@@ -28,7 +29,7 @@ all:
 deps_group := $(or $(if $(filter bench bench-programs,$(MAKECMDGOALS)),bench), \
     $(if $(filter check check-% tests,$(MAKECMDGOALS)),test), \
     $(if $(filter run guest,$(MAKECMDGOALS)),run))
-goals_without_build := clean distclean help format check-format check-docs check-includes
+goals_without_build := clean distclean fuzz help format check-format check-docs check-includes
 
 ifneq ($(if $(MAKECMDGOALS),$(filter-out $(goals_without_build),$(MAKECMDGOALS)),all),)
 include $(BUILD)/config.mk
@@ -107,6 +108,16 @@ $(filter-out $(patsubst %.c,$(BUILD)/obj/%.o,$(generators)),$(filter $(BUILD)/ob
     | $(riscv_decoder)
 endif
 
+# The ACPI table of a machine: macros by the C preprocessor, then iasl; FILE-dsdt.S takes it in.
+aml_tables := $(patsubst %.asl,$(BUILD)/gen/%.aml,$(wildcard hw/x86/*.asl))
+$(aml_tables): $(BUILD)/gen/%.aml: %.asl $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,IASL,$<) $(CC) -E -P -undef -nostdinc -x c -o $(@:.aml=.dsl) $< && \
+	    iasl -we -p $(@:.aml=) $(@:.aml=.dsl) > $(@:.aml=.log) 2>&1 || { cat $(@:.aml=.log); exit 1; }
+$(BUILD)/obj/hw/x86/%-dsdt.o: CPPFLAGS += -Wa,-I$(BUILD)/gen
+$(BUILD)/obj/hw/x86/q35-dsdt.o: $(BUILD)/gen/hw/x86/q35.aml
+$(BUILD)/obj/hw/x86/microvm-dsdt.o: $(BUILD)/gen/hw/x86/microvm.aml
+
 # ---- Test programs ----
 
 # test-NAME.c and fuzz-NAME.c are programs; the other sources there serve all of them.
@@ -122,7 +133,18 @@ $(test_objects): | $(riscv_decoder)
 $(test_programs): $(BUILD)/%: $(BUILD)/obj/%.o $(support_objects) $(library)
 	@mkdir -p $(@D)
 	$(call quiet,LINK,$@) $(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(support_objects) \
-	    $(library) $(ALL_LIBS)
+	    $(library) $(ALL_LIBS) $(if $(findstring /fuzz-,$@),$(FUZZER_LIBS))
+
+# libFuzzer: `make fuzz FUZZ='-s 600 qmp gdb'` runs these for ten minutes each.
+fuzz_programs := $(filter $(BUILD)/tests/fuzz/fuzz-%,$(test_programs))
+
+fuzz:
+	@[ -e $(BUILD)/fuzz/config.mk ] || ./configure --build-dir=$(BUILD)/fuzz --cc=clang \
+	    --enable-fuzzers --install-deps=test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz fuzz-programs
+	@tests/fuzz/run $(FUZZ) $(BUILD)/fuzz
+
+fuzz-programs: $(fuzz_programs)
 
 # Bare-metal riscv64 programs. A line `march: rv64...` in the first 20 lines of the source names
 # the instruction set that the assembler shall accept.
@@ -292,7 +314,7 @@ help:
 	@sed -n '4,14s/^# \?//p' Makefile
 
 FORCE:
-.PHONY: all tests run check check-long bench bench-programs guest check-includes check-docs format check-format install \
+.PHONY: all tests run check check-long fuzz fuzz-programs bench bench-programs guest check-includes check-docs format check-format install \
     clean distclean help FORCE
 
 -include $(objects:.o=.d) $(test_objects:.o=.d) $(guest_programs:.elf=.d)

@@ -251,6 +251,8 @@ static void init_translation(Accel *accel, Vcpu *vcpu)
     if (!accel->ir.vars) {
         ir_region_init(&accel->ir, vcpu->arch->vars, vcpu->arch->nvars, vcpu->arch->helpers,
                        vcpu->arch->nhelpers, vcpu->arch->pc_offset);
+        ir_region_add_scratch(&accel->ir, (int32_t)offsetof(Vcpu, scratch) -
+                                              (int32_t)VCPU_STATE_OFFSET);
     }
 }
 

@@ -113,6 +113,7 @@ struct Vcpu {
     uint32_t kick;           /* atomic: not zero = leave translated code soon */
     uint32_t undone;         /* counting: instructions deducted from the budget that an exception leaves undone */
     void *return_stack;      /* base of the return-prediction stack, in the thread's own; set by tcg_run() */
+    uint64_t scratch[IR_SCRATCH_VARS];   /* of translated code, within one stay in a region */
     _Alignas(16) uint8_t spill[1024]; /* of translated code */
 };
 

@@ -6,6 +6,7 @@
  */
 #include "softmmu/base/error.h"
 #include "softmmu/cmdline.h"
+#include "softmmu/options-json.h"
 #include <string.h>
 
 /* Keeps @text, which was made here, as long as @cmd. */
@@ -351,6 +352,52 @@ static bool opt_pflash(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+/* -hda and its like: the disk number @index. */
+static bool add_disk(CmdLine *cmd, const char *file, const char *index, const char *media)
+{
+    Options *drive = options_parse("-drive", "", NULL, NULL);
+    options_add(drive, "file", file);
+    options_add(drive, "index", index);
+    options_add(drive, "media", media);
+    append(&cmd->config.drives, drive);
+    return true;
+}
+
+static bool opt_hda(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "0", "disk");
+}
+
+static bool opt_hdb(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "1", "disk");
+}
+
+static bool opt_hdc(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "2", "disk");
+}
+
+static bool opt_hdd(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "3", "disk");
+}
+
+static bool opt_cdrom(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "2", "cdrom");
+}
+
+static bool opt_blockdev(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = value[0] == '{' ? options_parse_json("-blockdev", value, error)
+                                    : options_parse("-blockdev", value, "driver", error);
+    if (opts) {
+        append(&cmd->config.blockdevs, opts);
+    }
+    return opts != NULL;
+}
+
 static bool opt_display(CmdLine *cmd, const char *value, GError **error)
 {
     if (strcmp(value, "none") != 0) {
@@ -433,8 +480,14 @@ const CmdOption cmdline_options[] = {
     {"S", NULL, TOPIC_BOOT, false, "do not start before the monitor says so", CMD_FLAG, AT(paused), NULL,
      CMD_RUN, NULL},
 
-    {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw][,id=ID]...", TOPIC_DEVICES, true,
+    {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw|qcow2][,id=ID]...", TOPIC_DEVICES, true,
      "a disk", CMD_OPTIONS, AT(config.drives), "file", CMD_RUN, NULL},
+    {"hda", "FILE", TOPIC_DEVICES, false, "the first disk, of any format", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_hda},
+    {"cdrom", "FILE", TOPIC_DEVICES, false, "a disk that is only read", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_cdrom},
+    {"blockdev", "DRIVER,node-name=NAME,... or JSON", TOPIC_DEVICES, false,
+     "an image for a -device with drive=NAME", CMD_CALL, 0, NULL, CMD_RUN, opt_blockdev},
     {"snapshot", NULL, TOPIC_DEVICES, false, "throw away what is written to disks", CMD_FLAG, AT(snapshot),
      NULL, CMD_RUN, NULL},
     {"device", "TYPE[,PROPERTY=VALUE...]", TOPIC_DEVICES, true,
@@ -511,9 +564,9 @@ const CmdOption cmdline_options[] = {
     /* To come. */
     {"vnc", "DISPLAY", TOPIC_NONE, false, "VNC", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"spice", "OPTIONS", TOPIC_NONE, false, "SPICE", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"blockdev", "OPTIONS", TOPIC_NONE, false, "block graph", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"cdrom", "FILE", TOPIC_NONE, false, "CD-ROM", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"hda", "FILE", TOPIC_NONE, false, "IDE disk", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"hdb", "FILE", TOPIC_NONE, false, "the second disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdb},
+    {"hdc", "FILE", TOPIC_NONE, false, "the third disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdc},
+    {"hdd", "FILE", TOPIC_NONE, false, "the fourth disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdd},
     {"fsdev", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"virtfs", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"audiodev", "OPTIONS", TOPIC_NONE, false, "sound", CMD_LATER, 0, NULL, CMD_RUN, NULL},

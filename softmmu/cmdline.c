@@ -170,6 +170,7 @@ void cmdline_clear(CmdLine *cmd)
     options_free(cmd->config.machine_opts);
     free_options(cmd->config.devices);
     free_options(cmd->config.drives);
+    free_options(cmd->config.blockdevs);
     free_options(cmd->config.netdevs);
     free_options(cmd->config.objects);
     free_options(cmd->config.globals);

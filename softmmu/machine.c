@@ -135,6 +135,7 @@ static void free_config(MachineConfig *config)
     options_free(config->machine_opts);
     free_options_array(config->devices);
     free_options_array(config->drives);
+    free_options_array(config->blockdevs);
     free_options_array(config->netdevs);
     free_options_array(config->objects);
     free_options_array(config->globals);
@@ -254,8 +255,9 @@ void machine_raise_event(Machine *machine, const MachineEventInfo *info)
 
 static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
 {
-    MachineEventInfo info = {event, by_guest, reason, 0};
-    machine_raise_event(machine, &info);
+    machine_raise_event(machine, &(MachineEventInfo){.event = event,
+                                                     .by_guest = by_guest,
+                                                     .reason = reason});
 }
 
 static void set_state(Machine *machine, RunState state)
@@ -373,6 +375,12 @@ void machine_request_quit(Machine *machine, int status)
     request(machine, &machine->quit_requested);
 }
 
+void machine_request_stop(Machine *machine, RunState why)
+{
+    __atomic_store_n(&machine->stop_why, why, __ATOMIC_SEQ_CST);
+    request(machine, &machine->stop_requested);
+}
+
 void machine_powerdown(Machine *machine)
 {
     raise_event(machine, MACHINE_EVENT_POWERDOWN, false, NULL);
@@ -396,6 +404,9 @@ static bool handle_requests(Machine *machine)
         raise_event(machine, MACHINE_EVENT_SHUTDOWN, false,
                     machine->signalled ? "host-signal" : "host-qmp-quit");
         return true;
+    }
+    if (take_request(&machine->stop_requested) && machine->state == RUN_STATE_RUNNING) {
+        machine_stop(machine, __atomic_load_n(&machine->stop_why, __ATOMIC_SEQ_CST));
     }
     if (shutdown) {
         by_guest = true;

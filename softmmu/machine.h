@@ -26,6 +26,7 @@ typedef enum RunState {
     RUN_STATE_PAUSED,
     RUN_STATE_SHUTDOWN,
     RUN_STATE_INTERNAL_ERROR,
+    RUN_STATE_IO_ERROR, /* a disk's, which the user wants to mend before going on */
 } RunState;
 
 /* What happened to the machine as a whole, for who manages it. */
@@ -35,13 +36,18 @@ typedef enum MachineEvent {
     MACHINE_EVENT_RESET,
     MACHINE_EVENT_SHUTDOWN, /* it ends, or with -no-shutdown stops for good */
     MACHINE_EVENT_POWERDOWN, /* somebody pressed the power button */
+    MACHINE_EVENT_BLOCK_IO_ERROR, /* a disk request failed */
     MACHINE_EVENT_BALLOON_CHANGE, /* the guest gave memory back, or took it */
 } MachineEvent;
 
 typedef struct MachineEventInfo {
     MachineEvent event;
     bool by_guest;      /* a reset or shutdown: who wanted it */
-    const char *reason; /* "guest-reset", "host-signal"...; NULL for the other events */
+    const char *reason; /* "guest-reset", "host-signal"...; of a disk's error its text; else NULL */
+    /* Of a disk's error: whose ("hd0" and the name of its node), in what ("read", "write"), and what is done
+     * about it ("report", "ignore", "stop"). */
+    const char *device, *node, *operation, *action;
+    bool nospace;
     uint64_t actual;    /* of BALLOON_CHANGE: bytes that the guest has now */
 } MachineEventInfo;
 
@@ -57,6 +63,7 @@ typedef struct MachineConfig {
     Options *machine_opts; /* rest of -machine */
     GPtrArray *devices;    /* of Options: -device */
     GPtrArray *drives;     /* of Options: -drive */
+    GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
@@ -149,6 +156,8 @@ struct Machine {
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
+    bool stop_requested;    /* atomic */
+    RunState stop_why;      /* atomic */
     bool quit_requested;    /* atomic; ends it even with -no-shutdown */
     bool guest_reset;       /* atomic; who requested the reset */
     bool signalled;         /* a signal requested the end */
@@ -191,6 +200,9 @@ void machine_add_state_listener(Machine *machine, void (*fn)(void *opaque, RunSt
 void machine_remove_state_listener(Machine *machine, void (*fn)(void *opaque, RunState state),
                                    void *opaque);
 
+/* Tells the listeners. With the machine lock held. */
+void machine_raise_event(Machine *machine, const MachineEventInfo *info);
+
 /* Calls @fn(@opaque, info) for each event, with the machine lock held, on whatever thread. Neither
  * function may be called from a listener. */
 void machine_add_event_listener(Machine *machine,
@@ -209,6 +221,9 @@ void machine_raise_event(Machine *machine, const MachineEventInfo *info);
 void machine_request_reset(Machine *machine);
 void machine_request_shutdown(Machine *machine, int status);
 void machine_request_quit(Machine *machine, int status);
+
+/* Asks the main loop to stop the machine, for who cannot wait until all vCPUs have stopped. */
+void machine_request_stop(Machine *machine, RunState why);
 
 /* Resets now: devices in order of creation, the board, the vCPUs. With the machine lock held, on the
  * main thread, as machine_stop(). */

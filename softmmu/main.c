@@ -7,11 +7,14 @@
  */
 #include "accel/accel.h"
 #include "cpu/riscv/riscv.h"
+#include "cpu/x86/x86.h"
 #include "hw/block/drive.h"
+#include "hw/block/nodes.h"
 #include "hw/hw.h"
 #include "hw/net/net.h"
 #include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
+#include "hw/x86/boards.h"
 #include "hw/virtio/virtio-balloon.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
@@ -31,32 +34,58 @@
 #define AMPHI_VERSION "0.1.0"
 
 const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike_machine,
-                                               &riscv_none_machine, NULL};
+                                               &riscv_none_machine,  &x86_q35_machine,
+                                               &x86_microvm_machine, NULL};
 
 static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
     BlockDev *blk = blockdev_nth(machine, n);
+    BlockInfo info;
     if (!blk) {
         return false;
     }
+    blockdev_info(blk, &info);
     *out = (MonitorBlock){
         .id = blockdev_id(blk),
         .path = blockdev_path(blk),
         .format = blockdev_format(blk),
         .user = blockdev_user(blk),
+        .node = blockdev_node(blk),
+        .backing = info.backing,
+        .depth = info.depth,
         .size = blockdev_size(blk),
+        .host_size = info.host_size,
         .read_only = blockdev_read_only(blk),
+        .write_back = info.write_back,
+        .no_flush = info.no_flush,
+        .direct = info.direct,
+        .detect_zeroes = info.detect_unmap ? "unmap" : info.detect_zeroes ? "on" : "off",
+        .read_bytes = info.read_bytes,
+        .read_count = info.read_count,
+        .written_bytes = info.written_bytes,
+        .write_count = info.write_count,
+        .flush_count = info.flush_count,
+        .discard_count = info.discard_count,
     };
     return true;
+}
+
+static bool block_resize(Machine *machine, const char *id, uint64_t size, GError **error)
+{
+    BlockDev *blk = blockdev_find(machine, id);
+    return blk ? blockdev_resize(blk, size, error)
+               : error_set(error, "there is no drive '%s'; 'info block' lists them", id);
 }
 
 static const MonitorHooks monitor_hooks = {
     .version = AMPHI_VERSION,
     .jit_stats = accel_print_stats,
+    .exits = accel_print_exits,
     .accel_switch = accel_switch,
     .accel_name = accel_name,
     .accel_help = accel_help,
     .block = blockdev_print_all,
+    .snapshots = blockdev_print_snapshots,
     .network = netdev_print_all,
     .usernet = netdev_print_connections,
     .pci = pci_print_all,
@@ -64,6 +93,9 @@ static const MonitorHooks monitor_hooks = {
     .balloon_set_target = virtio_balloon_set_target,
     .balloon_set_interval = virtio_balloon_set_interval,
     .block_nth = block_nth,
+    .block_add = node_add,
+    .block_remove = node_remove,
+    .block_resize = block_resize,
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,
     .machines = machine_classes,
@@ -112,29 +144,6 @@ static bool device_help(CmdLine *cmd, GError **error)
     return why == NULL;
 }
 
-/* Answers a question instead of running. */
-static bool answer(CmdLine *cmd, GError **error)
-{
-    switch (cmd->action) {
-    case CMD_HELP: return cmdline_help(cmd->help_topic, error);
-    case CMD_VERSION: printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n"); break;
-    case CMD_LIST_MACHINES: list_machines(); break;
-    case CMD_LIST_CPUS: print_text(riscv_cpu_help); break;
-    case CMD_LIST_ACCELS: print_text(accel_help); break;
-    case CMD_LIST_DEVICES: print_text(hw_device_help); break;
-    case CMD_DEVICE_HELP: return device_help(cmd, error);
-    case CMD_LIST_NETDEVS: printf("Available netdev backend types:\nuser\n"); break;
-    case CMD_LIST_CHARDEVS: list_chardevs(); break;
-    case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
-    case CMD_LIST_OBJECTS:
-        printf("List of user creatable objects:\n  rng-builtin\n  rng-random\n");
-        break;
-    case CMD_LIST_LOG: return log_set_items("help", error) || !*error;
-    case CMD_RUN: break;
-    }
-    return true;
-}
-
 static const MachineClass *find_machine(const char *name, GError **error)
 {
     const char *names[ARRAY_SIZE(machine_classes)] = {NULL};
@@ -154,6 +163,45 @@ static const MachineClass *find_machine(const char *name, GError **error)
         error_set(error, "unknown machine '%s'; '-machine help' lists them", name);
     }
     return NULL;
+}
+
+/* Those of @machine; without one, of all. */
+static bool list_cpus(const char *machine, GError **error)
+{
+    const MachineClass *cls = machine ? find_machine(machine, error) : NULL;
+    if (machine && !cls) {
+        return false;
+    }
+    if (!cls || cls->arch == &riscv64_guest) {
+        print_text(riscv_cpu_help);
+    }
+    if (!cls || cls->arch == &x86_64_guest) {
+        print_text(x86_cpu_help);
+    }
+    return true;
+}
+
+/* Answers a question instead of running. */
+static bool answer(CmdLine *cmd, GError **error)
+{
+    switch (cmd->action) {
+    case CMD_HELP: return cmdline_help(cmd->help_topic, error);
+    case CMD_VERSION: printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n"); break;
+    case CMD_LIST_MACHINES: list_machines(); break;
+    case CMD_LIST_CPUS: return list_cpus(cmd->machine, error);
+    case CMD_LIST_ACCELS: print_text(accel_help); break;
+    case CMD_LIST_DEVICES: print_text(hw_device_help); break;
+    case CMD_DEVICE_HELP: return device_help(cmd, error);
+    case CMD_LIST_NETDEVS: printf("Available netdev backend types:\nuser\n"); break;
+    case CMD_LIST_CHARDEVS: list_chardevs(); break;
+    case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
+    case CMD_LIST_OBJECTS:
+        printf("List of user creatable objects:\n  rng-builtin\n  rng-random\n");
+        break;
+    case CMD_LIST_LOG: return log_set_items("help", error) || !*error;
+    case CMD_RUN: break;
+    }
+    return true;
 }
 
 /*

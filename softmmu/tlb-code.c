@@ -2,6 +2,7 @@
  * The software TLB: where code is fetched from, execution ids, jump caches, and tracking of stores to
  * code. See tlb.h.
  */
+#include "softmmu/cpus.h"
 #include "softmmu/tlb-internal.h"
 #include <string.h>
 
@@ -65,10 +66,11 @@ static void revoke_all(Vcpu *vcpu, uint64_t ram_page)
     g_mutex_unlock(&tlbs->lock);
 }
 
-/* The place that @writer names, in one context or in all. */
-static void revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
+/* The place that @writer names, in one context or in all. Returns whose it is. */
+static Vcpu *revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
 {
-    VcpuTlb *tlbs = system->machine->cpus[writer_vcpu(writer)]->tlbs;
+    Vcpu *vcpu = system->machine->cpus[writer_vcpu(writer)];
+    VcpuTlb *tlbs = vcpu->tlbs;
     unsigned first = writer_slot(writer), last = first;
 
     if (writer & WRITER_CONTEXTS) {
@@ -84,10 +86,21 @@ static void revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
         }
     }
     g_mutex_unlock(&tlbs->lock);
+    return vcpu;
 }
 
-void tlb_mark_code(TlbSystem *system, uint64_t ram_page)
+/* A loop that stores to the page may have looked at the entry in an iteration before (tcg/stream.c): it polls. @by
+ * is outside of such loops, because it translates. */
+static void stop_streams(Vcpu *vcpu, const Vcpu *by)
 {
+    if (vcpu != by && __atomic_load_n(&vcpu->epoch, __ATOMIC_SEQ_CST)) {
+        vcpu_kick(vcpu);
+    }
+}
+
+void tlb_mark_code(const Vcpu *by, uint64_t ram_page)
+{
+    TlbSystem *system = by->machine->tlb_system;
     uint8_t *flags = &system->page_flags[ram_page];
 
     if (__atomic_load_n(flags, __ATOMIC_RELAXED) & PAGE_HAS_CODE) {
@@ -97,12 +110,13 @@ void tlb_mark_code(TlbSystem *system, uint64_t ram_page)
     uint32_t writer =
         __atomic_exchange_n(&system->writers[ram_page], WRITER_NONE, __ATOMIC_SEQ_CST);
     if (writer != WRITER_NONE && writer != WRITER_MANY) {
-        revoke_one(system, writer, ram_page);
+        stop_streams(revoke_one(system, writer, ram_page), by);
         return;
     }
     for (unsigned i = 0; writer == WRITER_MANY && i < system->machine->ncpus; i++) {
         if (system->machine->cpus[i]->tlbs) {
             revoke_all(system->machine->cpus[i], ram_page);
+            stop_streams(system->machine->cpus[i], by);
         }
     }
 }
@@ -180,7 +194,7 @@ unsigned vcpu_fetch(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len)
     unsigned in_page = pc & ~TLB_PAGE_MASK, here = MIN(len, TLB_PAGE_SIZE - in_page);
 
     tlb_code_page(vcpu, pc, &page);
-    tlb_mark_code(vcpu->machine->tlb_system, page.ram_page);
+    tlb_mark_code(vcpu, page.ram_page);
     memcpy(buf, page.host + in_page, here);
     return here;
 }

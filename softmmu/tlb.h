@@ -107,10 +107,10 @@ void tlb_set_code_hook(TlbSystem *system,
 /* Reports a store to a page that may hold code. Any thread. */
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len);
 
-/* Marks a page as holding code that is about to be read for translation, and takes the mark away when no
- * code is left. With a lock (the engine's) that is held from the mark until what was translated is there to
- * be found, so that the mark of code that has just been read cannot be taken for an old one's. */
-void tlb_mark_code(TlbSystem *system, uint64_t ram_page);
+/* Marks a page as holding code that @by, on its thread, is about to read for translation, and takes the mark
+ * away when no code is left. With a lock (the engine's) that is held from the mark until what was translated
+ * is there to be found, so that the mark of code that has just been read cannot be taken for an old one's. */
+void tlb_mark_code(const Vcpu *by, uint64_t ram_page);
 void tlb_unmark_code(TlbSystem *system, uint64_t ram_page);
 
 void tlb_vcpu_init(TlbSystem *system, Vcpu *vcpu);

@@ -13,6 +13,8 @@ static bool is_removable(const IrRegion *ir, const IrInsn *insn)
     switch (insn->op) {
     case IR_get_var:
     case IR_ld_env:
+    case IR_probe:
+    case IR_fflags:
     case IR_ld_host: return true;
     case IR_call: return ir->helpers[insn->imm].flags & IR_HELPER_PURE;
     default:

@@ -301,6 +301,7 @@ IrFacts ir_facts_of(const IrInsn *insn, const IrFacts *facts)
     case IR_ld:
     case IR_ld_host:
     case IR_ld_env: return of_memory(insn);
+    case IR_fflags: return below(5, 64);
     default: return of_type(ir_result_type(insn));
     }
 }

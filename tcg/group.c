@@ -152,17 +152,11 @@ static void find_groups(Grouper *g, const IrBlock *block, bool write)
 
 /* ---- The copy with translate ops ---- */
 
-static IrRef put(IrOptScratch *o, const IrInsn *insn)
-{
-    opt_reserve(o);
-    o->out[o->n] = *insn;
-    return (IrRef)o->n++;
-}
-
 static void copy_insn(Grouper *g, uint32_t index)
 {
     IrOptScratch *o = g->o;
     IrInsn insn = o->ir->insns[index];
+    IrRef ref;
 
     for (unsigned k = 0; k < 4 && insn.arg[k] != IR_NOREF; k++) {
         insn.arg[k] = o->map[insn.arg[k]];
@@ -178,7 +172,7 @@ static void copy_insn(Grouper *g, uint32_t index)
                                 .imm = group->low,
                                 .arg = {insn.arg[0], IR_NOREF, IR_NOREF, IR_NOREF}};
 
-            group->host = put(o, &translate);
+            group->host = opt_put(o, &translate);
         }
         insn.op = insn.op == IR_ld ? IR_ld_host : IR_st_host;
         insn.arg[0] = group->host;
@@ -187,7 +181,8 @@ static void copy_insn(Grouper *g, uint32_t index)
     if (is_access(&insn) || insn.op == IR_ld_host || insn.op == IR_st_host) {
         MEMBER(&insn) = 0;
     }
-    o->map[index] = put(o, &insn);
+    ref = opt_put(o, &insn); /* may move the map */
+    o->map[index] = ref;
 }
 
 static void copy(Grouper *g)

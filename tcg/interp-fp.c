@@ -198,6 +198,30 @@ static uint64_t eval_cmp_d(unsigned aux, uint64_t a, uint64_t b)
     }
 }
 
+/* Silent comparison: on the bits. */
+static uint64_t eval_cmp_silent(IrType type, unsigned aux, uint64_t a, uint64_t b)
+{
+    uint32_t csr;
+    uint64_t result;
+
+    if (is_nan(type, a) || is_nan(type, b)) {
+        return 0;
+    }
+    csr = csr_before(&a); /* comparing a denormal number sets a flag of the host's own */
+    aux -= IR_FEQ_SILENT - IR_FEQ_QUIET;
+    result = type == IR_F32 ? eval_cmp_s(aux, a, b) : eval_cmp_d(aux, a, b);
+    _mm_setcsr(csr);
+    return result;
+}
+
+static uint64_t eval_cmp(IrType type, unsigned aux, uint64_t a, uint64_t b)
+{
+    if (aux >= IR_FEQ_SILENT) {
+        return eval_cmp_silent(type, aux, a, b);
+    }
+    return type == IR_F32 ? eval_cmp_s(aux, a, b) : eval_cmp_d(aux, a, b);
+}
+
 static uint64_t eval_from_int(IrType type, unsigned kind, uint64_t v)
 {
     bool halved = false;
@@ -338,7 +362,7 @@ uint64_t ir_eval_fp(IrOp op, IrType type, unsigned aux, uint64_t a, uint64_t b, 
     case IR_fma: return eval_fma(type, aux, a, b, c);
     case IR_fminnum:
     case IR_fmaxnum: return eval_minmax(type, op == IR_fmaxnum, a, b);
-    case IR_fcmp: return type == IR_F32 ? eval_cmp_s(aux, a, b) : eval_cmp_d(aux, a, b);
+    case IR_fcmp: return eval_cmp(type, aux, a, b);
     case IR_fcvt_sd: return bits_d(_mm_cvtss_sd(_mm_setzero_pd(), s_of(a)));
     case IR_fcvt_ds: return bits_s(_mm_cvtsd_ss(_mm_setzero_ps(), d_of(a)));
     case IR_fcvt_fi: return eval_from_int(type, aux & 3, a);

@@ -16,8 +16,8 @@
  * helper that the region calls: no cache to be shared, nothing to be locked.
  */
 #include "tcg/interp.h"
-#include <emmintrin.h>
 #include "tcg/tcg.h"
+#include <emmintrin.h>
 #include <ffi.h>
 #include <string.h>
 
@@ -27,9 +27,9 @@
 /* clang-format off */
 #define OTHERS(X)                                                                                \
     X(const) X(copy) X(copy128) X(load_state) X(load_state128) X(store_state) X(store_state128)  \
-    X(ld_env) X(st_env) X(eval) X(fp) X(vec)                                                     \
+    X(ld_env) X(st_env) X(eval) X(fp) X(fflags) X(vec)                                                     \
     X(ext_u8) X(ext_s8) X(ext_u16) X(ext_s16) X(low32) X(ext_s32)                                \
-    X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(ld_host) X(st_host) X(rmw) X(cas)   \
+    X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(probe) X(ld_host) X(st_host) X(rmw) X(cas)   \
     X(fence) X(call) X(insn_start) X(insn_start_counted) X(count) X(poll) X(br)                  \
     X(exit_direct) X(exit_indirect) X(exit_lookup) X(exit_reason)
 /* clang-format on */
@@ -171,8 +171,10 @@ static Code int_code(const IrInsn *insn)
 /* Ops whose code has their name. (0 is not one of these codes.) */
 static const uint8_t own_code[IR_NOPS] = {
     [IR_ld_env] = C_ld_env,
+    [IR_fflags] = C_fflags,
     [IR_st_env] = C_st_env,
     [IR_translate] = C_translate,
+    [IR_probe] = C_probe,
     [IR_ld_host] = C_ld_host,
     [IR_st_host] = C_st_host,
     [IR_rmw] = C_rmw,
@@ -572,6 +574,9 @@ L_eval : {
 L_fp:
     DST = ir_eval_fp((IrOp)op->op, (IrType)op->type, op->aux, A, B, slots[op->c]);
     NEXT();
+L_fflags:
+    DST = ir_fp_flags_of_mxcsr(_mm_getcsr());
+    NEXT();
 L_vec:
     ir_eval_vec((IrOp)op->op, op->aux, &DST, &A, &B, &slots[op->c]);
     NEXT();
@@ -618,6 +623,9 @@ L_translate:
         FIELD(int64_t, rt->off_budget) += undone;
         goto leave;
     }
+    NEXT();
+L_probe:
+    DST = rt->probe ? rt->probe(vcpu, A + (uint64_t)op->imm, op->aux & IR_XLATE_WRITE) : 0;
     NEXT();
 L_ld_host:
     load_value(slots, op, (const char *)(uintptr_t)A + op->imm);

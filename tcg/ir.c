@@ -60,8 +60,26 @@ void ir_region_init(IrRegion *ir, const IrVar *vars, unsigned nvars, const IrHel
     ir->blocks = g_new(IrBlock, ir->cap_blocks);
 }
 
+void ir_region_add_scratch(IrRegion *ir, int32_t offset)
+{
+    static const char *const names[IR_SCRATCH_VARS] = {"s0", "s1", "s2",  "s3",  "s4",  "s5",
+                                                       "s6", "s7", "s8",  "s9",  "s10", "s11",
+                                                       "s12", "s13", "s14", "s15"};
+
+    ir->scratch_vars = g_new(IrVar, ir->nvars + IR_SCRATCH_VARS);
+    memcpy(ir->scratch_vars, ir->vars, ir->nvars * sizeof(IrVar));
+    for (int32_t i = 0; i < IR_SCRATCH_VARS; i++) {
+        ir->scratch_vars[ir->nvars + (unsigned)i] = (IrVar){names[i], IR_I64, offset + 8 * i};
+    }
+    ir->vars = ir->scratch_vars;
+    ir->first_scratch = ir->nvars;
+}
+
 void ir_region_reset(IrRegion *ir)
 {
+    if (ir->scratch_vars) {
+        ir->nvars = MIN(ir->nvars, ir->first_scratch);
+    }
     ir->ninsns = 0;
     ir->nblocks = 0;
     ir->cur = 0;
@@ -72,6 +90,7 @@ void ir_region_free(IrRegion *ir)
 {
     g_free(ir->insns);
     g_free(ir->blocks);
+    g_free(ir->scratch_vars);
     ir_opt_scratch_free(ir->scratch);
     memset(ir, 0, sizeof(*ir));
 }

@@ -75,8 +75,24 @@ typedef enum IrVecInt {
 } IrVecInt;
 typedef enum IrVecFp { IR_VEC_FADD = 0x00, IR_VEC_FSUB = 0x10, IR_VEC_FMUL = 0x20, IR_VEC_FDIV = 0x30 } IrVecFp;
 
-/* Quiet: no invalid flag for a quiet NaN. */
-typedef enum IrFcmp { IR_FEQ_QUIET, IR_FLT_SIGNAL, IR_FLE_SIGNAL, IR_FLT_QUIET, IR_FLE_QUIET } IrFcmp;
+/* Quiet: no invalid flag for a quiet NaN. Silent: no flag at all. */
+typedef enum IrFcmp {
+    IR_FEQ_QUIET, IR_FLT_SIGNAL, IR_FLE_SIGNAL, IR_FLT_QUIET, IR_FLE_QUIET,
+    IR_FEQ_SILENT, IR_FLT_SILENT, IR_FLE_SILENT
+} IrFcmp;
+
+/* Of the fflags op, as RISC-V and softfloat.h number them. */
+typedef enum IrFpFlag {
+    IR_FP_INEXACT = 1, IR_FP_UNDERFLOW = 2, IR_FP_OVERFLOW = 4, IR_FP_DIV_ZERO = 8, IR_FP_INVALID = 16
+} IrFpFlag;
+
+/* IrFpFlag of the sticky bits of MXCSR. */
+static inline unsigned ir_fp_flags_of_mxcsr(uint32_t mxcsr)
+{
+    return (mxcsr & 0x01 ? IR_FP_INVALID : 0) | (mxcsr & 0x04 ? IR_FP_DIV_ZERO : 0) |
+           (mxcsr & 0x08 ? IR_FP_OVERFLOW : 0) | (mxcsr & 0x10 ? IR_FP_UNDERFLOW : 0) |
+           (mxcsr & 0x20 ? IR_FP_INEXACT : 0);
+}
 
 typedef enum IrIntKind { IR_INT_S32, IR_INT_U32, IR_INT_S64, IR_INT_U64, IR_CVT_TRUNC = 4 } IrIntKind;
 
@@ -144,7 +160,9 @@ typedef struct IrRegion {
     uint32_t nblocks, cap_blocks;
     uint32_t cur;          /* block under construction */
     const IrVar *vars;
-    unsigned nvars;
+    unsigned nvars;        /* that this region may use */
+    IrVar *scratch_vars;   /* NULL, or storage of vars: see ir_region_add_scratch() */
+    unsigned first_scratch;
     const IrHelper *helpers;
     unsigned nhelpers;
     int32_t pc_var;        /* index of the variable or -1: see pc_offset */
@@ -168,6 +186,12 @@ extern const IrOpInfo ir_op_info[IR_NOPS];
 void ir_region_init(IrRegion *ir, const IrVar *vars, unsigned nvars, const IrHelper *helpers,
                     unsigned nhelpers, int32_t pc_offset);
 void ir_region_reset(IrRegion *ir);
+
+/* Gives the optimizer variables of its own: IR_SCRATCH_VARS of 64 bits at @offset from the start of
+ * architectural state. Their content means nothing outside of one run of the region. Without them, level 2
+ * leaves loops as they are. After ir_region_init(). */
+#define IR_SCRATCH_VARS 16
+void ir_region_add_scratch(IrRegion *ir, int32_t offset);
 void ir_region_free(IrRegion *ir);
 
 /* Begins a block at the end of the region and makes it current. Only when the current one has ended. */

@@ -99,6 +99,13 @@ static IrRef append(IrOptScratch *o, const IrInsn *insn, IrFacts facts)
     return ref;
 }
 
+IrRef opt_put(IrOptScratch *o, const IrInsn *insn)
+{
+    opt_reserve(o);
+    o->out[o->n] = *insn;
+    return (IrRef)o->n++;
+}
+
 IrRef opt_emit(IrOptScratch *o, const IrInsn *insn)
 {
     return append(o, insn, ir_facts_of(insn, o->facts));
@@ -340,6 +347,10 @@ void ir_optimize(IrRegion *ir, int level)
     opt_remove_dead(o);
     exchange(o);
     check(ir, "the forward pass");
+    if (level >= 2 && ir->scratch_vars && opt_stream_loops(o)) {
+        exchange(o);
+        check(ir, "streams");
+    }
     if (level >= 2 && !ir->no_groups && opt_group_accesses(o)) {
         exchange(o);
         check(ir, "grouping");

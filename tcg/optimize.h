@@ -111,6 +111,9 @@ static inline bool ir_facts_boxed(const IrFacts *f)
 /* Makes sure that one more instruction, whatever it becomes, fits into the copy. */
 void opt_reserve(IrOptScratch *o);
 
+/* Appends to the copy as it is, keeping neither facts nor uses: for passes after the forward one. */
+IrRef opt_put(IrOptScratch *o, const IrInsn *insn);
+
 /* Appends to the copy. */
 IrRef opt_emit(IrOptScratch *o, const IrInsn *insn);
 IrRef opt_const(IrOptScratch *o, IrType type, uint64_t v);
@@ -176,6 +179,23 @@ void opt_flow(IrOptScratch *o);
 
 /* Counts predecessors of the region's blocks; the entry has one more. */
 void opt_count_preds(IrOptScratch *o);
+
+/* loops.c: successors of a block, without repetition; returns their number. */
+unsigned opt_successors(const IrRegion *ir, unsigned block, uint16_t out[2]);
+
+/* A loop without loops in it that is entered only at its header. Of its blocks the header comes first, and each
+ * one after those that lead to it, but for back edges, which all lead to the header. */
+#define OPT_LOOP_BLOCKS 24
+typedef struct OptLoop {
+    uint16_t blocks[OPT_LOOP_BLOCKS];
+    unsigned nblocks; /* less than OPT_LOOP_BLOCKS */
+} OptLoop;
+
+/* Array of OptLoop; they have no block in common. */
+GArray *opt_find_loops(const IrRegion *ir);
+
+/* stream.c: loops that walk through memory get a copy without TLB probes. True: there is a new copy. */
+bool opt_stream_loops(IrOptScratch *o);
 
 /* group.c: one translate for several accesses off one base. True: there is a new copy. */
 bool opt_group_accesses(IrOptScratch *o);

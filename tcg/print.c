@@ -11,7 +11,7 @@ static const char *const cond_names[] = {"eq", "ne",  "lt",  "ge",  "le",
                                          "gt", "ltu", "geu", "leu", "gtu"};
 static const char *const rmw_names[] = {"swap", "add", "and",  "or",  "xor",
                                         "min",  "max", "minu", "maxu"};
-static const char *const fcmp_names[] = {"eq", "lt", "le", "ltq", "leq"};
+static const char *const fcmp_names[] = {"eq", "lt", "le", "ltq", "leq", "eqs", "lts", "les"};
 static const char *const int_names[] = {"s32", "u32", "s64", "u64"};
 
 static void print_memop(unsigned memop, GString *out)
@@ -64,6 +64,7 @@ static void print_aux(const IrInsn *insn, GString *out)
     case IR_translate:
         g_string_append_printf(out, " %s%u", insn->aux & IR_XLATE_WRITE ? "w" : "r", insn->len);
         break;
+    case IR_probe: g_string_append(out, insn->aux & IR_XLATE_WRITE ? " w" : " r"); break;
     default: break;
     }
 }
@@ -83,6 +84,7 @@ static void print_imm(const IrRegion *ir, const IrInsn *insn, GString *out)
     case IR_ld_host:
     case IR_st_host:
     case IR_translate:
+    case IR_probe:
     case IR_rmw:
     case IR_cas:
     case IR_ld_env:

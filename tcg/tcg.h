@@ -59,6 +59,8 @@ typedef struct TcgRuntime {
     /* Host pointer for a translate op after a miss, NULL if the range cannot have one or an access would fault.
      * Does not unwind: the access that faults has to name its own address. */
     void *(*translate)(void *vcpu, uint64_t addr, unsigned len, bool write);
+    /* The result of a probe op, for the interpreter; may be NULL. Does not unwind and changes nothing. */
+    uint64_t (*probe)(void *vcpu, uint64_t addr, bool write);
 
     /* Translated code only. State is exact, pc included. The result is the host code to go on at: of a
      * region, or tcg_exit_code() after setting the exit reason. */
@@ -129,6 +131,8 @@ typedef struct TcgCompile {
     uint64_t pc;       /* of the entry */
     uint32_t flags;    /* that jump-cache hits must have */
     bool optimize;     /* second tier: spend more on register allocation */
+    bool no_entry_tests; /* nothing is expected of values at the entry: if they are not so, the region leaves by
+                            lookup_plain at once */
     void *meta;        /* memory for what is kept beside the code, 8-byte aligned; it lives as long as the code */
     size_t meta_room;  /* bytes of it */
 } TcgCompile;

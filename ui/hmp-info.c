@@ -53,6 +53,7 @@ void hmp_info_status(Monitor *mon, char *args)
         [RUN_STATE_PAUSED] = "paused",
         [RUN_STATE_SHUTDOWN] = "paused (shutdown)",
         [RUN_STATE_INTERNAL_ERROR] = "paused (internal-error)",
+        [RUN_STATE_IO_ERROR] = "paused (io-error)",
     };
     monitor_printf(mon, "VM status: %s\n", names[monitor_machine(mon)->state]);
 }
@@ -101,9 +102,20 @@ static void show_hook(Monitor *mon, void (*fn)(Machine *machine, GString *out))
     }
 }
 
+void hmp_info_exits(Monitor *mon, char *args)
+{
+    show_hook(mon, monitor_hooks(mon)->exits);
+}
+
 void hmp_info_block(Monitor *mon, char *args)
 {
-    show_hook(mon, monitor_hooks(mon)->block);
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    GString *text = g_string_new(NULL);
+    if (hooks->block) {
+        hooks->block(monitor_machine(mon), text, !g_strcmp0(hmp_next_word(&args), "-v"));
+    }
+    monitor_puts(mon, text->str);
+    g_string_free(text, true);
 }
 
 void hmp_info_network(Monitor *mon, char *args)

@@ -120,6 +120,12 @@ void hmp_info_snapshots(Monitor *mon, char *args)
 {
     const char *path = *args ? args : ".";
     GDir *directory = g_dir_open(path, 0, NULL);
+    if (!*args && monitor_hooks(mon)->snapshots) { /* those inside disk images */
+        GString *text = g_string_new(NULL);
+        monitor_hooks(mon)->snapshots(monitor_machine(mon), text);
+        monitor_puts(mon, text->str);
+        g_string_free(text, true);
+    }
     if (directory) {
         list_directory(mon, path, directory);
         g_dir_close(directory);

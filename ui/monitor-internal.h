@@ -69,7 +69,9 @@ void hmp_complete_help(Monitor *mon, GPtrArray *out);
 
 /* hmp-control.c */
 void hmp_balloon(Monitor *mon, char *args);
+void hmp_block_resize(Monitor *mon, char *args);
 void hmp_cont(Monitor *mon, char *args);
+void hmp_eject(Monitor *mon, char *args);
 void hmp_stop(Monitor *mon, char *args);
 void hmp_quit(Monitor *mon, char *args);
 void hmp_system_reset(Monitor *mon, char *args);
@@ -83,7 +85,6 @@ void hmp_logfile(Monitor *mon, char *args);
 /* hmp-snapshot.c */
 void hmp_savevm(Monitor *mon, char *args);
 void hmp_loadvm(Monitor *mon, char *args);
-void hmp_info_snapshots(Monitor *mon, char *args);
 
 /* hmp-info.c */
 void hmp_info_balloon(Monitor *mon, char *args);
@@ -91,6 +92,7 @@ void hmp_info_chardev(Monitor *mon, char *args);
 void hmp_info_cpus(Monitor *mon, char *args);
 void hmp_info_history(Monitor *mon, char *args);
 void hmp_info_jit(Monitor *mon, char *args);
+void hmp_info_exits(Monitor *mon, char *args);
 void hmp_info_block(Monitor *mon, char *args);
 void hmp_info_network(Monitor *mon, char *args);
 void hmp_info_usernet(Monitor *mon, char *args);
@@ -98,6 +100,7 @@ void hmp_info_pci(Monitor *mon, char *args);
 void hmp_info_mtree(Monitor *mon, char *args);
 void hmp_info_qtree(Monitor *mon, char *args);
 void hmp_info_registers(Monitor *mon, char *args);
+void hmp_info_snapshots(Monitor *mon, char *args);
 void hmp_info_status(Monitor *mon, char *args);
 void hmp_info_version(Monitor *mon, char *args);
 

@@ -124,8 +124,23 @@ static void send_result(Qmp *qmp, JsonNode *id, JsonNode *result)
  * Events.
  */
 
+static JsonObject *io_error_data(const MachineEventInfo *info)
+{
+    JsonObject *data = json_object_new();
+    json_object_set_string_member(data, "device", info->device);
+    json_object_set_string_member(data, "node-name", info->node);
+    json_object_set_string_member(data, "operation", info->operation);
+    json_object_set_string_member(data, "action", info->action);
+    json_object_set_boolean_member(data, "nospace", info->nospace);
+    json_object_set_string_member(data, "reason", info->reason);
+    return data;
+}
+
 static JsonObject *event_data(const MachineEventInfo *info)
 {
+    if (info->event == MACHINE_EVENT_BLOCK_IO_ERROR) {
+        return io_error_data(info);
+    }
     JsonObject *data = json_object_new();
     if (info->event == MACHINE_EVENT_BALLOON_CHANGE) {
         json_object_set_int_member(data, "actual", info->actual);
@@ -142,6 +157,7 @@ static void on_event(void *opaque, const MachineEventInfo *info)
         [MACHINE_EVENT_STOP] = "STOP",           [MACHINE_EVENT_RESUME] = "RESUME",
         [MACHINE_EVENT_RESET] = "RESET",         [MACHINE_EVENT_SHUTDOWN] = "SHUTDOWN",
         [MACHINE_EVENT_POWERDOWN] = "POWERDOWN", [MACHINE_EVENT_BALLOON_CHANGE] = "BALLOON_CHANGE",
+        [MACHINE_EVENT_BLOCK_IO_ERROR] = "BLOCK_IO_ERROR",
     };
     Qmp *qmp = opaque;
     if (!qmp->ready) {

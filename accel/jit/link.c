@@ -126,6 +126,13 @@ static void log_entry(Vcpu *vcpu, const Region *region)
     }
 }
 
+/* Whether the next instruction is beyond the budget. Regions look for themselves, but making one may already
+ * raise that instruction's fetch fault. */
+static bool used_up(const Vcpu *vcpu)
+{
+    return unlikely(vcpu->counting) && vcpu->budget <= 0;
+}
+
 static void *lookup(Vcpu *vcpu, bool plain)
 {
     AccelVcpu *av = accel_vcpu(vcpu);
@@ -136,6 +143,9 @@ static void *lookup(Vcpu *vcpu, bool plain)
     }
     if (vcpu->halted) {
         return leave(vcpu, VCPU_EXIT_HALT);
+    }
+    if (used_up(vcpu)) {
+        return leave(vcpu, VCPU_EXIT_BUDGET);
     }
     uint64_t pc = vcpu->arch->get_pc(vcpu);
     uint32_t flags = vcpu->arch->tb_flags(vcpu);
@@ -224,6 +234,9 @@ void *jit_resolve(void *opaque, TcgExit *exit)
     vcpu->undone = 0;
     if (__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED)) {
         return leave(vcpu, VCPU_EXIT_KICK);
+    }
+    if (used_up(vcpu)) {
+        return leave(vcpu, VCPU_EXIT_BUDGET);
     }
     if (unlikely(log_enabled(LOG_EXEC) || info.mode != translate_mode(vcpu, 0))) {
         return lookup(vcpu, false);

@@ -48,6 +48,41 @@ void gen_fp_dirty(RiscvDis *ctx)
     }
 }
 
+/* ---- fflags, frm, fcsr (F extension, 11.2) ---- */
+
+enum { CSR_FFLAGS = 1, CSR_FRM = 2, CSR_FCSR = 3 };
+
+bool gen_fp_csr_read(RiscvDis *ctx, int rd, unsigned csr)
+{
+    if (!fp_on(ctx) || csr < CSR_FFLAGS || csr > CSR_FCSR) {
+        return false;
+    }
+    if (csr == CSR_FRM) {
+        set_x(ctx, rd, c64(ctx, fp_frm(ctx)));
+        return true;
+    }
+    IrRef v = ir_op1(ctx->ir, IR_fflags, IR_I64, 0, IR_NOREF);
+    v = op2(ctx, IR_or, v, ir_ld_env(ctx->ir, IR_I64, IR_U8, ENV(fflags)));
+    if (csr == CSR_FCSR) {
+        v = op2(ctx, IR_or, v, c64(ctx, (int64_t)fp_frm(ctx) << 5));
+    } else if (rd) {
+        ctx->flags_read = ctx->next;
+        ctx->flags_reg = rd;
+    }
+    set_x(ctx, rd, v);
+    return true;
+}
+
+/* Only the write that undoes what a comparison may have done, by having that do nothing. */
+bool gen_fp_csr_write(RiscvDis *ctx, int rd, int rs1, unsigned csr)
+{
+    if (csr != CSR_FFLAGS || rd || ctx->flags_back != ctx->pc || rs1 != ctx->flags_reg) {
+        return false;
+    }
+    ctx->ir->insns[ctx->flags_cmp].aux += IR_FEQ_SILENT - IR_FEQ_QUIET;
+    return true;
+}
+
 /* ---- Registers ---- */
 
 static IrRef get_image(RiscvDis *ctx, int reg)
@@ -291,6 +326,10 @@ static void gen_cmp(RiscvDis *ctx, const ArgsR *a, IrType type, IrFcmp cmp)
     IrRef v =
         ir_op2(ctx->ir, IR_fcmp, type, cmp, get_f(ctx, type, a->rs1), get_f(ctx, type, a->rs2));
     set_x_flags(ctx, a->rd, v);
+    if (ctx->flags_read == ctx->pc && a->rd != ctx->flags_reg && cmp <= IR_FLE_SIGNAL) {
+        ctx->flags_back = ctx->next;
+        ctx->flags_cmp = v;
+    }
 }
 
 TRANS_FP(feq_s, ArgsR, gen_cmp(ctx, a, IR_F32, IR_FEQ_QUIET))

@@ -30,6 +30,9 @@ static void store_csr(RiscvDis *ctx, const RiscvCsr *row, IrRef old, IrRef v)
 static void gen_csr_read(RiscvDis *ctx, int rd, unsigned csr)
 {
     const RiscvCsr *row = inline_csr(ctx, csr, false);
+    if (gen_fp_csr_read(ctx, rd, csr)) {
+        return;
+    }
     if (row) {
         set_x(ctx, rd, ir_ld_env(ctx->ir, IR_I64, IR_64, row->offset));
     } else {
@@ -82,7 +85,10 @@ static void gen_csr_modify_imm(RiscvDis *ctx, const ArgsCsri *a, unsigned helper
     }
 }
 
-TRANS(csrrw, ArgsCsr, gen_csr_write(ctx, a->rd, a->csr, get_x(ctx, a->rs1), RISCV_HELPER_csr_write))
+TRANS(csrrw, ArgsCsr,
+      if (!gen_fp_csr_write(ctx, a->rd, a->rs1, a->csr)) {
+          gen_csr_write(ctx, a->rd, a->csr, get_x(ctx, a->rs1), RISCV_HELPER_csr_write);
+      })
 TRANS(csrrs, ArgsCsr, gen_csr_modify(ctx, a, RISCV_HELPER_csr_set))
 TRANS(csrrc, ArgsCsr, gen_csr_modify(ctx, a, RISCV_HELPER_csr_clear))
 TRANS(csrrwi, ArgsCsri,

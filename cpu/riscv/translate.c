@@ -137,6 +137,8 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         .ext = riscv_state(vcpu)->config.ext,
         .vlenb = riscv_state(vcpu)->vlenb,
         .flags = req->flags,
+        .flags_read = 1, /* no instruction is there */
+        .flags_back = 1,
         .pc = req->pc,
     };
     ir->nvars = req->flags & RISCV_TB_VS ? RISCV_NVARS : RISCV_NVARS_SCALAR;

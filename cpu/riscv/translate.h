@@ -24,6 +24,12 @@ struct RiscvDis {
     bool fs_dirtied; /* fs_dirty has been stored in this block */
     bool vs_dirtied;
     unsigned vlenb;
+    /* A comparison between a read of fflags and the write that puts them back, as compilers make
+     * isless() of it, need not touch the flags: */
+    uint64_t flags_read; /* the instruction after "frflags rd", or an odd address */
+    uint64_t flags_back; /* after "frflags rd" and a comparison, or odd */
+    int flags_reg;       /* rd */
+    IrRef flags_cmp;     /* the comparison */
 };
 
 /* For the GuestArch of cpu.c. */
@@ -132,6 +138,10 @@ static inline IrRef c_insn(RiscvDis *ctx)
 
 /* Registers or flags of FP have been written. */
 void gen_fp_dirty(RiscvDis *ctx);
+
+/* Reads and writes of fflags, frm and fcsr that need no helper; false: one is wanted. */
+bool gen_fp_csr_read(RiscvDis *ctx, int rd, unsigned csr);
+bool gen_fp_csr_write(RiscvDis *ctx, int rd, int rs1, unsigned csr);
 
 /* Ends the block with an exception. */
 void gen_raise(RiscvDis *ctx, RiscvCause cause, uint64_t tval);

@@ -22,6 +22,9 @@
 #define MXCSR_MASK_OFFSET 28
 #define MXCSR_MASK 0xffffu
 
+#define START_CODE 0x10
+#define START_DATA 0x18
+
 /* Segment attributes of real mode: present, accessed data or code, and the two system ones. */
 #define ATTR_DATA (X86_SEG_P | X86_SEG_S | 3u)
 #define ATTR_CODE (X86_SEG_P | X86_SEG_S | 11u)
@@ -112,6 +115,34 @@ static void reset_msrs(X86State *s)
     }
 }
 
+/* As a boot loader would leave it: flat segments, interrupts off. */
+static void apply_start(X86State *s)
+{
+    const X86Start *start = &s->start;
+    bool is64 = start->bits == 64;
+    uint16_t size = is64 ? X86_SEG_L : X86_SEG_DB;
+
+    for (unsigned i = 0; i < X86_NSEGS; i++) {
+        s->segs[i] = (X86Segment){.selector = START_DATA,
+                                  .attr = ATTR_DATA | X86_SEG_DB | X86_SEG_G,
+                                  .limit = 0xffffffff};
+    }
+    s->segs[X86_CS].selector = START_CODE;
+    s->segs[X86_CS].attr = ATTR_CODE | size | X86_SEG_G;
+    s->gdtr = (X86Table){start->gdt, start->gdt_limit};
+    s->rip = start->entry;
+    s->regs[X86_RAX] = start->rax;
+    s->regs[X86_RBX] = start->rbx;
+    s->regs[X86_RSI] = start->rsi;
+    s->cr0 = X86_CR0_PE | X86_CR0_ET;
+    if (is64) {
+        s->cr0 |= X86_CR0_PG;
+        s->cr3 = start->cr3;
+        s->cr4 = X86_CR4_PAE;
+        s->efer = X86_EFER_LME | X86_EFER_LMA;
+    }
+}
+
 static void reset(Vcpu *vcpu)
 {
     X86State *s = x86_state(vcpu);
@@ -120,6 +151,9 @@ static void reset(Vcpu *vcpu)
     s->cr0 = X86_CR0_CD | X86_CR0_NW | X86_CR0_ET;
     reset_fpu(s);
     reset_msrs(s);
+    if (s->start.bits) {
+        apply_start(s);
+    }
     x86_apic_page_reset(s);
     __atomic_store_n(&s->signals, 0, __ATOMIC_SEQ_CST);
     vcpu->halted = false;
@@ -281,6 +315,11 @@ Vcpu *x86_cpu_new(Machine *machine, const char *model, GError **error)
     s->bsp = vcpu->index == 0;
     reset(vcpu);
     return vcpu;
+}
+
+void x86_cpu_set_start(Vcpu *vcpu, const X86Start *start)
+{
+    x86_state(vcpu)->start = *start;
 }
 
 unsigned x86_cpu_apic_id(const Vcpu *vcpu)

@@ -14,7 +14,7 @@
 
 /* Levels of the x86-64 psABI, section 3.1.1, and what every model has beside. */
 #define BASE                                                                                       \
-    "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr "    \
+    "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr "    \
     "sse sse2 sse3 cx16 syscall nx lm x2apic hypervisor tsc-adjust tsc-deadline arat "
 #define V2 BASE "lahf-lm popcnt sse4.1 sse4.2 ssse3 "
 #define V3 V2 "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave "

@@ -160,6 +160,7 @@ typedef struct X86State {
     uint64_t tsc_khz; /* 0: not known */
     X86Model *model;
     uint64_t saved_model; /* its checksum in a snapshot */
+    X86Start start;
 } X86State;
 
 enum { X86_SIGNAL_NMI = 1u << 0, X86_SIGNAL_SMI = 1u << 1, X86_SIGNAL_INIT = 1u << 2, X86_SIGNAL_SIPI = 1u << 3 };

@@ -18,6 +18,19 @@ extern const GuestArch x86_64_guest;
  * config; the APIC id follows from them. */
 Vcpu *x86_cpu_new(Machine *machine, const char *model, GError **error);
 
+/* Where a processor begins after a reset if a board starts a program without firmware. */
+typedef struct X86Start {
+    unsigned bits; /* 64: long mode; 32: protected mode without paging; 0: at the reset vector */
+    uint64_t entry;
+    uint64_t rax, rbx, rsi;
+    uint64_t cr3;      /* 64 bits: page tables */
+    uint64_t gdt;      /* flat code at selector 0x10, flat data at 0x18 */
+    uint16_t gdt_limit;
+} X86Start;
+
+/* Takes effect with the next reset. */
+void x86_cpu_set_start(Vcpu *vcpu, const X86Start *start);
+
 unsigned x86_cpu_apic_id(const Vcpu *vcpu);
 
 /* Prints the models and the features for -cpu help. */

@@ -1,331 +1,316 @@
 /*
- * Block back ends: requests on worker threads, completions on the main loop.
+ * Block back ends: requests of devices to disk images.
  *
- * A request goes to a few threads that all disks of a machine share; when done it is put on its disk's
- * list of finished requests, and a main-loop source is set up to run the completions. The lists have locks of
- * their own, leaves: workers never take the machine lock, so that blockdev_drain() may wait for them under it.
- * Registered with the machine as a device without registers, which frees the disks after the devices that
- * use them.
+ * A request that is one transfer from or to a host file goes to io_uring; everything else is done by the
+ * image's format on a thread. Registered with the machine as a device without registers, which frees the
+ * disks after the devices that use them. What is printed of them is in blockdev-info.c.
  */
-#include "hw/block/blockdev.h"
-#include "hw/block/file.h"
+#include "hw/block/blockdev-internal.h"
 #include "softmmu/base/error.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define BLOCK_THREADS 4
+/* ---- Requests ---- */
 
-typedef enum BlockOp { OP_READ, OP_WRITE, OP_FLUSH, OP_DISCARD, OP_ZERO } BlockOp;
 
-/* All disks of a machine. */
-typedef struct BlockRegistry {
-    Device dev;
-    GPtrArray *disks; /* of BlockDev */
-    GThread *threads[BLOCK_THREADS];
-    GMutex lock; /* guards the rest */
-    GCond cond;  /* there is work, or the threads shall end */
-    struct BlockRequest *work_head, **work_tail;
-    bool ending;
-} BlockRegistry;
 
-struct BlockDev {
-    BlockRegistry *registry;
-    char *id, *path, *user;
-    int fd;
-    uint64_t size;
-    bool read_only, write_through, ignore_flush, discard;
-    unsigned inflight; /* started and not completed; machine lock */
-    GMutex lock;       /* guards the rest */
-    GCond cond;        /* a request was finished */
-    struct BlockRequest *done_head, **done_tail;
-    GSource *source; /* set up to run the completions */
-};
-
-typedef struct BlockRequest {
-    struct BlockRequest *next;
-    BlockDev *blk;
-    BlockOp op;
-    bool unmap, stable;
-    uint64_t offset, len;
-    uint8_t *buf;
-    BlockDone done;
-    void *opaque;
-    int err;
-} BlockRequest;
-
-/* ---- On worker threads ---- */
-
-static int do_read(const BlockRequest *req)
+static int run_image(const BlockRequest *req)
 {
-    for (uint64_t n = 0; n < req->len;) {
-        ssize_t r = pread(req->blk->fd, req->buf + n, req->len - n, req->offset + n);
-
-        if (r < 0 && errno == EINTR) {
-            continue;
-        }
-        if (r < 0) {
-            return errno;
-        }
-        if (r == 0) { /* the part of the last sector behind the end of the file */
-            memset(req->buf + n, 0, req->len - n);
-            break;
-        }
-        n += r;
-    }
-    return 0;
-}
-
-static int do_write(int fd, const uint8_t *buf, uint64_t offset, uint64_t len)
-{
-    for (uint64_t n = 0; n < len;) {
-        ssize_t r = pwrite(fd, buf + n, len - n, offset + n);
-
-        if (r < 0 && errno == EINTR) {
-            continue;
-        }
-        if (r < 0) {
-            return errno;
-        }
-        n += r;
-    }
-    return 0;
-}
-
-static int do_zero(const BlockRequest *req)
-{
-    static const uint8_t zeroes[64 * 1024];
-    int fd = req->blk->fd;
-
-    if (req->unmap &&
-        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->offset, req->len) == 0) {
-        return 0;
-    }
-    if (fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, req->offset, req->len) == 0) {
-        return 0;
-    }
-    for (uint64_t n = 0; n < req->len; n += sizeof(zeroes)) {
-        int err = do_write(fd, zeroes, req->offset + n, MIN(sizeof(zeroes), req->len - n));
-
-        if (err) {
-            return err;
-        }
-    }
-    return 0;
-}
-
-static int do_flush(const BlockDev *blk)
-{
-    return blk->ignore_flush || fdatasync(blk->fd) == 0 ? 0 : errno;
-}
-
-static int do_request(const BlockRequest *req)
-{
+    BlockImage *image = req->blk->image;
     int err = 0;
 
     switch (req->op) {
-    case OP_READ: return do_read(req);
-    case OP_FLUSH: return do_flush(req->blk);
-    case OP_WRITE: err = do_write(req->blk->fd, req->buf, req->offset, req->len); break;
-    case OP_ZERO: err = do_zero(req); break;
+    case OP_READ: return image->ops->readv(image, req->offset, req->iov, req->n);
+    case OP_FLUSH: return req->blk->ignore_flush ? 0 : image->ops->flush(image);
+    case OP_WRITE: err = image->ops->writev(image, req->offset, req->iov, req->n); break;
+    case OP_ZERO: err = image->ops->zero(image, req->offset, req->len, req->unmap); break;
     case OP_DISCARD: /* a hint: failing is no error */
         if (req->unmap) {
-            (void)!fallocate(req->blk->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, req->offset,
-                             req->len);
+            image->ops->discard(image, req->offset, req->len);
         }
-        break;
+        return 0;
     }
-    return err || !req->stable ? err : do_flush(req->blk);
+    return err || !req->stable || req->blk->ignore_flush ? err : image->ops->flush(image);
 }
 
-static gboolean run_completions(gpointer opaque);
+static void run_request(AioTask *task)
+{
+    task->result = -run_image(container_of(task, BlockRequest, task));
+}
 
-static void finish_request(BlockRequest *req)
+static void account(const BlockRequest *req)
 {
     BlockDev *blk = req->blk;
 
-    g_mutex_lock(&blk->lock);
-    *blk->done_tail = req;
-    blk->done_tail = &req->next;
-    if (!blk->source) {
-        blk->source = g_idle_source_new();
-        g_source_set_priority(blk->source, G_PRIORITY_DEFAULT);
-        g_source_set_callback(blk->source, run_completions, blk, NULL);
-        g_source_attach(blk->source, blk->registry->dev.machine->context);
+    switch (req->op) {
+    case OP_READ:
+        blk->read_bytes += req->len;
+        blk->read_count++;
+        break;
+    case OP_ZERO:
+    case OP_WRITE:
+        blk->written_bytes += req->len;
+        blk->write_count++;
+        break;
+    case OP_FLUSH: blk->flush_count++; break;
+    case OP_DISCARD: blk->discard_count++; break;
     }
-    g_cond_signal(&blk->cond);
-    g_mutex_unlock(&blk->lock);
 }
 
-/* The next request; waits for it. NULL: none will come. */
-static BlockRequest *take_work(BlockRegistry *registry)
+static void complete(BlockRequest *req, int err)
 {
-    BlockRequest *req;
+    BlockDev *blk = req->blk;
 
-    g_mutex_lock(&registry->lock);
-    while (!registry->work_head && !registry->ending) {
-        g_cond_wait(&registry->cond, &registry->lock);
+    blk->inflight--;
+    blk->batched = true;
+    if (!err) {
+        account(req);
     }
-    req = registry->work_head;
-    if (req) {
-        registry->work_head = req->next;
-        req->next = NULL;
-        if (!registry->work_head) {
-            registry->work_tail = &registry->work_head;
+    req->done(req->opaque, err);
+    g_free(req);
+}
+
+static void thread_done(AioTask *task)
+{
+    complete(container_of(task, BlockRequest, task), -task->result);
+}
+
+/* A transfer of the ring's. What it did only in part is done again as a whole: at the end of a file, or
+ * around a signal. */
+static void transfer_done(AioTask *task)
+{
+    BlockRequest *req = container_of(task, BlockRequest, task);
+    BlockImage *image = req->blk->image;
+    bool whole = req->op == OP_FLUSH ? task->result == 0
+                                     : task->result >= 0 && (uint64_t)task->result == req->len;
+
+    if (image->ops->unmap && req->mapped) {
+        image->ops->unmap(image);
+        req->mapped = false;
+    }
+    if (whole) {
+        complete(req, 0);
+    } else if (task->result >= 0 || task->result == -EAGAIN || task->result == -EINTR ||
+               task->result == -ECANCELED || task->result == -EOPNOTSUPP) {
+        task->run = run_request;
+        task->done = thread_done;
+        aio_run(req->blk->registry->aio, task);
+    } else {
+        complete(req, -task->result);
+    }
+}
+
+/* Tries to have the kernel do it. */
+static bool start_in_kernel(BlockRequest *req)
+{
+    BlockDev *blk = req->blk;
+    BlockImage *image = blk->image;
+    Aio *aio = blk->registry->aio;
+    ImageMap map;
+
+    if (blk->aio == BLOCK_AIO_THREADS || !aio_has_ring(aio)) {
+        return false;
+    }
+    req->task.done = transfer_done;
+    if (req->op == OP_FLUSH) {
+        return image->ops->plain_flush && !blk->ignore_flush &&
+               aio_sync(aio, &req->task, image->file->fd);
+    }
+    if ((req->op != OP_READ && req->op != OP_WRITE) || !image->ops->map || !req->len ||
+        (req->stable && !image->ops->plain_flush) ||
+        !image->ops->map(image, req->offset, req->len, req->op == OP_WRITE, &map)) {
+        return false;
+    }
+    req->mapped = true;
+    if (!aio_transfer(aio, &req->task, block_file_fd_for(map.file, map.offset, req->iov, req->n),
+                      map.offset, req->iov, req->n, req->op == OP_WRITE,
+                      req->stable && !blk->ignore_flush)) {
+        req->mapped = false;
+        if (image->ops->unmap) {
+            image->ops->unmap(image);
+        }
+        return false;
+    }
+    return true;
+}
+
+/* The error of a request that is not even started. */
+static int check_request(const BlockRequest *req)
+{
+    const BlockDev *blk = req->blk;
+
+    if (req->op != OP_FLUSH &&
+        (req->offset > blk->image->size || req->len > blk->image->size - req->offset)) {
+        return EINVAL;
+    }
+    return req->op != OP_READ && req->op != OP_FLUSH && blk->read_only ? EROFS : 0;
+}
+
+static void run_nothing(AioTask *task)
+{
+}
+
+static bool is_zero(const struct iovec *iov, int n)
+{
+    for (; n; n--, iov++) {
+        const uint8_t *p = iov->iov_base;
+
+        if (iov->iov_len && (p[0] || memcmp(p, p + 1, iov->iov_len - 1) != 0)) {
+            return false;
         }
     }
-    g_mutex_unlock(&registry->lock);
+    return true;
+}
+
+static void submit(BlockRequest *req)
+{
+    BlockDev *blk = req->blk;
+    Aio *aio = blk->registry->aio;
+    int err = check_request(req);
+
+    req->stable = blk->write_through;
+    blk->inflight++;
+    if (req->op == OP_WRITE && blk->detect_zeroes && !err && is_zero(req->iov, req->n)) {
+        req->op = OP_ZERO;
+        req->unmap = blk->detect_unmap && blk->discard;
+    }
+    if (err || (req->op == OP_FLUSH && blk->ignore_flush)) {
+        req->task.result = -err;
+        req->task.run = run_nothing;
+        req->task.done = thread_done;
+        aio_run(aio, &req->task);
+    } else if (start_in_kernel(req)) {
+        aio_submit(aio);
+    } else {
+        req->task.run = run_request;
+        req->task.done = thread_done;
+        aio_run(aio, &req->task);
+    }
+}
+
+static BlockRequest *request_new(BlockDev *blk, BlockOp op, uint64_t offset, uint64_t len, int n,
+                                 BlockDone done, void *opaque)
+{
+    BlockRequest *req = g_malloc(sizeof(*req) + n * sizeof(struct iovec));
+
+    *req = (BlockRequest){.blk = blk,
+                          .op = op,
+                          .offset = offset,
+                          .len = len,
+                          .n = n,
+                          .done = done,
+                          .opaque = opaque};
     return req;
 }
 
-static gpointer work(gpointer data)
+static void transfer(BlockDev *blk, BlockOp op, uint64_t offset, const struct iovec *iov, int n,
+                     BlockDone done, void *opaque)
 {
-    BlockRequest *req;
+    BlockRequest *req = request_new(blk, op, offset, iov_bytes(iov, n), n, done, opaque);
 
-    while ((req = take_work(data))) {
-        req->err = do_request(req);
-        finish_request(req);
-    }
-    return NULL;
+    memcpy(req->iov, iov, n * sizeof(*iov));
+    submit(req);
 }
 
-/* ---- With the machine lock ---- */
-
-/* Runs the completions of what is finished. */
-static void complete_finished(BlockDev *blk)
+void blockdev_readv(BlockDev *blk, uint64_t offset, const struct iovec *iov, int n, BlockDone done,
+                    void *opaque)
 {
-    BlockRequest *req;
-
-    g_mutex_lock(&blk->lock);
-    req = blk->done_head;
-    blk->done_head = NULL;
-    blk->done_tail = &blk->done_head;
-    g_mutex_unlock(&blk->lock);
-    while (req) {
-        BlockRequest *next = req->next;
-
-        blk->inflight--;
-        req->done(req->opaque, req->err);
-        g_free(req);
-        req = next;
-    }
+    transfer(blk, OP_READ, offset, iov, n, done, opaque);
 }
 
-static gboolean run_completions(gpointer opaque)
+void blockdev_writev(BlockDev *blk, uint64_t offset, const struct iovec *iov, int n,
+                     BlockDone done, void *opaque)
 {
-    BlockDev *blk = opaque;
-    Machine *machine = blk->registry->dev.machine;
-
-    machine_lock(machine);
-    g_mutex_lock(&blk->lock);
-    g_clear_pointer(&blk->source, g_source_unref);
-    g_mutex_unlock(&blk->lock);
-    complete_finished(blk);
-    machine_unlock(machine);
-    return G_SOURCE_REMOVE;
-}
-
-void blockdev_drain(BlockDev *blk)
-{
-    while (blk->inflight) {
-        g_mutex_lock(&blk->lock);
-        while (!blk->done_head) {
-            g_cond_wait(&blk->cond, &blk->lock);
-        }
-        g_mutex_unlock(&blk->lock);
-        complete_finished(blk);
-    }
-}
-
-static void give_work(BlockRegistry *registry, BlockRequest *req)
-{
-    g_mutex_lock(&registry->lock);
-    *registry->work_tail = req;
-    registry->work_tail = &req->next;
-    g_cond_signal(&registry->cond);
-    g_mutex_unlock(&registry->lock);
-}
-
-static void submit(BlockDev *blk, const BlockRequest *what)
-{
-    BlockRequest *req = g_memdup2(what, sizeof(*what));
-
-    req->blk = blk;
-    req->next = NULL;
-    req->stable = blk->write_through;
-    blk->inflight++;
-    if (req->op != OP_FLUSH && (req->offset > blk->size || req->len > blk->size - req->offset)) {
-        req->err = EINVAL;
-    } else if (req->op != OP_READ && req->op != OP_FLUSH && blk->read_only) {
-        req->err = EROFS;
-    }
-    if (req->err) {
-        finish_request(req);
-    } else {
-        give_work(blk->registry, req);
-    }
+    transfer(blk, OP_WRITE, offset, iov, n, done, opaque);
 }
 
 void blockdev_read(BlockDev *blk, uint64_t offset, void *buf, size_t len, BlockDone done,
                    void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_READ,
-                                .offset = offset,
-                                .len = len,
-                                .buf = buf,
-                                .done = done,
-                                .opaque = opaque});
+    blockdev_readv(blk, offset, &(struct iovec){buf, len}, 1, done, opaque);
 }
 
 void blockdev_write(BlockDev *blk, uint64_t offset, const void *buf, size_t len, BlockDone done,
                     void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_WRITE,
-                                .offset = offset,
-                                .len = len,
-                                .buf = (void *)buf,
-                                .done = done,
-                                .opaque = opaque});
+    blockdev_writev(blk, offset, &(struct iovec){(void *)buf, len}, 1, done, opaque);
 }
 
 void blockdev_flush(BlockDev *blk, BlockDone done, void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_FLUSH, .done = done, .opaque = opaque});
+    submit(request_new(blk, OP_FLUSH, 0, 0, 0, done, opaque));
 }
 
 void blockdev_discard(BlockDev *blk, uint64_t offset, uint64_t len, BlockDone done, void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_DISCARD,
-                                .offset = offset,
-                                .len = len,
-                                .unmap = blk->discard,
-                                .done = done,
-                                .opaque = opaque});
+    BlockRequest *req = request_new(blk, OP_DISCARD, offset, len, 0, done, opaque);
+
+    req->unmap = blk->discard;
+    submit(req);
 }
 
 void blockdev_write_zeroes(BlockDev *blk, uint64_t offset, uint64_t len, bool unmap, BlockDone done,
                            void *opaque)
 {
-    submit(blk, &(BlockRequest){.op = OP_ZERO,
-                                .offset = offset,
-                                .len = len,
-                                .unmap = unmap && blk->discard,
-                                .done = done,
-                                .opaque = opaque});
+    BlockRequest *req = request_new(blk, OP_ZERO, offset, len, 0, done, opaque);
+
+    req->unmap = unmap && blk->discard;
+    submit(req);
+}
+
+void blockdev_begin_batch(BlockDev *blk)
+{
+    aio_begin_batch(blk->registry->aio);
+}
+
+void blockdev_end_batch(BlockDev *blk)
+{
+    aio_end_batch(blk->registry->aio);
+}
+
+void blockdev_drain(BlockDev *blk)
+{
+    while (blk->inflight) {
+        aio_wait(blk->registry->aio);
+    }
 }
 
 bool blockdev_pread(BlockDev *blk, uint64_t offset, void *buf, size_t len, GError **error)
 {
-    BlockRequest req = {.blk = blk, .offset = offset, .len = len, .buf = buf};
+    struct iovec iov = {buf, len};
     int err;
 
-    if (offset > blk->size || len > blk->size - offset) {
+    if (offset > blk->image->size || len > blk->image->size - offset) {
         return error_set(error, "'%s' is too small", blk->path);
     }
-    err = do_read(&req);
+    err = blk->image->ops->readv(blk->image, offset, &iov, 1);
     return err ? error_set_errno(error, err, "cannot read '%s'", blk->path) : true;
+}
+
+BlockErrorAction blockdev_error(BlockDev *blk, const char *operation, bool read, int err)
+{
+    static const char *const names[] = {"report", "ignore", "stop"};
+    Machine *machine = blk->registry->dev.machine;
+    BlockErrorAction action = read ? blk->on_read_error : blk->on_write_error;
+    MachineEventInfo info = {.event = MACHINE_EVENT_BLOCK_IO_ERROR,
+                             .device = blk->id,
+                             .node = blk->node,
+                             .operation = operation,
+                             .nospace = err == ENOSPC,
+                             .reason = g_strerror(err)};
+
+    if (action == BLOCK_ENOSPC) {
+        action = err == ENOSPC ? BLOCK_STOP : BLOCK_REPORT;
+    }
+    info.action = names[action];
+    machine_raise_event(machine, &info);
+    if (action == BLOCK_STOP) {
+        g_printerr("amphi: drive '%s': %s: %s; the machine is stopped; make it possible and say "
+                   "'cont' in the monitor\n",
+                   blk->id, operation, g_strerror(err));
+        machine_request_stop(machine, RUN_STATE_IO_ERROR);
+    }
+    return action;
 }
 
 /* ---- Disks and their registry ---- */
@@ -334,46 +319,45 @@ static void blockdev_free(gpointer data)
 {
     BlockDev *blk = data;
 
-    /* Whoever waited for these is gone. */
-    while (blk->done_head) {
-        BlockRequest *next = blk->done_head->next;
-
-        g_free(blk->done_head);
-        blk->done_head = next;
-    }
-    if (blk->source) {
-        g_source_destroy(blk->source);
-        g_source_unref(blk->source);
-    }
-    close(blk->fd);
-    g_mutex_clear(&blk->lock);
-    g_cond_clear(&blk->cond);
+    blockdev_drain(blk); /* whoever waited for these is gone, but for flash without a device's end */
+    image_close(blk->image);
     g_free(blk->id);
+    g_free(blk->node);
     g_free(blk->path);
     g_free(blk->user);
     g_free(blk);
+}
+
+static void batch_done(void *opaque)
+{
+    BlockRegistry *registry = opaque;
+
+    for (unsigned i = 0; i < registry->disks->len; i++) {
+        BlockDev *blk = g_ptr_array_index(registry->disks, i);
+
+        if (blk->batched) {
+            blk->batched = false;
+            if (blk->user_ops && blk->user_ops->batch_done) {
+                blk->user_ops->batch_done(blk->user_opaque);
+            }
+        }
+    }
 }
 
 static void registry_finalize(Device *dev)
 {
     BlockRegistry *registry = container_of(dev, BlockRegistry, dev);
 
-    g_mutex_lock(&registry->lock);
-    registry->ending = true; /* when all requests are finished */
-    g_cond_broadcast(&registry->cond);
-    g_mutex_unlock(&registry->lock);
-    for (unsigned i = 0; i < BLOCK_THREADS; i++) {
-        g_thread_join(registry->threads[i]);
+    while (registry->disks->len) {
+        g_ptr_array_remove_index(registry->disks, registry->disks->len - 1);
     }
-    g_mutex_clear(&registry->lock);
-    g_cond_clear(&registry->cond);
     g_ptr_array_unref(registry->disks);
+    aio_free(registry->aio);
 }
 
 static const DeviceOps registry_ops = {.name = "block-back-ends", .finalize = registry_finalize};
 
-/* The machine's registry, or NULL if it has no disk. */
-static BlockRegistry *find_registry(Machine *machine)
+BlockRegistry *blockdev_registry(Machine *machine)
 {
     for (unsigned i = 0; i < machine->devices->len; i++) {
         Device *dev = g_ptr_array_index(machine->devices, i);
@@ -387,61 +371,102 @@ static BlockRegistry *find_registry(Machine *machine)
 
 static BlockRegistry *get_registry(Machine *machine)
 {
-    BlockRegistry *registry = find_registry(machine);
+    BlockRegistry *registry = blockdev_registry(machine);
 
     if (!registry) {
         registry = device_new(machine, &registry_ops, sizeof(*registry), NULL);
         registry->disks = g_ptr_array_new_with_free_func(blockdev_free);
-        registry->work_tail = &registry->work_head;
-        g_mutex_init(&registry->lock);
-        g_cond_init(&registry->cond);
-        for (unsigned i = 0; i < BLOCK_THREADS; i++) {
-            registry->threads[i] = g_thread_new("block", work, registry);
-        }
+        registry->aio = aio_new(machine, batch_done, registry);
     }
     return registry;
+}
+
+/* The image that @how describes, with a temporary one on top if what is written is to be thrown away. */
+static BlockImage *open_image(const BlockOpen *how, GError **error)
+{
+    ImageOpen open = how->image;
+    BlockImage *image, *overlay;
+
+    open.read_only |= how->snapshot;
+    open.discard = how->discard;
+    image = image_open(&open, error);
+    if (!image || !how->snapshot) {
+        return image;
+    }
+    overlay = image_overlay(image, error);
+    if (!overlay) {
+        image_close(image);
+    }
+    return overlay;
+}
+
+static bool check_names(Machine *machine, const BlockOpen *how, BlockRegistry *registry,
+                        GError **error)
+{
+    if (how->id && blockdev_find(machine, how->id)) {
+        return error_set(error, "there are two drives '%s'; give each its own id=", how->id);
+    }
+    if (how->node && blockdev_find(machine, how->node)) {
+        return error_set(error, "there are two block nodes '%s'; give each its own node-name=",
+                         how->node);
+    }
+    if (how->aio == BLOCK_AIO_URING && !aio_has_ring(registry->aio)) {
+        return error_set(error, "aio=io_uring: this host does not let us use it; use aio=threads");
+    }
+    return true;
 }
 
 BlockDev *blockdev_open(Machine *machine, const BlockOpen *how, GError **error)
 {
     BlockRegistry *registry = get_registry(machine);
-    uint64_t size = 0;
+    BlockImage *image;
     BlockDev *blk;
-    int fd;
 
-    if (how->id && blockdev_find(machine, how->id)) {
-        error_set(error, "there are two drives '%s'; give each its own id=", how->id);
+    if (!check_names(machine, how, registry, error)) {
         return NULL;
     }
-    fd = block_file_open(how, &size, error);
-    if (fd < 0) {
+    image = open_image(how, error);
+    if (!image) {
         return NULL;
     }
     blk = g_new0(BlockDev, 1);
     blk->registry = registry;
-    blk->id = how->id ? g_strdup(how->id) : g_strdup_printf("drive@%u", registry->disks->len);
-    blk->path = g_strdup(how->path);
-    blk->fd = fd;
-    blk->size = size;
-    blk->read_only = how->read_only;
+    blk->id = how->id ? g_strdup(how->id) : g_strdup_printf("drive@%u", registry->opened);
+    blk->node = g_strdup(how->node ? how->node : blk->id);
+    blk->path = g_strdup(how->image.path);
+    blk->image = image;
+    blk->read_only = how->image.read_only;
     blk->write_through = how->write_through;
-    blk->ignore_flush = how->ignore_flush;
-    blk->discard = how->discard;
-    blk->done_tail = &blk->done_head;
-    g_mutex_init(&blk->lock);
-    g_cond_init(&blk->cond);
+    blk->ignore_flush = how->image.ignore_flush || how->snapshot;
+    blk->discard = how->discard || how->snapshot;
+    blk->detect_zeroes = how->detect_zeroes;
+    blk->detect_unmap = how->detect_unmap;
+    blk->named = how->named;
+    blk->aio = how->aio;
+    blk->on_read_error = how->on_read_error;
+    blk->on_write_error = how->on_write_error;
+    registry->opened++;
     g_ptr_array_add(registry->disks, blk);
     return blk;
 }
 
+bool blockdev_close(BlockDev *blk, GError **error)
+{
+    if (blk->user) {
+        return error_set(error, "'%s' is in use by device '%s'", blk->id, blk->user);
+    }
+    g_ptr_array_remove(blk->registry->disks, blk);
+    return true;
+}
+
 BlockDev *blockdev_find(Machine *machine, const char *id)
 {
-    BlockRegistry *registry = find_registry(machine);
+    BlockRegistry *registry = blockdev_registry(machine);
 
     for (unsigned i = 0; registry && i < registry->disks->len; i++) {
         BlockDev *blk = g_ptr_array_index(registry->disks, i);
 
-        if (strcmp(blk->id, id) == 0) {
+        if (strcmp(blk->id, id) == 0 || strcmp(blk->node, id) == 0) {
             return blk;
         }
     }
@@ -458,14 +483,40 @@ bool blockdev_attach(BlockDev *blk, const char *user, GError **error)
     return true;
 }
 
-const char *blockdev_id(const BlockDev *blk)
+void blockdev_set_user(BlockDev *blk, const BlockUserOps *ops, void *opaque)
 {
-    return blk->id;
+    blk->user_ops = ops;
+    blk->user_opaque = opaque;
+}
+
+bool blockdev_resize(BlockDev *blk, uint64_t size, GError **error)
+{
+    BlockImage *image = blk->image;
+
+    if (blk->read_only) {
+        return error_set(error, "drive '%s' is read-only", blk->id);
+    }
+    if (size % BLOCK_SECTOR || size > INT64_MAX / 2) {
+        return error_set(error, "a disk's size is a multiple of %u bytes, and less than that",
+                         BLOCK_SECTOR);
+    }
+    if (!image->ops->resize) {
+        return error_set(error, "drive '%s': %s images keep their size", blk->id,
+                         image->ops->format);
+    }
+    blockdev_drain(blk);
+    if (!image->ops->resize(image, size, error)) {
+        return false;
+    }
+    if (blk->user_ops && blk->user_ops->resized) {
+        blk->user_ops->resized(blk->user_opaque);
+    }
+    return true;
 }
 
 uint64_t blockdev_size(const BlockDev *blk)
 {
-    return blk->size;
+    return blk->image->size;
 }
 
 bool blockdev_read_only(const BlockDev *blk)
@@ -481,43 +532,4 @@ void blockdev_set_write_through(BlockDev *blk, bool on)
 bool blockdev_write_through(const BlockDev *blk)
 {
     return blk->write_through;
-}
-
-BlockDev *blockdev_nth(Machine *machine, unsigned n)
-{
-    BlockRegistry *registry = find_registry(machine);
-
-    return registry && n < registry->disks->len ? g_ptr_array_index(registry->disks, n) : NULL;
-}
-
-const char *blockdev_path(const BlockDev *blk)
-{
-    return blk->path;
-}
-
-const char *blockdev_format(const BlockDev *blk)
-{
-    return "raw";
-}
-
-const char *blockdev_user(const BlockDev *blk)
-{
-    return blk->user;
-}
-
-void blockdev_print_all(Machine *machine, GString *out)
-{
-    BlockRegistry *registry = find_registry(machine);
-
-    for (unsigned i = 0; registry && i < registry->disks->len; i++) {
-        BlockDev *blk = g_ptr_array_index(registry->disks, i);
-
-        g_string_append_printf(out, "%s: %s (raw%s)\n", blk->id, blk->path,
-                               blk->read_only ? ", read-only" : "");
-        g_string_append_printf(out, "    Attached to:      %s\n", blk->user ? blk->user : "-");
-        g_string_append_printf(out, "    Cache mode:       %s\n",
-                               blk->ignore_flush    ? "writeback, ignore flushes"
-                               : blk->write_through ? "writethrough"
-                                                    : "writeback");
-    }
 }

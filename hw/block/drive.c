@@ -5,6 +5,8 @@
  * "INTERFACE" and a number where the user gave none. Locking: the machine lock.
  */
 #include "hw/block/drive.h"
+#include "hw/block/drive-options.h"
+#include "hw/block/nodes.h"
 #include "hw/hw.h"
 #include "hw/pci/pci.h"
 #include "softmmu/base/error.h"
@@ -65,66 +67,6 @@ static bool one_of(const char *value, const char *const *known)
     return g_strv_contains(known, value);
 }
 
-/* cache=: how writes and flushes are done. The host's page cache is always used. */
-static bool parse_cache(Options *opts, BlockOpen *how, GError **error)
-{
-    static const char *const modes[] = {"none",         "writeback",  "unsafe",
-                                        "writethrough", "directsync", NULL};
-    const char *cache = options_get(opts, "cache", "writeback");
-
-    if (!one_of(cache, modes)) {
-        const char *near = error_nearest(cache, modes);
-
-        return error_set(error, "-drive: unknown cache mode '%s'; did you mean '%s'?", cache,
-                         near ? near : "writeback");
-    }
-    how->ignore_flush = strcmp(cache, "unsafe") == 0;
-    how->write_through = strcmp(cache, "writethrough") == 0 || strcmp(cache, "directsync") == 0;
-    return true;
-}
-
-static bool parse_drive(Options *opts, BlockOpen *how, GError **error)
-{
-    /* Understood, and without effect on what the guest sees. */
-    static const char *const ignored[] = {"aio",  "detect-zeroes", "werror", "rerror", "bus",
-                                          "unit", "index",         "serial", "if",     "id"};
-    static const char *const discards[] = {"unmap", "on", "ignore", "off", NULL};
-    const char *discard = options_get(opts, "discard", "ignore");
-    const char *media = options_get(opts, "media", "disk");
-    bool snapshot = false, locking = true;
-
-    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
-        options_mark_used(opts, ignored[i]);
-    }
-    how->path = options_get(opts, "file", NULL);
-    how->format = options_get(opts, "format", NULL);
-    how->read_only = strcmp(media, "cdrom") == 0;
-    if (!options_get_bool(opts, "readonly", &how->read_only, error) ||
-        !options_get_bool(opts, "read-only", &how->read_only, error) ||
-        !options_get_bool(opts, "snapshot", &snapshot, error) ||
-        !options_get_bool(opts, "locking", &locking, error) ||
-        !options_get_bool(opts, "file.locking", &locking, error) ||
-        !parse_cache(opts, how, error)) {
-        return false;
-    }
-    how->no_locking = !locking;
-    how->discard = strcmp(discard, "unmap") == 0 || strcmp(discard, "on") == 0;
-    if (!one_of(discard, discards)) {
-        return error_set(error, "-drive: discard= must be unmap or ignore, not '%s'", discard);
-    }
-    if (strcmp(media, "disk") != 0 && !how->read_only) {
-        return error_set(error, "-drive: media= must be disk or cdrom, not '%s'", media);
-    }
-    if (snapshot) {
-        return error_set(error, "-drive: snapshot=on is not supported; copy the image first, for "
-                                "example with `cp --reflink=auto`");
-    }
-    if (!how->path || !*how->path) {
-        return error_set(error, "-drive needs file=PATH");
-    }
-    return options_check_unused(opts, error);
-}
-
 /* Opens drive number @index of the configuration, if that was not done before. */
 static BlockDev *open_nth(Machine *machine, unsigned index, GError **error)
 {
@@ -133,9 +75,10 @@ static BlockDev *open_nth(Machine *machine, unsigned index, GError **error)
     char *id = drive_id(machine, index);
     BlockDev *blk = blockdev_find(machine, id);
 
-    if (!blk && parse_drive(opts, &how, error)) {
+    if (!blk && drive_parse_options(opts, &how, error)) {
         how.id = id;
         blk = blockdev_open(machine, &how, error);
+        g_free((void *)how.image.allowed);
     }
     g_free(id);
     return blk;
@@ -160,12 +103,15 @@ static int index_of(Machine *machine, const char *id)
 
 static void unknown_drive(Machine *machine, const char *id, GError **error)
 {
-    GPtrArray *drives = machine->config.drives;
+    GPtrArray *drives = machine->config.drives, *nodes = machine->config.blockdevs;
     GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
     const char *near;
 
     for (unsigned i = 0; drives && i < drives->len; i++) {
         g_ptr_array_add(ids, drive_id(machine, i));
+    }
+    for (unsigned i = 0; nodes && i < nodes->len; i++) {
+        g_ptr_array_add(ids, g_strdup(options_get(g_ptr_array_index(nodes, i), "node-name", "")));
     }
     g_ptr_array_add(ids, NULL);
     near = error_nearest(id, (const char *const *)ids->pdata);
@@ -184,6 +130,9 @@ BlockDev *drive_by_id(Machine *machine, const char *id, GError **error)
 
     if (blk) {
         return blk;
+    }
+    if (index < 0 && node_find(machine, id)) {
+        return node_open(machine, id, error);
     }
     if (index < 0) {
         unknown_drive(machine, id, error);
@@ -248,6 +197,9 @@ bool hw_create_drives(Machine *machine, GError **error)
     static const char *const interfaces[] = {"none", "virtio", "pflash", NULL};
     GPtrArray *drives = machine->config.drives;
 
+    if (!nodes_open_all(machine, error)) {
+        return false;
+    }
     for (unsigned i = 0; drives && i < drives->len; i++) {
         const char *interface = drive_interface(machine, g_ptr_array_index(drives, i));
         char *id;

@@ -311,6 +311,7 @@ static void flash_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
         s->buffer_words = (value & 0xffff) + 1;
         s->buffer_base = FLASH_NO_BUFFER;
         if (s->buffer_words > BUFFER_SIZE / BUS_BYTES) {
+            s->buffer_words = 0;
             s->status |= STATUS_PROGRAM_ERROR;
             set_mode(s, MODE_STATUS);
         } else {
@@ -349,6 +350,13 @@ static bool flash_post_load(void *opaque, GError **error)
     return true;
 }
 
+/* The drive holds what it held when this machine was made. */
+static void flash_loaded(Device *dev)
+{
+    Flash *s = (Flash *)dev;
+    mark_dirty(s, 0, s->size);
+}
+
 static const VmField flash_fields[] = {
     VM_FIELD_U8(Flash, mode),          VM_FIELD_U8(Flash, status),
     VM_FIELD_U32(Flash, buffer_words), VM_FIELD_U32(Flash, buffer_first),
@@ -370,6 +378,7 @@ static const DeviceOps flash_ops = {
     .name = "cfi.pflash01",
     .reset = flash_reset,
     .vmstate = &flash_vmstate,
+    .loaded = flash_loaded,
     .finalize = flash_finalize,
 };
 

@@ -231,6 +231,14 @@ static bool htif_post_load(void *opaque, GError **error)
     return true;
 }
 
+static void htif_loaded(Device *dev)
+{
+    Htif *s = (Htif *)dev;
+    if (s->chr) {
+        chardev_accept_input(s->chr);
+    }
+}
+
 static const VmField htif_fields[] = {
     VM_FIELD_U64(Htif, tohost),
     VM_FIELD_U64(Htif, fromhost),
@@ -256,6 +264,7 @@ static const DeviceOps htif_ops = {
     .name = "riscv.htif",
     .reset = htif_reset,
     .vmstate = &htif_vmstate,
+    .loaded = htif_loaded,
     .finalize = htif_finalize,
 };
 

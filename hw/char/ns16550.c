@@ -33,6 +33,7 @@ typedef struct Ns16550 {
     IrqLine irq;
     Chardev *chr;
     Timer timeout;
+    unsigned clock_hz;
 
     uint8_t ier, fcr, lcr, mcr, msr, scratch;
     uint8_t overrun; /* LSR_OVERRUN, until LSR is read */
@@ -104,7 +105,7 @@ static void restart_timeout(Ns16550 *s)
     }
     unsigned bits = 1 + 5 + (s->lcr & 3) + !!(s->lcr & LCR_PARITY) + 1 + !!(s->lcr & LCR_STOP2);
     unsigned divisor = MAX(s->divisor, 1);
-    int64_t delay = muldiv64(NS_PER_SECOND, 4 * bits * 16 * divisor, NS16550_CLOCK_HZ);
+    int64_t delay = muldiv64(NS_PER_SECOND, 4 * bits * 16 * divisor, s->clock_hz);
     timer_arm(&s->timeout, clock_now(s->dev.machine->clock) + delay);
 }
 
@@ -354,7 +355,17 @@ static bool ns16550_post_load(void *opaque, GError **error)
     } else {
         timer_cancel(&s->timeout);
     }
+    ns16550_update_irq(s);
     return true;
+}
+
+/* There may be room again, or a line where there was none. */
+static void ns16550_loaded(Device *dev)
+{
+    Ns16550 *s = (Ns16550 *)dev;
+    if (s->chr) {
+        chardev_accept_input(s->chr);
+    }
 }
 
 static const VmField ns16550_fields[] = {
@@ -392,18 +403,33 @@ static const DeviceOps ns16550_ops = {
     .min_access = 1,
     .max_access = 1,
     .vmstate = &ns16550_vmstate,
+    .loaded = ns16550_loaded,
     .finalize = ns16550_finalize,
 };
 
-Device *ns16550_new(Machine *machine, uint64_t base, IrqLine irq, Chardev *chr)
+static Ns16550 *make(Machine *machine, unsigned clock_hz, IrqLine irq, Chardev *chr)
 {
     Ns16550 *s = device_new(machine, &ns16550_ops, sizeof(*s), NULL);
     s->irq = irq;
     s->chr = chr;
+    s->clock_hz = clock_hz;
     timer_init(&s->timeout, machine->clock, timeout_fired, s);
     if (chr) {
         chardev_set_handlers(chr, &ns16550_handlers, s);
     }
+    return s;
+}
+
+Device *ns16550_new(Machine *machine, uint64_t base, IrqLine irq, Chardev *chr)
+{
+    Ns16550 *s = make(machine, NS16550_CLOCK_HZ, irq, chr);
     device_map_mmio(&s->dev, base, 8);
+    return &s->dev;
+}
+
+Device *ns16550_new_pio(Machine *machine, uint16_t port, IrqLine irq, Chardev *chr)
+{
+    Ns16550 *s = make(machine, NS16550_PC_CLOCK_HZ, irq, chr);
+    device_map_pio(&s->dev, port, 8);
     return &s->dev;
 }

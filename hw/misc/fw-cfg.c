@@ -6,6 +6,8 @@
  *   +0x08  selector, 2 bytes, big-endian
  *   +0x10  DMA, 8 bytes, big-endian: address of a command block; writing the low half starts it
  *
+ * On x86 these are ports: the selector (little-endian) at +0, data of one byte at +1, DMA at +4.
+ *
  * A command block in guest memory is big-endian: control (4), length (4), address (8). Past its end, an item
  * reads as zeros. Items are not writable. Locking: the machine lock.
  */
@@ -22,7 +24,10 @@
 #define MAX_KEYS (FW_CFG_FILE_FIRST + MAX_FILES)
 #define NAME_SIZE 56
 #define KEY_MASK 0x3fff /* above: write access and architecture-local items */
-#define KEY_ARCH_LOCAL 0x8000
+#define ARCH_KEYS 16
+
+/* Offsets of the ports. */
+enum { PORT_SELECTOR = 0, PORT_DATA = 1, PORT_DMA = 4 };
 
 #define ID_TRADITIONAL 1
 #define ID_DMA 2
@@ -41,6 +46,11 @@ typedef struct DirEntry {
 struct FwCfg {
     Device dev;
     GBytes *items[MAX_KEYS]; /* NULL: none */
+    GBytes *arch_items[ARCH_KEYS];
+    struct {
+        void (*fn)(void *opaque); /* NULL: nobody watches */
+        void *opaque;
+    } watch[MAX_FILES];
     DirEntry dir[MAX_FILES];
     unsigned nfiles;
 
@@ -49,12 +59,24 @@ struct FwCfg {
     uint64_t dma_addr;
 };
 
+/* Where item @key is kept; NULL: there is no such number. */
+static GBytes **item_of(FwCfg *s, unsigned key)
+{
+    unsigned n = key & ~FW_CFG_ARCH_LOCAL & KEY_MASK;
+    if (key & FW_CFG_ARCH_LOCAL) {
+        return n < ARCH_KEYS ? &s->arch_items[n] : NULL;
+    }
+    return n < MAX_KEYS ? &s->items[n] : NULL;
+}
+
 static void set_item(FwCfg *s, unsigned key, GBytes *data)
 {
-    if (s->items[key]) {
-        g_bytes_unref(s->items[key]);
+    GBytes **item = item_of(s, key);
+    g_bytes_ref(data);
+    if (*item) {
+        g_bytes_unref(*item);
     }
-    s->items[key] = g_bytes_ref(data);
+    *item = data;
 }
 
 static void add_copy(FwCfg *s, unsigned key, const void *data, size_t len)
@@ -120,17 +142,46 @@ bool fw_cfg_add_file(FwCfg *s, const char *name, GBytes *data)
     return true;
 }
 
+/* The key of file @name; 0: there is none. */
+static unsigned key_of_file(const FwCfg *s, const char *name)
+{
+    for (unsigned i = 0; i < s->nfiles; i++) {
+        if (!strcmp(s->dir[i].name, name)) {
+            return GUINT16_FROM_BE(s->dir[i].key);
+        }
+    }
+    return 0;
+}
+
+void fw_cfg_watch_file(FwCfg *s, const char *name, void (*fn)(void *opaque), void *opaque)
+{
+    unsigned key = key_of_file(s, name);
+    g_return_if_fail(key);
+    s->watch[key - FW_CFG_FILE_FIRST].fn = fn;
+    s->watch[key - FW_CFG_FILE_FIRST].opaque = opaque;
+}
+
+void fw_cfg_replace_file(FwCfg *s, const char *name, GBytes *data)
+{
+    unsigned key = key_of_file(s, name);
+    g_return_if_fail(key && g_bytes_get_size(data) == g_bytes_get_size(s->items[key]));
+    set_item(s, key, data);
+}
+
 static void select_item(FwCfg *s, uint16_t key)
 {
+    unsigned file = (key & KEY_MASK) - FW_CFG_FILE_FIRST;
     s->selected = key;
     s->position = 0;
+    if (!(key & FW_CFG_ARCH_LOCAL) && file < MAX_FILES && s->watch[file].fn) {
+        s->watch[file].fn(s->watch[file].opaque);
+    }
 }
 
 /* The rest of the selected item; *@len is 0 past its end or if there is no such item. */
-static const uint8_t *rest(const FwCfg *s, uint64_t *len)
+static const uint8_t *rest(FwCfg *s, uint64_t *len)
 {
-    unsigned key = s->selected & KEY_MASK;
-    GBytes *item = key < MAX_KEYS && !(s->selected & KEY_ARCH_LOCAL) ? s->items[key] : NULL;
+    GBytes **slot = item_of(s, s->selected), *item = slot ? *slot : NULL;
     size_t size = 0;
     const uint8_t *data = item ? g_bytes_get_data(item, &size) : NULL;
     *len = s->position < size ? size - s->position : 0;
@@ -240,6 +291,27 @@ static void fw_cfg_write(Device *dev, uint64_t offset, uint64_t value, unsigned 
     }
 }
 
+/* ---- As ports ---- */
+
+static uint64_t pio_read(Device *dev, uint64_t offset, unsigned size)
+{
+    if (offset >= PORT_DMA) {
+        return fw_cfg_read(dev, offset - PORT_DMA + REG_DMA, size);
+    }
+    return offset == PORT_DATA && size == 1 ? read_data((FwCfg *)dev, 1) : 0;
+}
+
+static void pio_write(Device *dev, uint64_t offset, uint64_t value, unsigned size)
+{
+    if (offset >= PORT_DMA) {
+        fw_cfg_write(dev, offset - PORT_DMA + REG_DMA, value, size);
+    } else if (offset == PORT_SELECTOR && size == 2) {
+        select_item((FwCfg *)dev, value);
+    }
+}
+
+/* ---- The device ---- */
+
 static void fw_cfg_reset(Device *dev)
 {
     FwCfg *s = (FwCfg *)dev;
@@ -262,6 +334,9 @@ static void fw_cfg_finalize(Device *dev)
     for (unsigned i = 0; i < MAX_KEYS; i++) {
         g_clear_pointer(&s->items[i], g_bytes_unref);
     }
+    for (unsigned i = 0; i < ARCH_KEYS; i++) {
+        g_clear_pointer(&s->arch_items[i], g_bytes_unref);
+    }
 }
 
 static const DeviceOps fw_cfg_ops = {
@@ -273,16 +348,39 @@ static const DeviceOps fw_cfg_ops = {
     .finalize = fw_cfg_finalize,
 };
 
-FwCfg *fw_cfg_new(Machine *machine, uint64_t base)
+static const DeviceOps fw_cfg_pio_ops = {
+    .name = "fw_cfg_io",
+    .reset = fw_cfg_reset,
+    .read = pio_read,
+    .write = pio_write,
+    .max_access = 4,
+    .vmstate = &fw_cfg_vmstate,
+    .finalize = fw_cfg_finalize,
+};
+
+static FwCfg *make(Machine *machine, const DeviceOps *ops)
 {
-    FwCfg *s = device_new(machine, &fw_cfg_ops, sizeof(*s), NULL);
+    FwCfg *s = device_new(machine, ops, sizeof(*s), NULL);
+    uint8_t uuid[16] = {0};
     add_copy(s, FW_CFG_SIGNATURE, "QEMU", 4);
     fw_cfg_add_u32(s, FW_CFG_ID, ID_TRADITIONAL | ID_DMA);
     fw_cfg_add_u16(s, FW_CFG_NOGRAPHIC, 1);
     fw_cfg_add_u16(s, FW_CFG_BOOT_MENU, 0);
-    uint8_t uuid[16] = {0};
     add_copy(s, FW_CFG_UUID, uuid, sizeof(uuid));
     update_dir(s);
+    return s;
+}
+
+FwCfg *fw_cfg_new(Machine *machine, uint64_t base)
+{
+    FwCfg *s = make(machine, &fw_cfg_ops);
     device_map_mmio(&s->dev, base, FW_CFG_SIZE);
+    return s;
+}
+
+FwCfg *fw_cfg_new_pio(Machine *machine, uint16_t port)
+{
+    FwCfg *s = make(machine, &fw_cfg_pio_ops);
+    device_map_pio(&s->dev, port, FW_CFG_PIO_SIZE);
     return s;
 }

@@ -26,11 +26,18 @@ enum {
     FW_CFG_CMDLINE_DATA = 0x15,
     FW_CFG_FILE_DIR = 0x19,
     FW_CFG_FILE_FIRST = 0x20,
+    FW_CFG_ARCH_LOCAL = 0x8000, /* of the guest's architecture: 16 from there */
+    FW_CFG_X86_IRQ0_OVERRIDE = 0x8002,
+    FW_CFG_X86_E820 = 0x8003,
 };
 
 typedef struct FwCfg FwCfg;
 
 FwCfg *fw_cfg_new(Machine *machine, uint64_t base);
+
+/* The same at the ports from @port on, as x86 has it. */
+#define FW_CFG_PIO_SIZE 12
+FwCfg *fw_cfg_new_pio(Machine *machine, uint16_t port);
 
 /* Items by key, while the machine is made; an item of the same key is replaced. Numbers are
  * little-endian. */
@@ -44,5 +51,10 @@ void fw_cfg_add_bytes(FwCfg *s, unsigned size_key, unsigned data_key, GBytes *da
 /* A file, found by guests through the directory: "etc/..." or "opt/...", at most 55 characters.
  * False if there is no room or the name is taken. Keeps a reference to @data. */
 bool fw_cfg_add_file(FwCfg *s, const char *name, GBytes *data);
+
+/* Calls @fn(@opaque) each time before the guest begins to read file @name, so that it can be replaced by
+ * fw_cfg_replace_file() with what is true by then, of the same length. */
+void fw_cfg_watch_file(FwCfg *s, const char *name, void (*fn)(void *opaque), void *opaque);
+void fw_cfg_replace_file(FwCfg *s, const char *name, GBytes *data);
 
 #endif

@@ -28,6 +28,7 @@ typedef struct GoldfishRtc {
     uint32_t regs[NREGS];
     uint64_t offset;    /* wall-clock time = offset + virtual time, ns */
     bool alarm_pending; /* the alarm went off and was not cleared */
+    uint64_t alarm_ns;  /* saved deadline: the registers may say another since it was set */
 } GoldfishRtc;
 
 static uint64_t wall_time(const GoldfishRtc *s)
@@ -143,14 +144,17 @@ static void rtc_reset(Device *dev)
     rtc_update_irq(s);
 }
 
+static void rtc_pre_save(void *opaque)
+{
+    GoldfishRtc *s = opaque;
+    s->alarm_ns = s->alarm.deadline;
+}
+
 static bool rtc_post_load(void *opaque, GError **error)
 {
     GoldfishRtc *s = opaque;
     s->regs[IRQ_ENABLED] &= 1;
-    timer_cancel(&s->alarm);
-    if (s->regs[ALARM_STATUS]) {
-        set_alarm(s);
-    }
+    timer_arm(&s->alarm, MIN(s->alarm_ns, TIMER_NEVER));
     rtc_update_irq(s);
     return true;
 }
@@ -159,10 +163,11 @@ static const VmField rtc_fields[] = {
     VM_ARRAY_U32(GoldfishRtc, regs),
     VM_FIELD_U64(GoldfishRtc, offset),
     VM_FIELD_BOOL(GoldfishRtc, alarm_pending),
+    VM_FIELD_U64(GoldfishRtc, alarm_ns),
     VM_FIELD_END(),
 };
 
-static const VmDesc rtc_vmstate = {"goldfish-rtc", rtc_fields, NULL, rtc_post_load};
+static const VmDesc rtc_vmstate = {"goldfish-rtc", rtc_fields, rtc_pre_save, rtc_post_load};
 
 static void rtc_finalize(Device *dev)
 {

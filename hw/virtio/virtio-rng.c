@@ -19,6 +19,7 @@ typedef struct VirtioRng {
     int64_t period;     /* ns */
     uint64_t quota;     /* bytes left in this period */
     Timer timer;        /* to the end of the period; armed when one has begun */
+    uint64_t timer_ns;  /* saved deadline */
 } VirtioRng;
 
 static VirtioRng *to_rng(VirtioDevice *vdev)
@@ -84,26 +85,39 @@ static void rng_finalize(Device *dev)
     virtio_device_finalize(dev);
 }
 
+static void rng_pre_save(void *opaque)
+{
+    VirtioRng *rng = opaque;
+
+    rng->timer_ns = rng->timer.deadline;
+}
+
 static bool rng_post_load(void *opaque, GError **error)
 {
     VirtioRng *rng = opaque;
 
-    /* Not how far the period was; that it begins anew costs the guest a moment at most. */
-    rng->quota = rng->max_bytes;
-    if (rng->virtio.queues[0].ready) {
-        virtio_defer_queue(&rng->virtio.queues[0]);
+    if (rng->max_bytes == UINT64_MAX) { /* there is no limit here, be there one before or not */
+        rng->quota = rng->max_bytes;
+    }
+    rng->quota = MIN(rng->quota, rng->max_bytes);
+    timer_arm(&rng->timer, MIN(rng->timer_ns, TIMER_NEVER));
+    if (!rng->quota && !timer_armed(&rng->timer)) {
+        return error_set(error, "%s: a period without an end", rng->virtio.dev.id);
     }
     return true;
 }
 
 static const VmField rng_fields[] = {
     VM_FIELD_STRUCT(VirtioRng, virtio, &virtio_vmstate),
+    VM_FIELD_U64(VirtioRng, quota),
+    VM_FIELD_U64(VirtioRng, timer_ns),
     VM_FIELD_END(),
 };
 
 static const VmDesc rng_vmstate = {
     .name = "virtio-rng",
     .fields = rng_fields,
+    .pre_save = rng_pre_save,
     .post_load = rng_post_load,
 };
 

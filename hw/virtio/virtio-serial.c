@@ -34,6 +34,7 @@ typedef struct SerialPort {
     Chardev *chr;
     bool guest_open; /* the driver has it open */
     bool host_open;  /* somebody is at the other end; of consoles, always */
+    bool saved_present, saved_console, saved_host_open;
     uint16_t input_len;
     uint8_t input[INPUT_SIZE];
 } SerialPort;
@@ -323,12 +324,48 @@ static void serial_finalize(Device *dev)
     virtio_device_finalize(dev);
 }
 
+static void port_pre_save(void *opaque)
+{
+    SerialPort *port = opaque;
+
+    port->saved_present = port->present;
+    port->saved_console = port->console;
+    port->saved_host_open = port->host_open;
+}
+
 static bool port_post_load(void *opaque, GError **error)
 {
     SerialPort *port = opaque;
 
+    if (port->saved_present != port->present || port->saved_console != port->console) {
+        return error_set(error, "port %u of '%s' is %s in the saved machine, %s in this one",
+                         port->nr, port->serial->virtio.dev.id,
+                         !port->saved_present   ? "not there"
+                         : port->saved_console ? "a console"
+                                               : "a serial port",
+                         !port->present   ? "not there"
+                         : port->console ? "a console"
+                                         : "a serial port");
+    }
     return port->input_len <= INPUT_SIZE ? true
                                          : error_set(error, "virtio-serial: bad saved input");
+}
+
+/* Who is at the other end of a port may be another than when the machine was saved. */
+static void serial_loaded(Device *dev)
+{
+    VirtioSerial *serial = to_serial(container_of(dev, VirtioDevice, dev));
+
+    for (unsigned i = 0; i < MAX_PORTS; i++) {
+        SerialPort *port = &serial->ports[i];
+
+        if (port->present && port->host_open != port->saved_host_open) {
+            queue_message(serial, port->nr, VIRTIO_CONSOLE_PORT_OPEN, port->host_open);
+        }
+        if (port->present) {
+            chardev_accept_input(port->chr);
+        }
+    }
 }
 
 static bool serial_post_load(void *opaque, GError **error)
@@ -341,6 +378,9 @@ static bool serial_post_load(void *opaque, GError **error)
 }
 
 static const VmField port_fields[] = {
+    VM_FIELD_BOOL(SerialPort, saved_present),
+    VM_FIELD_BOOL(SerialPort, saved_console),
+    VM_FIELD_BOOL(SerialPort, saved_host_open),
     VM_FIELD_BOOL(SerialPort, guest_open),
     VM_FIELD_U16(SerialPort, input_len),
     VM_ARRAY_U8(SerialPort, input),
@@ -350,6 +390,7 @@ static const VmField port_fields[] = {
 static const VmDesc port_vmstate = {
     .name = "virtio-serial-port",
     .fields = port_fields,
+    .pre_save = port_pre_save,
     .post_load = port_post_load,
 };
 
@@ -383,6 +424,7 @@ static const VirtioOps serial_ops = {
             .name = "virtio-serial-device",
             .reset = virtio_device_reset,
             .vmstate = &serial_vmstate,
+            .loaded = serial_loaded,
             .finalize = serial_finalize,
         },
     .device_id = VIRTIO_ID_CONSOLE,

@@ -353,12 +353,29 @@ void virtio_config_write(VirtioDevice *vdev, uint64_t offset, uint32_t value, un
 
 /* ---- Saved state ---- */
 
+static void virtio_pre_save(void *opaque)
+{
+    VirtioDevice *vdev = opaque;
+
+    vdev->saved_features = vdev->host_features;
+    vdev->saved_queues = vdev->nqueues;
+}
+
 static bool virtio_post_load(void *opaque, GError **error)
 {
     VirtioDevice *vdev = opaque;
 
-    if (vdev->guest_features & ~vdev->host_features) {
-        return error_set(error, "%s: the saved machine's device had features that this one lacks",
+    if (vdev->saved_features != vdev->host_features || vdev->saved_queues != vdev->nqueues) {
+        return error_set(error,
+                         "device '%s' of the saved machine has features 0x%" G_GINT64_MODIFIER
+                         "x and %u queues, this one 0x%" G_GINT64_MODIFIER
+                         "x and %u; start with the same properties and back ends",
+                         vdev->dev.id, vdev->saved_features, vdev->saved_queues,
+                         vdev->host_features, vdev->nqueues);
+    }
+    if ((vdev->status & VIRTIO_CONFIG_S_FEATURES_OK) &&
+        (vdev->guest_features & ~vdev->host_features)) {
+        return error_set(error, "%s: the saved machine's driver uses features that there are not",
                          vdev->dev.id);
     }
     for (unsigned i = 0; i < vdev->nqueues; i++) {
@@ -379,6 +396,8 @@ static bool virtio_post_load(void *opaque, GError **error)
 }
 
 static const VmField virtio_fields[] = {
+    VM_FIELD_U64(VirtioDevice, saved_features),
+    VM_FIELD_U16(VirtioDevice, saved_queues),
     VM_FIELD_U64(VirtioDevice, guest_features),
     VM_FIELD_U8(VirtioDevice, status),
     VM_FIELD_U8(VirtioDevice, isr),
@@ -392,5 +411,6 @@ static const VmField virtio_fields[] = {
 const VmDesc virtio_vmstate = {
     .name = "virtio",
     .fields = virtio_fields,
+    .pre_save = virtio_pre_save,
     .post_load = virtio_post_load,
 };

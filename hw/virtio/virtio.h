@@ -70,6 +70,8 @@ struct VirtioDevice {
     uint32_t generation; /* of configuration space */
     bool broken;         /* until reset: the driver did what it must not */
     bool stopped;        /* the machine is: no request is started */
+    uint64_t saved_features; /* host_features and nqueues of the machine that was saved */
+    uint16_t saved_queues;
     uint16_t nqueues;
     VirtQueue queues[VIRTIO_MAX_QUEUES];
     Timer work_timer; /* runs the queues that have pending_work */

@@ -67,6 +67,7 @@ typedef enum X86Op {
     X_CMOV = 0x40 | X_0F, X_SETCC = 0x90 | X_0F | X_BRM,
     X_BSF = 0xbc | X_0F, X_BSR = 0xbd | X_0F,
     X_TZCNT = 0xbc | X_0F | X_F3, X_LZCNT = 0xbd | X_0F | X_F3, X_POPCNT = 0xb8 | X_0F | X_F3,
+    X_STMXCSR = 0xae | X_0F, /* /3 */
     X_CMPXCHG = 0xb1 | X_0F, X_XADD = 0xc1 | X_0F,
     /* VEX integer. */
     X_ANDN = 0xf2 | X_0F38, X_SHLX = 0xf7 | X_0F38 | X_66, X_SARX = 0xf7 | X_0F38 | X_F3,
@@ -304,6 +305,13 @@ static inline void v_rrm(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsig
 {
     v_opcode(a, op, reg & 15, vvvv & 15, 0, base & 15);
     asm_modrm_mem(a, reg, base, disp);
+}
+
+static inline void v_rrmx(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned base,
+                          unsigned index, unsigned scale, int32_t disp)
+{
+    v_opcode(a, op, reg & 15, vvvv & 15, index & 15, base & 15);
+    asm_modrm_sib(a, reg, base, index, scale, disp);
 }
 
 static inline void v_rip(Asm *a, unsigned op, unsigned reg, unsigned vvvv, const void *target)

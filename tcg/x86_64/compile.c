@@ -38,7 +38,9 @@ const bool op_is_skippable[IR_NOPS] = {
     [IR_vzero] = true,
     [IR_mov] = true,
     [IR_get_var] = true,
+    [IR_probe] = true,
     [IR_add... IR_select] = true,
+    [IR_fflags] = true,
     [IR_fcanon] = true,
     [IR_fabs... IR_fsgnjx] = true,
     [IR_fbox... IR_bits_is] = true,
@@ -222,13 +224,17 @@ static bool emit_block(Emit *e, unsigned b)
     scan_block(e, block);
     if (b == 0 && info->canonical) {
         regs_begin_block(e, &empty_state);
-        regs_make_canonical(e, info->valid_in);
+        regs_make_canonical(e, info->valid_in, 0);
+        nan_check_entry(e);
     }
     if (e->how->optimize && info->canonical && block->loop_depth) {
         asm_align(&e->as, 16, 0);
     }
     place_label(e, info);
     begin_block(e, info);
+    if (b == 0 && !info->canonical) {
+        nan_check_entry(e);
+    }
     for (unsigned i = block->first; i < block->first + block->count; i++) {
         const IrInsn *in = &e->insns[i];
         const Value *v = &e->vals[i];

@@ -102,6 +102,11 @@ void op_call(Emit *e, const IrInsn *in)
     bool counted = (h->flags & IR_HELPER_MAY_FAULT) && e->undone;
     ArgMoves ints, fps, late;
 
+    for (unsigned k = 0; k < MAX_ARGS && in->arg[k] != IR_NOREF; k++) {
+        if (e->vals[in->arg[k]].reg != NOREG) {
+            reg_canonicalize(e, e->vals[in->arg[k]].reg);
+        }
+    }
     if (state) {
         regs_flush(e);
         emit_store_pc(e, e->pc);

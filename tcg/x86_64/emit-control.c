@@ -64,7 +64,8 @@ static void enter_block(Emit *e, unsigned target, int32_t *state)
         info->undone = e->undone;
     }
     /* Holds by pins.c; a region for which it did not would be wrong. */
-    e->failed |= (e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask);
+    e->failed |= (e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask) ||
+                 (e->raw_mask & info->valid_in & ~info->raw_in);
 }
 
 static void cold_poll(Emit *e, const Cold *c);
@@ -90,7 +91,7 @@ void op_br(Emit *e, const IrInsn *in)
     int32_t state = -1;
 
     if (e->blocks[target].canonical) {
-        regs_make_canonical(e, e->blocks[target].valid_in);
+        regs_make_canonical(e, e->blocks[target].valid_in, e->blocks[target].raw_in);
     }
     enter_block(e, target, &state);
     if (e->poll_pending) {
@@ -179,6 +180,16 @@ static void branch_on(Emit *e, X86Cond cc, unsigned yes, unsigned no, uint8_t *c
     }
 }
 
+/* For edges to two blocks, one of which at least is a join. */
+static void make_canonical_for(Emit *e, const BlockInfo *a, const BlockInfo *b)
+{
+    uint32_t valid = (a->canonical ? a->valid_in : 0) | (b->canonical ? b->valid_in : 0);
+    uint32_t not_raw = (a->canonical ? a->valid_in & ~a->raw_in : 0) |
+                       (b->canonical ? b->valid_in & ~b->raw_in : 0);
+
+    regs_make_canonical(e, valid, ~not_raw);
+}
+
 void op_brcond(Emit *e, const IrInsn *in)
 {
     unsigned yes = in->target[0], no = in->target[1];
@@ -191,8 +202,7 @@ void op_brcond(Emit *e, const IrInsn *in)
         return;
     }
     if (e->blocks[yes].canonical || e->blocks[no].canonical) {
-        regs_make_canonical(e, (e->blocks[yes].canonical ? e->blocks[yes].valid_in : 0) |
-                                   (e->blocks[no].canonical ? e->blocks[no].valid_in : 0));
+        make_canonical_for(e, &e->blocks[yes], &e->blocks[no]);
     } else if (is_exit_block(e, yes) && is_exit_block(e, no)) {
         regs_flush(e); /* once, instead of in both */
     }
@@ -253,6 +263,11 @@ void op_poll(Emit *e, const IrInsn *in)
 {
     Cold *c;
 
+    if (in[1].op == IR_br && e->blocks[in[1].target[0]].canonical) {
+        const BlockInfo *to = &e->blocks[in[1].target[0]];
+
+        regs_make_canonical(e, to->valid_in, to->raw_in); /* may change flags */
+    }
     x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
     if (in[1].op == IR_br) {
         e->poll_pending = true;

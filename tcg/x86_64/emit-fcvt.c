@@ -19,7 +19,7 @@ static unsigned fp_op(const IrInsn *in, unsigned single)
 
 static void convert(Emit *e, const IrInsn *in, unsigned op)
 {
-    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+    unsigned ra = reg_use_raw(e, in->arg[0]), d = reg_def(e, ra, NOREG);
 
     if (e->avx) {
         v_rrr(&e->as, op, d, ra, ra);
@@ -193,7 +193,7 @@ static void cvt_unsigned(Emit *e, const IrInsn *in, unsigned op, unsigned d, uns
 void op_fcvt_if(Emit *e, const IrInsn *in)
 {
     unsigned op = fp_op(in, in->aux & IR_CVT_TRUNC ? X_CVTTSS2SI : X_CVTSS2SI);
-    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG), kind = in->aux & 3;
+    unsigned ra = reg_use_raw(e, in->arg[0]), d = reg_def(e, NOREG, NOREG), kind = in->aux & 3;
 
     if (kind == IR_INT_S32 || kind == IR_INT_S64) {
         cvt_signed(e, in, op, d, ra);
@@ -207,7 +207,7 @@ void op_fcvt_if(Emit *e, const IrInsn *in)
 
 void op_fround(Emit *e, const IrInsn *in)
 {
-    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+    unsigned ra = reg_use_raw(e, in->arg[0]), d = reg_def(e, ra, NOREG);
     bool f64 = in->type == IR_F64;
 
     if (e->f->sse41) {

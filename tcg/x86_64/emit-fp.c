@@ -59,6 +59,18 @@ void fp_rip(Emit *e, unsigned op, unsigned d, unsigned a, unsigned pool)
     }
 }
 
+/* Loads a constant of the pool. */
+void fp_rip_load(Emit *e, unsigned op, unsigned d, unsigned pool)
+{
+    const uint8_t *p = e->stubs->pool + pool;
+
+    if (e->avx) {
+        v_rip(&e->as, op, d, 0, p);
+    } else {
+        x_rip(&e->as, op, d, p);
+    }
+}
+
 static bool is_double(const IrInsn *in)
 {
     return in->type == IR_F64;
@@ -79,7 +91,7 @@ static void fp_compare(Emit *e, const IrInsn *in, unsigned single, unsigned a, u
 
 static void fp_binary(Emit *e, const IrInsn *in, unsigned single, bool commutes)
 {
-    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]);
     unsigned d = reg_def(e, ra, commutes || e->avx ? rb : NOREG);
 
     if (commutes && d == rb) {
@@ -112,7 +124,7 @@ void op_fdiv(Emit *e, const IrInsn *in)
 
 void op_fsqrt(Emit *e, const IrInsn *in)
 {
-    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+    unsigned ra = reg_use_raw(e, in->arg[0]), d = reg_def(e, ra, NOREG);
 
     if (e->avx) {
         v_rrr(&e->as, fp_op(in, X_SQRTSS), d, ra, ra);
@@ -162,14 +174,9 @@ static void fma_call(Emit *e, const IrInsn *in, unsigned d, const unsigned r[3])
 
 static void load_pool(Emit *e, const IrInsn *in, unsigned d, unsigned pool64, unsigned pool32)
 {
-    const uint8_t *p = e->stubs->pool + (is_double(in) ? pool64 : pool32);
-    unsigned op = is_double(in) ? X_MOVSD : X_MOVSS;
+    bool wide = is_double(in);
 
-    if (e->avx) {
-        v_rip(&e->as, op, d, 0, p);
-    } else {
-        x_rip(&e->as, op, d, p);
-    }
+    fp_rip_load(e, wide ? X_MOVSD : X_MOVSS, d, wide ? pool64 : pool32);
 }
 
 /* The NaN that fcanon gives. */
@@ -228,7 +235,7 @@ void op_fma(Emit *e, const IrInsn *in)
     unsigned r[3], d, to;
 
     for (unsigned k = 0; k < 3; k++) {
-        r[k] = reg_use(e, in->arg[k]);
+        r[k] = reg_use_raw(e, in->arg[k]);
     }
     d = reg_def(e, r[2], NOREG);
     /* The factors are looked at again if the result is a NaN. */
@@ -275,12 +282,35 @@ static bool never_signals(const IrInsn *def)
     }
 }
 
+/* Jumps if @r is a NaN, without touching flags: shifted left by one, it is above infinity. */
+static uint8_t *jump_if_nan(Emit *e, const IrInsn *in, unsigned r)
+{
+    unsigned w = is_double(in) ? X_W : 0;
+
+    fp_rr(e, X_MOVD_R | w, r, RAX);
+    x_alu(&e->as, ALU_ADD, w, RAX, RAX);
+    if (w) {
+        x_mov_imm(&e->as, RCX, UINT64_C(0xffe0000000000000));
+        x_alu(&e->as, ALU_CMP, w, RAX, RCX);
+    } else {
+        x_alu_imm(&e->as, ALU_CMP, w, RAX, (int32_t)0xff000000);
+    }
+    return x_jcc32(&e->as, CC_A);
+}
+
 void op_fcanon(Emit *e, const IrInsn *in)
 {
     const IrInsn *def = &e->insns[in->arg[0]];
 
     if (def->op == IR_fcanon || (def->op == IR_fma && (def->aux & IR_FMA_INF_ZERO))) {
         reg_alias(e, in->arg[0], 0);
+        return;
+    }
+    if (is_double(in) && never_signals(def)) {
+        unsigned r = reg_use_raw(e, in->arg[0]);
+
+        reg_alias(e, in->arg[0], 0);
+        e->raw_mask |= 1u << r;
         return;
     }
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
@@ -291,18 +321,7 @@ void op_fcanon(Emit *e, const IrInsn *in)
         fp_compare(e, in, X_UCOMISS, d, d);
         c = cold_new(e, cold_canon, x_jcc32(&e->as, CC_P));
     } else {
-        /* Without touching flags: shifted left by one, a NaN is above infinity. */
-        unsigned w = is_double(in) ? X_W : 0;
-
-        fp_rr(e, X_MOVD_R | w, d, RAX);
-        x_alu(&e->as, ALU_ADD, w, RAX, RAX);
-        if (w) {
-            x_mov_imm(&e->as, RCX, UINT64_C(0xffe0000000000000));
-            x_alu(&e->as, ALU_CMP, w, RAX, RCX);
-        } else {
-            x_alu_imm(&e->as, ALU_CMP, w, RAX, (int32_t)0xff000000);
-        }
-        c = cold_new(e, cold_canon, x_jcc32(&e->as, CC_A));
+        c = cold_new(e, cold_canon, jump_if_nan(e, in, d));
     }
     c->reg[0] = d;
     c->back = e->as.p;
@@ -342,7 +361,7 @@ static void cold_minmax(Emit *e, const Cold *c)
 
 static void fp_minmax(Emit *e, const IrInsn *in, unsigned single)
 {
-    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]), d = reg_def(e, ra, rb);
     Cold *c;
 
     fp_compare(e, in, X_UCOMISS, ra, rb);
@@ -424,9 +443,55 @@ void op_fsgnjx(Emit *e, const IrInsn *in)
 
 /* ---- Comparison. ---- */
 
+/* Unordered, without a flag. reg: result. */
+static void cold_unordered(Emit *e, const Cold *c)
+{
+    x_mov_imm(&e->as, c->reg[0], 0);
+    x_jmp_back(&e->as, c->back);
+}
+
+/* Comparison without any flag: signaling NaNs do not get to the host's. */
+static void fcmp_silent(Emit *e, const IrInsn *in)
+{
+    unsigned r[2] = {reg_use_raw(e, in->arg[0]), reg_use_raw(e, in->arg[1])};
+    unsigned d = reg_def(e, NOREG, NOREG), n = 0;
+    uint8_t *nan[2] = {NULL, NULL};
+
+    for (unsigned k = 0; k < 2; k++) {
+        const IrInsn *def = &e->insns[in->arg[k]];
+
+        if (!(e->raw_mask & 1u << r[k]) &&
+            !never_signals(def->op == IR_fcanon ? &e->insns[def->arg[0]] : def)) {
+            nan[n++] = jump_if_nan(e, in, r[k]);
+        }
+    }
+    x_alu(&e->as, ALU_XOR, 0, d, d);
+    fp_compare(e, in, X_UCOMISS, r[1], r[0]);
+    if (in->aux == IR_FEQ_SILENT) {
+        uint8_t *unordered = x_jcc8(&e->as, CC_P);
+
+        x_rr(&e->as, X_SETCC + CC_E, 0, d);
+        asm_patch8(&e->as, unordered);
+    } else {
+        x_rr(&e->as, X_SETCC + (in->aux == IR_FLT_SILENT ? CC_A : CC_AE), 0, d);
+    }
+    if (n) {
+        Cold *c = cold_new(e, cold_unordered, nan[0]);
+
+        c->from[1] = nan[1];
+        c->reg[0] = d;
+        c->back = e->as.p;
+    }
+    reg_bind(e, d, VALUE_ZX);
+}
+
 void op_fcmp(Emit *e, const IrInsn *in)
 {
-    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    if (in->aux >= IR_FEQ_SILENT) {
+        fcmp_silent(e, in);
+        return;
+    }
+    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]);
     unsigned d = reg_def(e, NOREG, NOREG);
 
     if (in->aux == IR_FEQ_QUIET) {
@@ -448,6 +513,25 @@ void op_fcmp(Emit *e, const IrInsn *in)
         fp_compare(e, in, quiet ? X_UCOMISS : X_COMISS, rb, ra);
         x_rr(&e->as, X_SETCC + (strict ? CC_A : CC_AE), 0, d);
     }
+    reg_bind(e, d, VALUE_ZX);
+}
+
+/* By way of a spill slot: MXCSR goes to memory only. */
+void op_fflags(Emit *e, const IrInsn *in)
+{
+    unsigned d = reg_def(e, NOREG, NOREG);
+    int32_t disp;
+
+    if (!e->slots_free) {
+        e->failed = true;
+        return;
+    }
+    disp = slot_disp(e, __builtin_ctzll(e->slots_free));
+    x_rm(&e->as, X_STMXCSR, 3, ENV, disp);
+    x_rm(&e->as, X_MOV, RAX, ENV, disp);
+    x_alu_imm(&e->as, ALU_AND, 0, RAX, 0x3f);
+    x_rip(&e->as, X_LEA | X_W, RCX, e->stubs->pool + POOL_FLAGS);
+    x_rmx(&e->as, X_MOVZX8, d, RCX, RAX, 0, 0);
     reg_bind(e, d, VALUE_ZX);
 }
 
@@ -487,6 +571,7 @@ void op_funbox(Emit *e, const IrInsn *in)
 
 void op_flow(Emit *e, const IrInsn *in)
 {
+    reg_use(e, in->arg[0]); /* canonical */
     reg_alias(e, in->arg[0], 0);
 }
 

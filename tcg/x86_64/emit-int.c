@@ -446,6 +446,17 @@ static bool shift_fuses(const Emit *e, const IrInsn *user, unsigned k)
            used_by_next(e, ref, user);
 }
 
+/* A host address that is a sum of two values. */
+static bool sum_fuses(const Emit *e, const IrInsn *user)
+{
+    const IrInsn *def = &e->insns[user->arg[0]];
+    uint64_t v;
+
+    return def->op == IR_add && user->arg[1] != user->arg[0] &&
+           !value_const(e, def->arg[0], &v) && !value_const(e, def->arg[1], &v) &&
+           used_by_next(e, user->arg[0], user);
+}
+
 IrRef fusable_operand(const Emit *e, const IrInsn *user)
 {
     IrRef ref = user->arg[0];
@@ -454,6 +465,8 @@ IrRef fusable_operand(const Emit *e, const IrInsn *user)
     switch (user->op) {
     case IR_add:
         return shift_fuses(e, user, 0) ? ref : shift_fuses(e, user, 1) ? user->arg[1] : IR_NOREF;
+    case IR_ld_host:
+    case IR_st_host: return sum_fuses(e, user) ? ref : IR_NOREF;
     case IR_brcond:
     case IR_setcond:
     case IR_select:

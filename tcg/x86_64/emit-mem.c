@@ -13,19 +13,50 @@
 
 /* ---- Plain accesses. ---- */
 
+/* A place in memory: base + index (NOREG: none) + disp. */
+typedef struct Place {
+    unsigned base, index;
+    int32_t disp;
+} Place;
+
+static Place place_at(unsigned base, int32_t disp)
+{
+    return (Place){base, NOREG, disp};
+}
+
+static void int_rm(Emit *e, unsigned op, unsigned reg, Place at)
+{
+    if (at.index == NOREG) {
+        x_rm(&e->as, op, reg, at.base, at.disp);
+    } else {
+        x_rmx(&e->as, op, reg, at.base, at.index, 0, at.disp);
+    }
+}
+
+static void vec_rm(Emit *e, unsigned op, unsigned reg, Place at)
+{
+    if (at.index == NOREG) {
+        fp_rm(e, op, reg, at.base, at.disp);
+    } else if (e->avx) {
+        v_rrmx(&e->as, op, reg, 0, at.base, at.index, 0, at.disp);
+    } else {
+        x_rmx(&e->as, op, reg, at.base, at.index, 0, at.disp);
+    }
+}
+
 /* Loads an integer from base + disp in host order or swapped, extended to the op's type. */
-static void load_int(Emit *e, unsigned memop, unsigned w, unsigned d, unsigned base, int32_t disp)
+static void load_int(Emit *e, unsigned memop, unsigned w, unsigned d, Place at)
 {
     bool swap = (memop & IR_BIG_ENDIAN) && (memop & IR_SIZE_MASK);
 
     switch (memop & (IR_SIZE_MASK | IR_SIGNED)) {
-    case IR_U8: x_rm(&e->as, X_MOVZX8, d, base, disp); break;
-    case IR_S8: x_rm(&e->as, X_MOVSX8 | w, d, base, disp); break;
-    case IR_U16: x_rm(&e->as, X_MOVZX16, d, base, disp); break;
-    case IR_S16: x_rm(&e->as, swap ? X_MOVZX16 : X_MOVSX16 | w, d, base, disp); break;
-    case IR_U32: x_rm(&e->as, X_MOV, d, base, disp); break;
-    case IR_S32: x_rm(&e->as, swap || !w ? X_MOV : X_MOVSXD, d, base, disp); break;
-    default: x_rm(&e->as, X_MOV | w, d, base, disp); break;
+    case IR_U8: int_rm(e, X_MOVZX8, d, at); break;
+    case IR_S8: int_rm(e, X_MOVSX8 | w, d, at); break;
+    case IR_U16: int_rm(e, X_MOVZX16, d, at); break;
+    case IR_S16: int_rm(e, swap ? X_MOVZX16 : X_MOVSX16 | w, d, at); break;
+    case IR_U32: int_rm(e, X_MOV, d, at); break;
+    case IR_S32: int_rm(e, swap || !w ? X_MOV : X_MOVSXD, d, at); break;
+    default: int_rm(e, X_MOV | w, d, at); break;
     }
     if (swap) {
         unsigned size = memop & IR_SIZE_MASK;
@@ -40,7 +71,7 @@ static void load_int(Emit *e, unsigned memop, unsigned w, unsigned d, unsigned b
     }
 }
 
-static void store_int(Emit *e, unsigned memop, unsigned r, unsigned base, int32_t disp)
+static void store_int(Emit *e, unsigned memop, unsigned r, Place at)
 {
     static const unsigned ops[4] = {X_MOV8_MR, X_MOV16_MR, X_MOV_MR, X_MOV_MR | X_W};
     unsigned size = memop & IR_SIZE_MASK;
@@ -53,10 +84,10 @@ static void store_int(Emit *e, unsigned memop, unsigned r, unsigned base, int32_
         }
         r = RAX;
     }
-    x_rm(&e->as, ops[size], r, base, disp);
+    int_rm(e, ops[size], r, at);
 }
 
-static void store_const(Emit *e, unsigned memop, uint64_t v, unsigned base, int32_t disp)
+static void store_const(Emit *e, unsigned memop, uint64_t v, Place at)
 {
     static const unsigned ops[4] = {X_MOV8_MI, X_MOV16_MI, X_MOV_MI, X_MOV_MI | X_W};
     unsigned size = memop & IR_SIZE_MASK;
@@ -64,7 +95,7 @@ static void store_const(Emit *e, unsigned memop, uint64_t v, unsigned base, int3
     if (memop & IR_BIG_ENDIAN) {
         v = __builtin_bswap64(v) >> (64 - (8u << size));
     }
-    x_rm(&e->as, ops[size], 0, base, disp);
+    int_rm(e, ops[size], 0, at);
     if (size == 0) {
         asm_u8(&e->as, v);
     } else if (size == 1) {
@@ -81,39 +112,38 @@ static bool const_fits_store(unsigned memop, uint64_t v)
     return (memop & IR_SIZE_MASK) < 3 || (fits_s32(v) && !(memop & IR_BIG_ENDIAN));
 }
 
-static void load_value(Emit *e, const IrInsn *in, unsigned d, unsigned base, int32_t disp)
+static void load_value(Emit *e, const IrInsn *in, unsigned d, Place at)
 {
     if (!is_xmm(d)) {
-        load_int(e, in->aux, in->type == IR_I64 ? X_W : 0, d, base, disp);
+        load_int(e, in->aux, in->type == IR_I64 ? X_W : 0, d, at);
     } else if (in->type == IR_V128) {
-        fp_rm(e, X_MOVUPS, d, base, disp);
+        vec_rm(e, X_MOVUPS, d, at);
     } else if (in->aux & IR_BIG_ENDIAN) {
         bool f64 = in->type == IR_F64;
 
-        load_int(e, (f64 ? IR_64 : IR_U32) | IR_BIG_ENDIAN, X_W, RAX, base, disp);
+        load_int(e, (f64 ? IR_64 : IR_U32) | IR_BIG_ENDIAN, X_W, RAX, at);
         fp_rr(e, X_MOVD_X | (f64 ? X_W : 0), d, RAX);
     } else {
-        fp_rm(e, in->type == IR_F64 ? X_MOVSD : X_MOVSS, d, base, disp);
+        vec_rm(e, in->type == IR_F64 ? X_MOVSD : X_MOVSS, d, at);
     }
 }
 
 /* @r: register of the value, NOREG: the constant @v. */
-static void store_value(Emit *e, const IrInsn *in, unsigned r, uint64_t v, unsigned base,
-                        int32_t disp)
+static void store_value(Emit *e, const IrInsn *in, unsigned r, uint64_t v, Place at)
 {
     if (r == NOREG) {
-        store_const(e, in->aux, v, base, disp);
+        store_const(e, in->aux, v, at);
     } else if (!is_xmm(r)) {
-        store_int(e, in->aux, r, base, disp);
+        store_int(e, in->aux, r, at);
     } else if (in->type == IR_V128) {
-        fp_rm(e, X_MOVUPS_MR, r, base, disp);
+        vec_rm(e, X_MOVUPS_MR, r, at);
     } else if (in->aux & IR_BIG_ENDIAN) {
         bool f64 = in->type == IR_F64;
 
         fp_rr(e, X_MOVD_R | (f64 ? X_W : 0), r, RAX);
-        store_int(e, (f64 ? IR_64 : IR_U32) | IR_BIG_ENDIAN, RAX, base, disp);
+        store_int(e, (f64 ? IR_64 : IR_U32) | IR_BIG_ENDIAN, RAX, at);
     } else {
-        fp_rm(e, in->type == IR_F64 ? X_MOVSD_MR : X_MOVSS_MR, r, base, disp);
+        vec_rm(e, in->type == IR_F64 ? X_MOVSD_MR : X_MOVSS_MR, r, at);
     }
 }
 
@@ -138,7 +168,7 @@ void op_ld_env(Emit *e, const IrInsn *in)
 {
     unsigned d = reg_def(e, NOREG, NOREG);
 
-    load_value(e, in, d, ENV, env_disp(in->imm));
+    load_value(e, in, d, place_at(ENV, env_disp(in->imm)));
     reg_bind(e, d, load_flags(in));
 }
 
@@ -147,23 +177,38 @@ void op_st_env(Emit *e, const IrInsn *in)
     uint64_t v = 0;
     unsigned r = use_stored(e, in, in->arg[0], &v);
 
-    store_value(e, in, r, v, ENV, env_disp(in->imm));
+    store_value(e, in, r, v, place_at(ENV, env_disp(in->imm)));
+}
+
+/* Where ld_host and st_host go: a sum made for them alone is a base and an index. */
+static Place use_host_place(Emit *e, const IrInsn *in)
+{
+    IrRef ref = in->arg[0];
+    unsigned base;
+
+    if (!(e->vals[ref].flags & VALUE_FUSED)) {
+        return place_at(reg_use(e, ref), in->imm);
+    }
+    base = reg_use(e, e->insns[ref].arg[0]);
+    return (Place){base, reg_use(e, e->insns[ref].arg[1]), in->imm};
 }
 
 void op_ld_host(Emit *e, const IrInsn *in)
 {
-    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+    Place at = use_host_place(e, in);
+    unsigned d = reg_def(e, at.base, at.index);
 
-    load_value(e, in, d, ra, in->imm);
+    load_value(e, in, d, at);
     reg_bind(e, d, load_flags(in));
 }
 
 void op_st_host(Emit *e, const IrInsn *in)
 {
     uint64_t v = 0;
-    unsigned ra = reg_use(e, in->arg[0]), r = use_stored(e, in, in->arg[1], &v);
+    Place at = use_host_place(e, in);
+    unsigned r = use_stored(e, in, in->arg[1], &v);
 
-    store_value(e, in, r, v, ra, in->imm);
+    store_value(e, in, r, v, at);
 }
 
 /* ---- The probe. ---- */
@@ -310,7 +355,7 @@ void op_ld(Emit *e, const IrInsn *in)
     }
     if (d != NOREG) {
         emit_host_address(e, RDX);
-        load_value(e, in, d, RDX, 0);
+        load_value(e, in, d, place_at(RDX, 0));
         reg_bind(e, d, load_flags(in));
     }
     c->back = e->as.p;
@@ -330,7 +375,7 @@ void op_st(Emit *e, const IrInsn *in)
         c->from[1] = emit_align_check(e, in->aux);
     }
     emit_host_address(e, RDX);
-    store_value(e, in, r, v, RDX, 0);
+    store_value(e, in, r, v, place_at(RDX, 0));
     c->back = e->as.p;
 }
 
@@ -365,6 +410,25 @@ void op_translate(Emit *e, const IrInsn *in)
     c->reg[0] = d;
     c->reg[1] = addr;
     emit_host_address(e, RDX);
+    emit_mov(e, d, RDX);
+    c->back = e->as.p;
+    reg_bind(e, d, 0);
+}
+
+static void cold_probe(Emit *e, const Cold *c)
+{
+    x_mov_imm(&e->as, c->reg[0], 0);
+    x_jmp_back(&e->as, c->back);
+}
+
+void op_probe(Emit *e, const IrInsn *in)
+{
+    unsigned addr = use_address(e, in), d = reg_def(e, NOREG, NOREG);
+    Cold *c = cold_new(e, cold_probe, emit_probe(e, addr, 1, in->aux & IR_XLATE_WRITE));
+
+    c->reg[0] = d;
+    emit_host_address(e, RDX);
+    x_alu(&e->as, ALU_SUB, X_W, RDX, addr);
     emit_mov(e, d, RDX);
     c->back = e->as.p;
     reg_bind(e, d, 0);

@@ -43,6 +43,7 @@
 typedef enum ValueFlags {
     VALUE_ZX = 1,    /* the upper half of its register is zero */
     VALUE_FUSED = 2, /* not emitted by itself: its only user does */
+    VALUE_CANON = 4, /* of a get_var: nan.c */
 } ValueFlags;
 
 typedef struct Value {
@@ -64,7 +65,7 @@ typedef struct RegDesc {
 /* What is known at the start of a block. */
 typedef struct BlockState {
     int16_t var[NHOSTREGS];
-    uint32_t dirty; /* host registers */
+    uint32_t dirty, raw; /* host registers */
     uint64_t pc;
     uint32_t undone;
 } BlockState;
@@ -77,6 +78,7 @@ typedef struct BlockInfo {
     uint32_t order;    /* position of emission */
     uint32_t dirty_in; /* canonical: homes that may be dirty */
     uint32_t valid_in; /* canonical: homes that hold their variable */
+    uint32_t raw_in;   /* canonical: of those, the ones that may be raw */
     bool canonical, entered;
     bool inlined; /* emitted with its predecessor's branch */
     uint64_t pc;  /* canonical: guest instruction at the first edge to it (entered) */
@@ -107,10 +109,13 @@ typedef struct SyncRecord {
     uint32_t undone;
 } SyncRecord;
 
-#define SNAP_WORD(offset, type, reg) ((uint32_t)(offset) << 8 | ((type) == IR_V128) << 5 | (reg))
+#define SNAP_WORD(offset, type, raw, reg) \
+    ((uint32_t)(offset) << 8 | (raw) << 6 | ((type) == IR_V128) << 5 | (reg))
 #define SNAP_OFFSET(word) ((int32_t)(word) >> 8)
 #define SNAP_WIDE(word) ((word) >> 5 & 1)
+#define SNAP_RAW(word) ((word) >> 6 & 1)
 #define SNAP_REG(word) ((word)&31)
+#define SNAP_LOW 0x7f /* all but the offset */
 
 /* Common code at the start of code memory: executable addresses. */
 typedef struct Stubs {
@@ -141,7 +146,8 @@ enum {
     POOL_NAN32 = 96,
     POOL_VNAN64 = 112,
     POOL_VNAN32 = 128,
-    POOL_SIZE = 144
+    POOL_FLAGS = 144, /* IrFpFlag of each value of MXCSR's six sticky bits */
+    POOL_SIZE = 208
 };
 
 struct Emit {
@@ -162,6 +168,8 @@ struct Emit {
     uint32_t free_mask;  /* of those: hold nothing */
     uint32_t var_mask;   /* hold a variable */
     uint32_t dirty_mask;
+    uint32_t raw_mask;    /* f64 whose NaN is not canonical yet, see nan.c */
+    uint32_t entry_canon; /* homes that are tested at the region's entry */
     uint32_t locked;   /* operands of the current instruction */
     uint32_t pin_mask; /* homes of pinned variables */
     uint32_t xmm_used; /* whether the region keeps anything in vector registers */
@@ -279,6 +287,7 @@ void regs_begin_block(Emit *e, const BlockState *state); /* inherited */
 void regs_begin_join(Emit *e, const BlockInfo *info);
 int32_t regs_save_state(Emit *e);
 unsigned reg_use(Emit *e, IrRef ref); /* in a register, locked */
+unsigned reg_use_raw(Emit *e, IrRef ref); /* the same, by a user to whom all quiet NaNs are alike */
 unsigned reg_use_or(Emit *e, IrRef ref,
                     unsigned scratch);              /* in its register, or loaded to @scratch */
 void reg_load_to(Emit *e, IrRef ref, unsigned dst); /* a copy in a given register */
@@ -291,9 +300,12 @@ void regs_release_args(Emit *e);
 void regs_flush(Emit *e);         /* stores what is dirty */
 void regs_forget_vars(Emit *e);   /* after state changed below us; nothing may be dirty */
 void regs_save_for_call(Emit *e); /* empties the caller-saved registers */
-void regs_make_canonical(Emit *e, uint32_t valid); /* for an edge to a join, with its valid_in */
+/* For an edge to a join, with its valid_in and raw_in. */
+void regs_make_canonical(Emit *e, uint32_t valid, uint32_t raw);
+void regs_load_home(Emit *e, unsigned var);
 uint32_t regs_snapshot(Emit *e);
 void emit_snapshot_stores(Emit *e, uint32_t snap);
+int32_t slot_disp(const Emit *e, unsigned slot); /* of a spill slot */
 void emit_mov(Emit *e, unsigned dst, unsigned src);
 void emit_load_const(Emit *e, unsigned dst, const IrInsn *in);
 
@@ -302,6 +314,14 @@ void scan_block(Emit *e, const IrBlock *block);
 
 /* pins.c */
 void pins_choose(Emit *e);
+unsigned block_successors(const Emit *e, const IrBlock *block, unsigned out[2]);
+
+/* nan.c */
+void nan_plan(Emit *e); /* after pins_choose() */
+void nan_check_entry(Emit *e);
+void reg_canonicalize(Emit *e, unsigned r); /* changes host flags */
+void emit_canonical(Emit *e, unsigned r);   /* the same for code out of line */
+void nan_make_canonical(void *f64);         /* the same on memory */
 
 /* sync.c */
 void sync_add(Emit *e, const Cold *c); /* a callback returns here */
@@ -336,6 +356,7 @@ IrRef fusable_operand(const Emit *e, const IrInsn *user);
 void fp_rr(Emit *e, unsigned op, unsigned reg, unsigned rm);
 void fp_rrr(Emit *e, unsigned op, unsigned d, unsigned a, unsigned b); /* d = a op b */
 void fp_rip(Emit *e, unsigned op, unsigned d, unsigned a, unsigned pool);
+void fp_rip_load(Emit *e, unsigned op, unsigned d, unsigned pool);
 void fp_rm(Emit *e, unsigned op, unsigned reg, unsigned base, int32_t disp);
 
 /* Stores a constant to the guest pc; clobbers rax. */

@@ -128,7 +128,7 @@ static void scan_sets(const Emit *e, const IrBlock *block, BlockSets *s)
 }
 
 /* Successors of a block: 0 to 2. */
-static unsigned successors(const Emit *e, const IrBlock *block, unsigned out[2])
+unsigned block_successors(const Emit *e, const IrBlock *block, unsigned out[2])
 {
     const IrInsn *end = &e->insns[block->first + block->count - 1];
 
@@ -149,7 +149,7 @@ static void solve(Emit *e, BlockSets *sets)
         changed = false;
         for (unsigned b = 0; b < nblocks; b++) {
             uint32_t dirty = sets[b].set | (e->blocks[b].dirty_in & ~sets[b].flushed);
-            unsigned n = successors(e, &e->ir->blocks[b], out);
+            unsigned n = block_successors(e, &e->ir->blocks[b], out);
 
             for (unsigned k = 0; k < n; k++) {
                 BlockInfo *to = &e->blocks[out[k]];
@@ -159,7 +159,7 @@ static void solve(Emit *e, BlockSets *sets)
             }
         }
         for (unsigned b = nblocks; b-- > 0;) {
-            unsigned n = successors(e, &e->ir->blocks[b], out);
+            unsigned n = block_successors(e, &e->ir->blocks[b], out);
             uint32_t live = sets[b].read;
 
             for (unsigned k = 0; k < n; k++) {
@@ -207,4 +207,5 @@ void pins_choose(Emit *e)
     }
     solve(e, sets);
     g_free(sets);
+    nan_plan(e);
 }

@@ -109,17 +109,26 @@ static void store_var(Emit *e, unsigned r)
 {
     const IrVar *var = &e->ir->vars[e->reg[r].var];
 
+    reg_canonicalize(e, r);
     emit_store(e, var->type, r, env_disp(var->offset));
     e->dirty_mask &= ~(1u << r);
     e->snap = NOSNAP;
 }
 
+/* @to gets what @from holds. */
+static void copy_reg(Emit *e, unsigned to, unsigned from)
+{
+    emit_mov(e, to, from);
+    e->raw_mask = (e->raw_mask & ~(1u << to)) | (e->raw_mask >> from & 1) << to;
+}
+
 static void load_var(Emit *e, unsigned r, unsigned var)
 {
+    e->raw_mask &= ~(1u << r);
     emit_load(e, e->ir->vars[var].type, r, env_disp(e->ir->vars[var].offset));
 }
 
-static int32_t slot_disp(const Emit *e, unsigned slot)
+int32_t slot_disp(const Emit *e, unsigned slot)
 {
     return env_disp(e->rt->off_spill + 16 * (int32_t)slot);
 }
@@ -154,6 +163,7 @@ static void spill_value(Emit *e, IrRef ref)
         if (e->slots_free == 0) {
             e->failed = true;
         } else {
+            reg_canonicalize(e, v->reg);
             v->slot = __builtin_ctzll(e->slots_free);
             e->slots_free &= e->slots_free - 1;
             emit_store(e, result_type(&e->insns[ref]), v->reg, slot_disp(e, v->slot));
@@ -210,7 +220,9 @@ static unsigned alloc_reg(Emit *e, uint32_t cls)
         e->xmm_used = true;
     }
     if (mask) {
-        return __builtin_ctz(mask);
+        best = __builtin_ctz(mask);
+        e->raw_mask &= ~(1u << best);
+        return best;
     }
     for (mask = e->alloc_mask & cls & ~e->locked; mask; mask &= mask - 1) {
         unsigned r = __builtin_ctz(mask);
@@ -222,6 +234,7 @@ static unsigned alloc_reg(Emit *e, uint32_t cls)
         }
     }
     evict(e, best);
+    e->raw_mask &= ~(1u << best);
     return best;
 }
 
@@ -230,7 +243,7 @@ static uint32_t class_of(unsigned type)
     return type_is_int(type) ? GPR_MASK : XMM_MASK;
 }
 
-unsigned reg_use(Emit *e, IrRef ref)
+unsigned reg_use_raw(Emit *e, IrRef ref)
 {
     Value *v = &e->vals[ref];
     const IrInsn *in = &e->insns[ref];
@@ -250,12 +263,21 @@ unsigned reg_use(Emit *e, IrRef ref)
     return v->reg;
 }
 
+unsigned reg_use(Emit *e, IrRef ref)
+{
+    unsigned r = reg_use_raw(e, ref);
+
+    reg_canonicalize(e, r);
+    return r;
+}
+
 void reg_load_to(Emit *e, IrRef ref, unsigned dst)
 {
     const Value *v = &e->vals[ref];
     const IrInsn *in = &e->insns[ref];
 
     if (v->reg != NOREG) {
+        reg_canonicalize(e, v->reg);
         emit_mov(e, dst, v->reg);
     } else if (v->slot != NOSLOT) {
         emit_load(e, result_type(in), dst, slot_disp(e, v->slot));
@@ -270,6 +292,7 @@ unsigned reg_use_or(Emit *e, IrRef ref, unsigned scratch)
 
     if (v->reg != NOREG) {
         e->locked |= 1u << v->reg;
+        reg_canonicalize(e, v->reg);
         return v->reg;
     }
     reg_load_to(e, ref, scratch);
@@ -357,6 +380,7 @@ unsigned reg_def(Emit *e, unsigned prefer, unsigned prefer2)
 void reg_bind(Emit *e, unsigned reg, unsigned flags)
 {
     detach_var(e, reg);
+    e->raw_mask &= ~(1u << reg);
     if (e->vals[e->cur].last) {
         link_value(e, e->cur, reg);
         e->vals[e->cur].flags |= flags;
@@ -365,7 +389,7 @@ void reg_bind(Emit *e, unsigned reg, unsigned flags)
 
 void reg_alias(Emit *e, IrRef ref, unsigned flags)
 {
-    unsigned r = reg_use(e, ref);
+    unsigned r = reg_use_raw(e, ref);
 
     e->vals[e->cur].flags |= flags;
     link_value(e, e->cur, r);
@@ -401,7 +425,7 @@ static void relocate_values(Emit *e, unsigned r)
     }
     e->locked |= 1u << r;
     to = alloc_reg(e, 1u << r & GPR_MASK ? GPR_MASK : XMM_MASK);
-    emit_mov(e, to, r);
+    copy_reg(e, to, r);
     for (IrRef ref = head; ref != IR_NOREF; ref = e->vals[ref].next) {
         e->vals[ref].reg = to;
     }
@@ -428,7 +452,12 @@ static void set_pinned(Emit *e, unsigned var, IrRef ref)
     }
     relocate_values(e, home);
     detach_var(e, home);
-    reg_load_to(e, ref, home);
+    if (v->reg != NOREG) {
+        copy_reg(e, home, v->reg);
+    } else {
+        reg_load_to(e, ref, home);
+        e->raw_mask &= ~(1u << home);
+    }
     attach_var(e, home, var, true);
 }
 
@@ -450,7 +479,7 @@ void reg_set_var(Emit *e, unsigned var, IrRef ref)
         x_store_imm(&e->as, ENV, env_disp(e->ir->vars[var].offset), def->imm, RAX);
         return;
     }
-    r = reg_use(e, ref); /* may have evicted the old value */
+    r = reg_use_raw(e, ref); /* may have evicted the old value */
     old = e->var_reg[var];
     if (r == old) {
         return;
@@ -460,7 +489,7 @@ void reg_set_var(Emit *e, unsigned var, IrRef ref)
                             ? old
                             : alloc_reg(e, 1u << r & GPR_MASK ? GPR_MASK : XMM_MASK);
 
-        emit_mov(e, copy, r);
+        copy_reg(e, copy, r);
         r = copy;
         old = e->var_reg[var];
     }
@@ -472,7 +501,7 @@ void reg_set_var(Emit *e, unsigned var, IrRef ref)
 
 void regs_flush(Emit *e)
 {
-    bool flags = e->flags_end == e->as.p;
+    bool flags = e->flags_end == e->as.p && !(e->dirty_mask & e->raw_mask);
 
     for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
         store_var(e, __builtin_ctz(mask));
@@ -507,8 +536,19 @@ void regs_save_for_call(Emit *e)
     }
 }
 
-void regs_make_canonical(Emit *e, uint32_t valid)
+/* Loads a pinned variable to its home. */
+void regs_load_home(Emit *e, unsigned var)
 {
+    relocate_values(e, e->home[var]);
+    load_var(e, e->home[var], var);
+    attach_var(e, e->home[var], var, false);
+}
+
+void regs_make_canonical(Emit *e, uint32_t valid, uint32_t raw)
+{
+    for (uint32_t mask = e->raw_mask & e->var_mask & valid & ~raw; mask; mask &= mask - 1) {
+        reg_canonicalize(e, __builtin_ctz(mask));
+    }
     for (uint32_t mask = e->dirty_mask & ~e->pin_mask; mask; mask &= mask - 1) {
         store_var(e, __builtin_ctz(mask));
     }
@@ -519,9 +559,7 @@ void regs_make_canonical(Emit *e, uint32_t valid)
         unsigned home = e->home[var];
 
         if (home != NOREG && (valid & 1u << home) && e->var_reg[var] == NOREG) {
-            relocate_values(e, home);
-            load_var(e, home, var);
-            attach_var(e, home, var, false);
+            regs_load_home(e, var);
         }
     }
 }
@@ -532,6 +570,8 @@ void regs_begin_region(Emit *e)
 {
     e->alloc_mask = ALLOC_GPRS | ALLOC_XMMS;
     e->pin_mask = 0;
+    e->raw_mask = 0;
+    e->entry_canon = 0;
     e->slots_free = ~UINT64_C(0) >> (64 - TCG_SPILL_SLOTS);
     e->xmm_used = false;
     memset(e->home, NOREG, e->ir->nvars);
@@ -539,11 +579,12 @@ void regs_begin_region(Emit *e)
 }
 
 /* Nothing in registers but @var. */
-static void begin_block(Emit *e, const int16_t *var, uint32_t dirty)
+static void begin_block(Emit *e, const int16_t *var, uint32_t dirty, uint32_t raw)
 {
     memset(e->var_reg, NOREG, e->ir->nvars);
     e->var_mask = 0;
     e->dirty_mask = dirty;
+    e->raw_mask = raw;
     e->locked = 0;
     e->snap = NOSNAP;
     for (unsigned r = 0; r < NHOSTREGS; r++) {
@@ -558,7 +599,7 @@ static void begin_block(Emit *e, const int16_t *var, uint32_t dirty)
 
 void regs_begin_block(Emit *e, const BlockState *state)
 {
-    begin_block(e, state->var, state->dirty);
+    begin_block(e, state->var, state->dirty, state->raw);
 }
 
 void regs_begin_join(Emit *e, const BlockInfo *info)
@@ -571,12 +612,12 @@ void regs_begin_join(Emit *e, const BlockInfo *info)
             var[e->home[v]] = v;
         }
     }
-    begin_block(e, var, info->dirty_in);
+    begin_block(e, var, info->dirty_in, info->raw_in);
 }
 
 int32_t regs_save_state(Emit *e)
 {
-    BlockState s = {.dirty = e->dirty_mask, .pc = e->pc, .undone = e->undone};
+    BlockState s = {.dirty = e->dirty_mask, .raw = e->raw_mask & e->var_mask, .pc = e->pc, .undone = e->undone};
 
     for (unsigned r = 0; r < NHOSTREGS; r++) {
         s.var[r] = e->reg[r].var;
@@ -596,7 +637,7 @@ uint32_t regs_snapshot(Emit *e)
             unsigned r = __builtin_ctz(mask);
             const IrVar *var = &e->ir->vars[e->reg[r].var];
 
-            words[++n] = SNAP_WORD(var->offset, var->type, r);
+            words[++n] = SNAP_WORD(var->offset, var->type, e->raw_mask >> r & 1, r);
         }
         words[0] = n;
         e->snap = e->words->len;
@@ -610,6 +651,9 @@ void emit_snapshot_stores(Emit *e, uint32_t snap)
     const uint32_t *words = &g_array_index(e->words, uint32_t, snap);
 
     for (uint32_t k = 1; k <= words[0]; k++) {
+        if (SNAP_RAW(words[k])) {
+            emit_canonical(e, SNAP_REG(words[k]));
+        }
         emit_store(e, SNAP_WIDE(words[k]) ? IR_V128 : IR_F64, SNAP_REG(words[k]),
                    env_disp(SNAP_OFFSET(words[k])));
     }

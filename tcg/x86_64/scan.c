@@ -73,7 +73,7 @@ void scan_block(Emit *e, const IrBlock *block)
         if (v->last == 0 && op_is_skippable[in->op]) {
             continue; /* dead: its operands are not used here */
         }
-        fused = fusable_operand(e, in);
+        fused = v->flags & VALUE_FUSED ? IR_NOREF : fusable_operand(e, in);
         if (fused != IR_NOREF) {
             e->vals[fused].flags |= VALUE_FUSED;
             scan_arg(e, e->insns[fused].arg[0], i);

@@ -230,6 +230,9 @@ static void emit_pool(Emit *e, Stubs *s)
     asm_align(&e->as, 64, 0);
     s->pool = asm_here(&e->as);
     memcpy(e->as.p, pool, sizeof(pool));
+    for (unsigned mxcsr = 0; mxcsr < 64; mxcsr++) {
+        e->as.p[POOL_FLAGS + mxcsr] = ir_fp_flags_of_mxcsr(mxcsr);
+    }
     e->as.p += sizeof(pool);
 }
 

@@ -72,7 +72,7 @@ static uint8_t *put_snapshot(uint8_t *to, const uint32_t *words)
 {
     to = put(to, (uint64_t)words[0] * 2);
     for (uint32_t k = 1; k <= words[0]; k++) {
-        *to++ = SNAP_REG(words[k]) | SNAP_WIDE(words[k]) << 5;
+        *to++ = words[k] & SNAP_LOW;
         to = put_signed(to, SNAP_OFFSET(words[k]));
     }
     return to;
@@ -120,12 +120,16 @@ static const uint8_t *skip_snapshot(const uint8_t *at, uint64_t nregs)
 static void restore_snapshot(const uint8_t *at, const TcgFrame *frame, void *state)
 {
     for (uint64_t n = get(&at) / 2; n; n--) {
-        unsigned reg = *at & 31, bytes = *at & 32 ? 16 : 8;
+        unsigned reg = SNAP_REG(*at), bytes = SNAP_WIDE(*at) ? 16 : 8;
+        bool raw = SNAP_RAW(*at);
 
         at++;
         char *to = (char *)state + get_signed(&at);
         if (is_xmm(reg)) {
             memcpy(to, frame->xmm[reg - XMM0], bytes);
+            if (raw) {
+                nan_make_canonical(to);
+            }
         } else {
             memcpy(to, &frame->gpr[reg], 8);
         }

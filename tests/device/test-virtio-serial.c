@@ -263,7 +263,8 @@ static void test_save(Fixture *f, gconstpointer data)
     driver_begin(&f->driver, 0, 2);
     test_chardev_type(f->console, "typed ahead");
     virtio_mmio_new(f->machine, REGS + 0x1000, (IrqLine){0});
-    create_device(f->machine, "virtio-serial-device");
+    create_device(f->machine, "virtio-serial-device,id=other");
+    create_device(f->machine, "virtconsole,bus=other.0,chardev=prt");
     check_round_trip(device_of_type(f->machine, "virtio-serial-device", 0),
                      device_of_type(f->machine, "virtio-serial-device", 1));
 }

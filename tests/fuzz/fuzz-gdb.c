@@ -1,18 +1,15 @@
 /*
  * Fuzzer of the gdb server: the input is what a peer sends, in lines. Each line becomes a packet with a right
  * checksum, so that what is in it is looked at; a line that begins with a byte from 0x80 up is sent as it
- * is, without that byte. Between lines the main loop runs. Built with clang -fsanitize=fuzzer
- * -DAMPHI_LIBFUZZER it is a libFuzzer target; otherwise a test that runs the files named on the command
- * line, or many random inputs.
+ * is, without that byte. Between lines the main loop runs.
  *
  * The machine has no engine: nothing is executed. Monitor commands are left out; they are for whoever may
  * do everything (log files, chardevs).
  */
 #include "tests/unit/riscv-hart.h"
+#include "tests/fuzz/fuzz.h"
 #include "ui/gdb-internal.h"
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct Fake {
     Chardev chr;
@@ -87,7 +84,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-#ifndef AMPHI_LIBFUZZER
 static const char *const words[] = {
     "qSupported:multiprocess+",
     "vCont;",
@@ -161,44 +157,16 @@ static const char *const words[] = {
     "\xff",
 };
 
-static void test_random(void)
+static void make_input(GRand *rand, GByteArray *input)
 {
-    GRand *rand = g_rand_new_with_seed(42);
-    for (unsigned round = 0; round < 1000; round++) {
-        GString *input = g_string_new(NULL);
-        for (int n = g_rand_int_range(rand, 1, 200); n > 0; n--) {
-            if (g_rand_int_range(rand, 0, 8)) {
-                g_string_append(input, words[g_rand_int_range(rand, 0, ARRAY_SIZE(words))]);
-            } else {
-                g_string_append_c(input, (char)g_rand_int(rand));
-            }
+    for (int n = g_rand_int_range(rand, 1, 200); n > 0; n--) {
+        if (g_rand_int_range(rand, 0, 8)) {
+            const char *word = words[g_rand_int_range(rand, 0, ARRAY_SIZE(words))];
+            g_byte_array_append(input, (const guint8 *)word, strlen(word));
+        } else {
+            fuzz_random_bytes(rand, input, 1);
         }
-        LLVMFuzzerTestOneInput((const uint8_t *)input->str, input->len);
-        g_string_free(input, TRUE);
     }
-    g_rand_free(rand);
 }
 
-static void test_file(gconstpointer path)
-{
-    GError *error = NULL;
-    g_autofree char *data = NULL;
-    gsize size;
-    g_file_get_contents(path, &data, &size, &error);
-    g_assert_no_error(error);
-    LLVMFuzzerTestOneInput((const uint8_t *)data, size);
-}
-
-int main(int argc, char **argv)
-{
-    g_test_init(&argc, &argv, NULL);
-    for (int i = 1; i < argc; i++) {
-        g_autofree char *name = g_strdup_printf("/fuzz/gdb/file-%d", i);
-        g_test_add_data_func(name, argv[i], test_file);
-    }
-    if (argc == 1) {
-        g_test_add_func("/fuzz/gdb/random", test_random);
-    }
-    return g_test_run();
-}
-#endif
+FUZZ_MAIN(1000, make_input)

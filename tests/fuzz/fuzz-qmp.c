@@ -1,18 +1,15 @@
 /*
  * Fuzzer of QMP: the input is what a client sends after negotiating, in pieces that end at bytes 0xff.
- * Between pieces the main loop runs. Whatever comes back has to be JSON, a line each. Built with clang
- * -fsanitize=fuzzer -DAMPHI_LIBFUZZER it is a libFuzzer target; otherwise a test that runs the files
- * named on the command line, or many random inputs.
+ * Between pieces the main loop runs. Whatever comes back has to be JSON, a line each.
  *
  * The machine has no engine and no CPU. Monitor commands are left out; they are for whoever may do
  * everything (log files, chardevs).
  */
 #include "hw/riscv/boards.h"
+#include "tests/fuzz/fuzz.h"
 #include "ui/char-internal.h"
 #include "ui/qmp-internal.h"
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 typedef struct Fake {
     Chardev chr;
@@ -84,7 +81,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-#ifndef AMPHI_LIBFUZZER
 static void append_word(GRand *rand, GString *input)
 {
     static const char *const words[] = {
@@ -138,40 +134,14 @@ static void append_word(GRand *rand, GString *input)
     }
 }
 
-static void test_random(void)
+static void make_input(GRand *rand, GByteArray *input)
 {
-    GRand *rand = g_rand_new_with_seed(42);
-    for (unsigned round = 0; round < 1000; round++) {
-        GString *input = g_string_new(NULL);
-        for (int n = g_rand_int_range(rand, 1, 100); n > 0; n--) {
-            append_word(rand, input);
-        }
-        LLVMFuzzerTestOneInput((const uint8_t *)input->str, input->len);
-        g_string_free(input, TRUE);
+    GString *text = g_string_new(NULL);
+    for (int n = g_rand_int_range(rand, 1, 100); n > 0; n--) {
+        append_word(rand, text);
     }
-    g_rand_free(rand);
+    g_byte_array_append(input, (const guint8 *)text->str, text->len);
+    g_string_free(text, TRUE);
 }
 
-static void test_file(gconstpointer path)
-{
-    GError *error = NULL;
-    g_autofree char *data = NULL;
-    gsize size;
-    g_file_get_contents(path, &data, &size, &error);
-    g_assert_no_error(error);
-    LLVMFuzzerTestOneInput((const uint8_t *)data, size);
-}
-
-int main(int argc, char **argv)
-{
-    g_test_init(&argc, &argv, NULL);
-    for (int i = 1; i < argc; i++) {
-        g_autofree char *name = g_strdup_printf("/fuzz/qmp/file-%d", i);
-        g_test_add_data_func(name, argv[i], test_file);
-    }
-    if (argc == 1) {
-        g_test_add_func("/fuzz/qmp/random", test_random);
-    }
-    return g_test_run();
-}
-#endif
+FUZZ_MAIN(1000, make_input)

@@ -138,16 +138,19 @@ void native_free(Native *native)
 
 bool native_compile(Native *native, IrRegion *ir, uint64_t pc, bool optimize)
 {
-    TcgCompile how = {.pc = pc,
-                      .flags = native->flags,
-                      .optimize = optimize,
-                      .meta = g_malloc(NATIVE_META_BYTES),
-                      .meta_room = NATIVE_META_BYTES};
+    return native_compile_how(native, ir, (TcgCompile){.pc = pc, .optimize = optimize});
+}
+
+bool native_compile_how(Native *native, IrRegion *ir, TcgCompile how)
+{
     size_t room = tcg_code_start(native->tcg) + tcg_code_size(native->tcg) - native->at;
     NativeRegion *region = &native->regions[native->nregions];
 
     g_assert_cmpuint(native->nregions, <, NATIVE_MAX_REGIONS);
-    region->pc = pc;
+    region->pc = how.pc;
+    how.flags = native->flags;
+    how.meta = g_malloc(NATIVE_META_BYTES);
+    how.meta_room = NATIVE_META_BYTES;
     if (!tcg_compile(native->tcg, ir, &how, native->at, room, &region->code)) {
         g_free(how.meta);
         return false;

@@ -39,6 +39,7 @@ void native_free(Native *native);
 
 /* Compiles @ir as the region at @pc. False if it does not fit. */
 bool native_compile(Native *native, IrRegion *ir, uint64_t pc, bool optimize);
+bool native_compile_how(Native *native, IrRegion *ir, TcgCompile how);
 
 /* Forgets all regions. */
 void native_reset(Native *native);

@@ -6,6 +6,9 @@
 #include <string.h>
 #include <xmmintrin.h>
 
+#define STATE_OFFSET(field) \
+    ((int32_t)offsetof(RandomGuest, field) - (int32_t)offsetof(RandomGuest, state))
+
 #define VAR_X(n)                                         \
     {                                                    \
         "x" #n, IR_I64, offsetof(RandomState, x) + 8 * n \
@@ -117,6 +120,7 @@ void random_region_init(IrRegion *ir)
 {
     ir_region_init(ir, random_vars, RANDOM_NVARS, random_helpers, ARRAY_SIZE(random_helpers),
                    offsetof(RandomState, pc));
+    ir_region_add_scratch(ir, STATE_OFFSET(scratch));
 }
 
 /* ---- Memory ---- */
@@ -214,8 +218,16 @@ static void *guest_translate(void *vcpu, uint64_t addr, unsigned len, bool write
     return guest->memory + offset;
 }
 
-#define STATE_OFFSET(field) \
-    ((int32_t)offsetof(RandomGuest, field) - (int32_t)offsetof(RandomGuest, state))
+static uint64_t guest_probe(void *vcpu, uint64_t addr, bool write)
+{
+    RandomGuest *guest = vcpu;
+
+    /* Accesses that are counted go through the callbacks. */
+    if (guest->no_probe || guest->access_limit || addr - RANDOM_MEM_BASE >= RANDOM_MEM_SIZE) {
+        return 0;
+    }
+    return (uintptr_t)guest->memory - RANDOM_MEM_BASE;
+}
 
 void random_runtime(TcgRuntime *rt)
 {
@@ -227,6 +239,7 @@ void random_runtime(TcgRuntime *rt)
         .rmw = guest_rmw,
         .cas = guest_cas,
         .translate = guest_translate,
+        .probe = guest_probe,
         .off_vcpu = -(int32_t)offsetof(RandomGuest, state),
         .off_kick = STATE_OFFSET(kick),
         .off_budget = STATE_OFFSET(budget),

@@ -392,7 +392,7 @@ static void gen_fp_convert(Gen *g)
     default: {
         IrRef a = value(g, type), b = value(g, type);
 
-        give(g, IR_I64, ir_op2(g->ir, IR_fcmp, type, pick(g, 5), a, b));
+        give(g, IR_I64, ir_op2(g->ir, IR_fcmp, type, pick(g, 8), a, b));
         break;
     }
     }

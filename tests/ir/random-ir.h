@@ -62,6 +62,7 @@ typedef struct RandomGuest {
     uint64_t fault_addr;
     unsigned faults;
     bool no_translate;     /* translate ops find no host pointer */
+    bool no_probe;         /* nor do probe ops */
     unsigned accesses;     /* through the callbacks, since the fill */
     unsigned access_limit; /* the access of this number, from 1 on, faults; 0: none does for that */
     void *sync_frame;
@@ -72,6 +73,7 @@ typedef struct RandomGuest {
     uint32_t kick;
     uint32_t undone;
     int exit_reason;
+    uint64_t scratch[IR_SCRATCH_VARS];
     _Alignas(64) RandomState state;
     _Alignas(4096) uint8_t memory[RANDOM_MEM_SIZE];
 } RandomGuest;
@@ -102,6 +104,9 @@ void random_runtime(TcgRuntime *rt);
 
 /* Replaces @ir by a random valid region of about @size instructions, using RandomFeature bits. */
 void random_ir(GRand *rng, IrRegion *ir, unsigned size, unsigned features);
+
+/* Replaces @ir by random loops that walk through memory. */
+void random_loop(GRand *rng, IrRegion *ir);
 
 /* Runs @ir once in the interpreter from the state that @guest has, with @mxcsr in force. */
 void random_run_interp(RandomGuest *guest, const IrRegion *ir, uint32_t mxcsr,

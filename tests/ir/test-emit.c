@@ -46,6 +46,8 @@ typedef struct Case {
     RandomGuest *interp;
     const char *off;
     unsigned seed;
+    unsigned left; /* runs that a test at the region's entry ended */
+    unsigned left_in_all;
     IrRegion ir;
 } Case;
 
@@ -98,6 +100,17 @@ static void compile_case(Case *c, bool optimize)
     g_string_free(what, TRUE);
 }
 
+/* Whether the region left at once, because a test at its entry failed, with nothing done. */
+static bool left_at_entry(const Case *c, const RandomGuest *start, const RandomResult *r)
+{
+    RandomState state = start->state;
+
+    state.pc = ENTRY_PC;
+    return r->op == IR_translate && !r->faulted && r->budget == start->budget &&
+           !memcmp(&state, &r->state, sizeof(state)) &&
+           !memcmp(start->memory, r->memory, RANDOM_MEM_SIZE);
+}
+
 /* Runs from the interpreter guest's state on both. */
 static void compare_run(Case *c, uint32_t mxcsr, unsigned hits)
 {
@@ -107,8 +120,22 @@ static void compare_run(Case *c, uint32_t mxcsr, unsigned hits)
 
     native_copy_guest(c->native->guest, c->interp);
     native_fill_tlb(c->native->guest, hits);
-    random_run_interp(c->interp, &c->ir, mxcsr, &a);
     native_run(c->native, ENTRY_PC, mxcsr, &b);
+    if (left_at_entry(c, c->interp, &b)) {
+        g_assert_cmphex(b.mxcsr, ==, mxcsr);
+        c->left++;
+        c->left_in_all++;
+        native_reset(c->native);
+        native_copy_guest(c->native->guest, c->interp);
+        g_assert_true(native_compile_how(c->native, &c->ir,
+                                         (TcgCompile){
+                                             .pc = ENTRY_PC,
+                                             .optimize = true,
+                                             .no_entry_tests = true,
+                                         }));
+        native_run(c->native, ENTRY_PC, mxcsr, &b);
+    }
+    random_run_interp(c->interp, &c->ir, mxcsr, &a);
     normalize(&a, &b, kick);
     if (c->native->unknown_pc) {
         g_string_append(what, "tcg_restore() fails\n");
@@ -149,6 +176,33 @@ static void random_case(Case *c, unsigned seed, unsigned features)
     g_rand_free(rng);
 }
 
+/* As they are, and with the copies that the optimizer makes of them. */
+static void test_loops(void)
+{
+    unsigned cases = g_test_quick() ? 250 : 6000;
+
+    for (size_t m = 0; m < G_N_ELEMENTS(feature_masks); m++) {
+        Case *c = case_new(feature_masks[m]);
+
+        for (unsigned i = 0; i < cases; i++) {
+            GRand *rng = g_rand_new_with_seed(c->seed = (unsigned)m * 100000 + i);
+
+            random_loop(rng, &c->ir);
+            if (i & 3) {
+                ir_optimize(&c->ir, 2);
+            }
+            compile_case(c, true);
+            for (unsigned run = 0; run < 3; run++) {
+                random_guest_fill(c->interp, rng);
+                c->interp->no_probe = g_rand_boolean(rng);
+                compare_run(c, 0x1f80, run == 0 ? 15 : (unsigned)g_rand_int_range(rng, 0, 16));
+            }
+            g_rand_free(rng);
+        }
+        case_free(c);
+    }
+}
+
 typedef struct RandomTest {
     const char *name;
     unsigned features, cases;
@@ -160,6 +214,7 @@ static const RandomTest random_tests[] = {
     {"call", RANDOM_CALL | RANDOM_FAULT | RANDOM_MEMORY, 1000},
     {"branch", RANDOM_BRANCH | RANDOM_COUNT | RANDOM_CALL | RANDOM_MEMORY | RANDOM_FAULT, 1500},
     {"fp", RANDOM_FP, 1500},
+    {"fp-loops", RANDOM_FP | RANDOM_BRANCH | RANDOM_MEMORY | RANDOM_FAULT, 1500},
     {"vector", RANDOM_VECTOR | RANDOM_MEMORY, 700},
     {"all", RANDOM_ALL, 3000},
 };
@@ -175,6 +230,7 @@ static void test_random(gconstpointer data)
         for (unsigned i = 0; i < cases; i++) {
             random_case(c, (unsigned)m * 100000 + i, test->features);
         }
+        g_test_message("%u runs left at the entry", c->left_in_all);
         case_free(c);
     }
 }
@@ -357,7 +413,7 @@ static unsigned fp_aux(IrOp op)
     switch (op) {
     case IR_fma:
     case IR_fcvt_if: return 8;
-    case IR_fcmp: return 5;
+    case IR_fcmp: return 8;
     case IR_fround: return 2;
     case IR_fcvt_fi: return 4;
     default: return 1;
@@ -546,6 +602,85 @@ static void test_atomic_corners(void)
     case_free(c);
 }
 
+/* ---- NaNs in loops. ---- */
+
+/* x0 times: f0 = f0 op f1, a copy in f2, a store of f2 every other time; f3 is what f2 was. */
+static void build_nan_loop(Case *c, IrOp op, bool peeled)
+{
+    IrRegion *ir = &c->ir;
+    unsigned head, store, next, done;
+    IrRef v, n;
+
+    ir_region_reset(ir);
+    ir_block_begin(ir, ENTRY_PC);
+    head = peeled ? ir_block_new(ir) : 0;
+    store = ir_block_new(ir);
+    next = ir_block_new(ir);
+    done = ir_block_new(ir);
+    if (peeled) {
+        ir_insn_start(ir, ENTRY_PC);
+        ir_set_var(ir, RANDOM_NX + 2, ir_get_var(ir, RANDOM_NX));
+        ir_br(ir, head);
+        ir_block_place(ir, head, ENTRY_PC + 4);
+    }
+    ir_insn_start(ir, ENTRY_PC + 4);
+    ir_set_var(ir, RANDOM_NX + 3, ir_get_var(ir, RANDOM_NX + 2));
+    v = ir_op2(ir, op, IR_F64, 0, ir_get_var(ir, RANDOM_NX), ir_get_var(ir, RANDOM_NX + 1));
+    v = ir_op1(ir, IR_fcanon, IR_F64, 0, v);
+    ir_set_var(ir, RANDOM_NX, v);
+    ir_set_var(ir, RANDOM_NX + 2, v);
+    ir_insn_start(ir, ENTRY_PC + 8);
+    n = ir_op2(ir, IR_sub, IR_I64, 0, ir_get_var(ir, 0), ir_const(ir, IR_I64, 1));
+    ir_set_var(ir, 0, n);
+    ir_brcond(ir, IR_I64, IR_EQ, ir_op2(ir, IR_and, IR_I64, 0, n, ir_const(ir, IR_I64, 1)),
+              ir_const(ir, IR_I64, 0), store, next);
+    ir_block_place(ir, store, ENTRY_PC + 12);
+    ir_insn_start(ir, ENTRY_PC + 12);
+    ir_st(ir, IR_F64, IR_64, ir_get_var(ir, 1), 8, ir_get_var(ir, RANDOM_NX + 2));
+    ir_br(ir, next);
+    ir_block_place(ir, next, ENTRY_PC + 16);
+    ir_brcond(ir, IR_I64, IR_NE, ir_get_var(ir, 0), ir_const(ir, IR_I64, 0), head, done);
+    ir_block_place(ir, done, ENTRY_PC + 20);
+    ir_exit_direct(ir, 0x4000);
+    for (unsigned b = head; b < done; b++) {
+        ir->blocks[b].loop_depth = 1;
+    }
+}
+
+static void test_nan_loops(void)
+{
+    static const uint8_t ops[] = {IR_fadd, IR_fmul, IR_fdiv, IR_fminnum};
+    const size_t count = G_N_ELEMENTS(f64_corners);
+
+    for (size_t m = 0; m < G_N_ELEMENTS(feature_masks); m++) {
+        Case *c = case_new(feature_masks[m]);
+
+        for (unsigned k = 0; k < 2 * G_N_ELEMENTS(ops); k++) {
+            for (size_t i = 0; i < count * count; i++) {
+                if (c->left || i == 0) { /* with the entry's tests again */
+                    build_nan_loop(c, ops[k / 2], k % 2);
+                    compile_case(c, true);
+                    c->left = 0;
+                }
+                start_guest(c->interp);
+                c->interp->state.x[0] = 1 + i % 3;
+                /* One of them faults. */
+                c->interp->state.x[1] = i % 7 ? RANDOM_MEM_BASE + i % 5 * 8 : 0;
+                c->interp->state.f[0] = f64_corners[i / count];
+                c->interp->state.f[1] = f64_corners[i % count];
+                c->interp->state.f[2] = f64_corners[i * 5 % count];
+                c->interp->state.f[3] = f64_corners[i * 3 % count];
+                compare_run(c, 0x1f80, i & 1 ? 15 : 0);
+            }
+            if (ops[k / 2] != IR_fminnum) { /* which needs no tests */
+                g_assert_cmpuint(c->left_in_all, >, 0);
+            }
+            c->left_in_all = 0;
+        }
+        case_free(c);
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -553,6 +688,8 @@ int main(int argc, char **argv)
     g_test_add_func("/emit/corners/fp", test_fp_corners);
     g_test_add_func("/emit/corners/memory", test_memory_corners);
     g_test_add_func("/emit/corners/atomic", test_atomic_corners);
+    g_test_add_func("/emit/random/loops", test_loops);
+    g_test_add_func("/emit/nan-loops", test_nan_loops);
     for (size_t i = 0; i < G_N_ELEMENTS(random_tests); i++) {
         char *path = g_strdup_printf("/emit/random/%s", random_tests[i].name);
 

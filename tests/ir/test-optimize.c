@@ -75,6 +75,41 @@ static void check_seed(unsigned seed, int level, unsigned features)
     g_string_free(why, TRUE);
 }
 
+/* How many probe ops @ir has, 0 also if it does not end as it did before. */
+static unsigned check_loop(unsigned seed, bool no_probe, GString *why)
+{
+    static RandomResult result[2];
+    GRand *rng = g_rand_new_with_seed(seed);
+    unsigned probes = 0;
+    IrRegion ir;
+
+    random_region_init(&ir);
+    random_loop(rng, &ir);
+    for (unsigned i = 0; i < 2; i++) {
+        RandomGuest *guest = random_guest_new();
+
+        g_rand_set_seed(rng, seed);
+        random_guest_fill(guest, rng);
+        guest->no_probe = no_probe;
+        random_run_interp(guest, &ir, 0x1f80, &result[i]);
+        random_guest_free(guest);
+        if (i == 0) {
+            ir_optimize(&ir, 2);
+        }
+    }
+    if (!ir_verify(&ir, why) ||
+        (comparable(&result[0], &result[1]) && !random_result_equal(&result[0], &result[1], why))) {
+        ir_print(&ir, why);
+        g_error("loop of seed %u: %s", seed, why->str);
+    }
+    for (unsigned i = 0; i < ir.ninsns; i++) {
+        probes += ir.insns[i].op == IR_probe;
+    }
+    ir_region_free(&ir);
+    g_rand_free(rng);
+    return probes;
+}
+
 static unsigned seeds(void)
 {
     const char *n = g_getenv("AMPHI_RANDOM_IR");
@@ -87,6 +122,18 @@ static void test_random(gconstpointer level)
     for (unsigned seed = 0; seed < seeds(); seed++) {
         check_seed(seed, GPOINTER_TO_INT(level), seed % 3 ? RANDOM_ALL : seed * 7919 & RANDOM_ALL);
     }
+}
+
+static void test_loops(void)
+{
+    GString *why = g_string_new(NULL);
+    unsigned copied = 0;
+
+    for (unsigned seed = 0; seed < seeds(); seed++) {
+        copied += check_loop(seed, seed & 1, why) > 0;
+    }
+    g_assert_cmpuint(copied, >, seeds() / 4);
+    g_string_free(why, TRUE);
 }
 
 /* ---- Speed ---- */
@@ -617,6 +664,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/optimize/random-1", GINT_TO_POINTER(1), test_random);
     g_test_add_data_func("/optimize/random-2", GINT_TO_POINTER(2), test_random);
     g_test_add_func("/optimize/group-leaves", test_group_leaves);
+    g_test_add_func("/optimize/loops", test_loops);
     for (unsigned i = 0; i < ARRAY_SIZE(goldens); i++) {
         char *path = g_strdup_printf("/optimize/golden/%s", goldens[i].name);
 

@@ -395,7 +395,7 @@ static void test_globals(void)
     MemoryHit hit;
     g_assert_true(memory_map_find(sp.vcpu->machine->memory, DATA + 0x4000, &hit));
     tlb_set_code_hook(system, note_code_write, NULL);
-    tlb_mark_code(system, hit.ram_page);
+    tlb_mark_code(sp.vcpu, hit.ram_page);
     for (unsigned i = 90; i < 110; i++) {
         switch_to(&sp, i);
         code_writes = 0;

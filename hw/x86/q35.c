@@ -1,0 +1,413 @@
+/*
+ * Machine "q35": a PC with PCI Express, of the shape that SeaBIOS, OVMF and operating systems know from QEMU.
+ *
+ *   0           RAM, but for the VGA window, and ROM below 1 MiB until firmware shadows it
+ *   low RAM end PCI's memory window, up to the I/O APIC at 4 GiB - 20 MiB; in it configuration space (ECAM)
+ *   4 GiB - x   firmware, as ROM (-bios) or in flash (-drive if=pflash): it ends at 4 GiB
+ *   4 GiB       the rest of RAM, then PCI's high window
+ *
+ * Everything is made at init, nothing changes later: no locking.
+ */
+#include "cpu/x86/x86.h"
+#include "hw/acpi/acpi.h"
+#include "hw/block/drive.h"
+#include "hw/block/pflash-cfi01.h"
+#include "hw/char/ns16550.h"
+#include "hw/loader.h"
+#include "hw/misc/fw-cfg.h"
+#include "hw/timer/hpet.h"
+#include "hw/timer/i8254.h"
+#include "hw/timer/mc146818.h"
+#include "hw/x86/boards.h"
+#include "hw/x86/ich9.h"
+#include "hw/x86/mch.h"
+#include "hw/x86/pc-acpi.h"
+#include "hw/x86/pc-irq.h"
+#include "softmmu/base/error.h"
+#include <inttypes.h>
+#include <string.h>
+
+#define MAX_RAM (UINT64_C(256) * GIB)
+#define MAX_LOW_RAM UINT64_C(0xb0000000) /* as much as fits below configuration space */
+#define SPLIT_LOW_RAM UINT64_C(0x80000000)
+#define MAX_BIOS (16 * MIB)
+#define DEFAULT_BIOS "/usr/share/seabios/bios-256k.bin"
+#define FW_CFG_PORT 0x510
+#define IRQ_TIMER 0
+#define IRQ_RTC 8
+
+typedef struct Q35 {
+    Machine *machine;
+    uint64_t low_ram, high_ram;
+    PcIrq *irqs;
+    PciBus *pci;
+    Ich9Lpc *lpc;
+    Device *pit, *rtc;
+    FwCfg *fw_cfg;
+    RamBlock *bios;
+    uint8_t shared[2]; /* levels of the serial ports, two on each of two lines */
+    IrqLine serial_lines[2];
+} Q35;
+
+/* ---- Memory and firmware ---- */
+
+static bool make_ram(Q35 *q, GError **error)
+{
+    Machine *machine = q->machine;
+    uint64_t size = machine->config.ram_size;
+    if (size > MAX_RAM || size < 2 * MIB) {
+        return error_set(error, "machine 'q35' has 2 MiB to %" PRIu64 " GiB of memory; change -m",
+                         MAX_RAM / GIB);
+    }
+    machine->ram = ram_block_new(machine->memory, "ram", size, error);
+    if (!machine->ram) {
+        return false;
+    }
+    q->low_ram = machine->ram->size <= MAX_LOW_RAM ? machine->ram->size : SPLIT_LOW_RAM;
+    q->high_ram = machine->ram->size - q->low_ram;
+    memory_map_add_ram(machine->memory, "ram", 0, q->low_ram, 0, machine->ram, 0, false, NULL,
+                       NULL);
+    if (q->high_ram) {
+        memory_map_add_ram(machine->memory, "ram-high", 4 * GIB, q->high_ram, 0, machine->ram,
+                           q->low_ram, false, NULL, NULL);
+    }
+    return true;
+}
+
+/* The file that -bios means; a name without directory is looked for where packages put firmware. */
+static char *bios_path(const Machine *machine)
+{
+    static const char *const dirs[] = {"/usr/share/seabios", "/usr/share/qemu", "/usr/share/ovmf"};
+    const char *bios = machine->config.bios;
+    if (!bios || !strcmp(bios, "default")) {
+        return g_strdup(DEFAULT_BIOS);
+    }
+    for (size_t i = 0; !strchr(bios, '/') && i < ARRAY_SIZE(dirs); i++) {
+        char *path = g_build_filename(dirs[i], bios, NULL);
+        if (!g_file_test(bios, G_FILE_TEST_EXISTS) && g_file_test(path, G_FILE_TEST_EXISTS)) {
+            return path;
+        }
+        g_free(path);
+    }
+    return g_strdup(bios);
+}
+
+static bool map_bios(Q35 *q, const char *path, GBytes *file, GError **error)
+{
+    Machine *machine = q->machine;
+    uint64_t size = g_bytes_get_size(file);
+    if (size % (64 * KIB) != 0) {
+        return error_set(error,
+                         "-bios: '%s' is no PC firmware: its size, %" PRIu64
+                         " bytes, is not a multiple of 64 KiB",
+                         path, size);
+    }
+    q->bios = ram_block_new(machine->memory, "bios", size, error);
+    if (!q->bios) {
+        return false;
+    }
+    memcpy(q->bios->host, g_bytes_get_data(file, NULL), size);
+    memory_map_add_ram(machine->memory, "bios", 4 * GIB - size, size, 0, q->bios, 0, true, NULL,
+                       NULL);
+    return true;
+}
+
+static bool load_bios(Q35 *q, GError **error)
+{
+    char *path = bios_path(q->machine);
+    bool ok;
+    if (!strcmp(path, DEFAULT_BIOS) && !g_file_test(path, G_FILE_TEST_EXISTS)) {
+        ok = error_set(error,
+                       "the default firmware %s is missing; install Debian's package seabios, "
+                       "or give -bios FILE or -kernel FILE",
+                       path);
+    } else {
+        GBytes *file = loader_read_file(NULL, "-bios", path, MAX_BIOS, error);
+        ok = file && map_bios(q, path, file, error);
+        g_clear_pointer(&file, g_bytes_unref);
+    }
+    g_free(path);
+    return ok;
+}
+
+/* Flash banks one below the other, unit 0 ending at 4 GiB. *@any: there is at least unit 0. */
+static bool make_flash(Q35 *q, bool *any, GError **error)
+{
+    uint64_t end = 4 * GIB;
+    for (unsigned unit = 0; unit < 2; unit++) {
+        GError *failed = NULL;
+        BlockDev *blk = drive_by_unit(q->machine, "pflash", unit, &failed);
+        bool backed;
+        if (!blk) {
+            if (failed) {
+                g_propagate_error(error, failed);
+            }
+            return !failed;
+        }
+        uint64_t size = blockdev_size(blk);
+        if (size % (4 * KIB) || size > MAX_BIOS || !size) {
+            return error_set(error,
+                             "flash drive '%s' is %" PRIu64 " bytes; it must be a multiple "
+                             "of 4 KiB and at most %" PRIu64 " MiB",
+                             blockdev_id(blk), size, MAX_BIOS / MIB);
+        }
+        end -= size;
+        *any = *any || unit == 0;
+        if (!pflash_cfi01_new(q->machine, end, size, unit, &backed, error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool make_firmware(Q35 *q, GError **error)
+{
+    bool flash = false;
+    if (!make_flash(q, &flash, error)) {
+        return false;
+    }
+    return flash || load_bios(q, error);
+}
+
+/* ---- Devices ---- */
+
+/* Two serial ports share a line. */
+static void set_serial(void *opaque, unsigned port, bool level)
+{
+    Q35 *q = opaque;
+    uint8_t bit = 1u << (port / 2), *levels = &q->shared[port % 2];
+    *levels = level ? *levels | bit : *levels & ~bit;
+    irq_set(&q->serial_lines[port % 2], *levels != 0);
+}
+
+static uint8_t serial_ports(const Machine *machine)
+{
+    uint8_t ports = 1; /* the first is always there */
+    for (unsigned i = 1; i < machine->config.nserial; i++) {
+        ports |= (machine->config.serial[i] != NULL) << i;
+    }
+    return ports;
+}
+
+static void make_serial(Q35 *q)
+{
+    static const uint16_t ports[MACHINE_MAX_SERIAL] = {0x3f8, 0x2f8, 0x3e8, 0x2e8};
+    static const uint8_t irqs[2] = {4, 3};
+    for (unsigned i = 0; i < 2; i++) {
+        q->serial_lines[i] = pc_irq_line(q->irqs, irqs[i]);
+    }
+    for (unsigned i = 0; i < MACHINE_MAX_SERIAL; i++) {
+        if (serial_ports(q->machine) >> i & 1) {
+            ns16550_new_pio(q->machine, ports[i], irq_line(set_serial, q, i),
+                            q->machine->config.serial[i]);
+        }
+    }
+}
+
+static void set_pirq(void *opaque, unsigned n, bool level)
+{
+    Q35 *q = opaque;
+    if (q->lpc) {
+        ich9_lpc_set_pirq(q->lpc, n, level);
+    }
+}
+
+static uint8_t read_reset(void *opaque)
+{
+    return ich9_lpc_read_reset(((Q35 *)opaque)->lpc);
+}
+
+static void write_reset(void *opaque, uint8_t value)
+{
+    ich9_lpc_write_reset(((Q35 *)opaque)->lpc, value);
+}
+
+static void make_chipset(Q35 *q)
+{
+    MchConfig config = {
+        .low_ram = q->low_ram,
+        .high_ram = q->high_ram,
+        .bios = q->bios,
+        .read_reset = read_reset,
+        .write_reset = write_reset,
+        .reset_opaque = q,
+    };
+    IrqLine isa[16], apic[PCI_MAX_LINES];
+    for (unsigned i = 0; i < PCI_MAX_LINES; i++) {
+        config.pirq[i] = irq_line(set_pirq, q, i);
+        apic[i] = pc_irq_line(q->irqs, 16 + i);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(isa); i++) {
+        isa[i] = pc_irq_line(q->irqs, i);
+    }
+    q->pci = mch_new(q->machine, &config);
+    q->lpc = ich9_lpc_new(q->pci, isa, apic);
+}
+
+/* The HPET takes over from the 8254. */
+static void hpet_legacy(void *opaque, bool on)
+{
+    Q35 *q = opaque;
+    if (q->pit) {
+        i8254_set_irq_enabled(q->pit, !on);
+    }
+}
+
+static void make_timers(Q35 *q)
+{
+    HpetConfig hpet = {.legacy = hpet_legacy, .opaque = q};
+    if (!pc_irq_in_engine(q->irqs)) {
+        q->pit = i8254_new(q->machine, pc_irq_line(q->irqs, IRQ_TIMER));
+    }
+    q->rtc =
+        mc146818_new(q->machine, pc_irq_line(q->irqs, IRQ_RTC), g_get_real_time() / G_USEC_PER_SEC);
+    for (unsigned i = 0; i < ARRAY_SIZE(hpet.gsi); i++) {
+        hpet.gsi[i] = pc_irq_line(q->irqs, i);
+    }
+    /* Input 2 of the I/O APIC is line 0. */
+    hpet.gsi[2] = hpet.gsi[0];
+    hpet_new(q->machine, HPET_BASE, &hpet);
+}
+
+static bool make_devices(Q35 *q, GError **error)
+{
+    Machine *machine = q->machine;
+    for (unsigned i = 0; i < machine->config.cpus; i++) {
+        if (!x86_cpu_new(machine, machine->config.cpu_model, error)) {
+            return false;
+        }
+    }
+    if (!make_firmware(q, error)) {
+        return false;
+    }
+    q->irqs = pc_irq_new(machine, true);
+    make_chipset(q);
+    make_timers(q);
+    make_serial(q);
+    q->fw_cfg = fw_cfg_new_pio(machine, FW_CFG_PORT);
+    return true;
+}
+
+/* ---- What firmware is told ---- */
+
+static AcpiTables *make_acpi(const Q35 *q)
+{
+    PcAcpiConfig config = {
+        .machine = q->machine,
+        .ecam_base = mch_ecam_base(q->pci),
+        .hpet = true,
+        .serial_ports = serial_ports(q->machine),
+    };
+    config.ecam_size = config.ecam_base ? MCH_ECAM_SIZE : 0;
+    mch_windows(q->pci, config.window_base, config.window_size);
+    uint64_t end = config.window_base[0] + config.window_size[0];
+    uint64_t ecam_end = config.ecam_base + config.ecam_size;
+    if (config.ecam_size && ecam_end > config.window_base[0] && ecam_end < end) {
+        config.window_base[0] = ecam_end; /* what is below is left to configuration space */
+        config.window_size[0] = end - ecam_end;
+    }
+    return pc_acpi_make(&config);
+}
+
+/* The guest is about to read the tables: firmware has set PCI up. */
+static void refresh_acpi(void *opaque)
+{
+    Q35 *q = opaque;
+    AcpiTables *t = make_acpi(q);
+    acpi_update_fw_cfg(t, q->fw_cfg);
+    acpi_tables_free(t);
+}
+
+static void add_file(FwCfg *fw_cfg, const char *name, const void *data, size_t len)
+{
+    GBytes *bytes = g_bytes_new(data, len);
+    fw_cfg_add_file(fw_cfg, name, bytes);
+    g_bytes_unref(bytes);
+}
+
+static void add_e820(Q35 *q)
+{
+    struct __attribute__((packed)) {
+        uint64_t addr, len;
+        uint32_t type;
+    } map[] = {{0, q->low_ram, 1}, {4 * GIB, q->high_ram, 1}};
+    add_file(q->fw_cfg, "etc/e820", map, sizeof(map[0]) * (q->high_ram ? 2 : 1));
+}
+
+static void add_smbios(Q35 *q)
+{
+    GBytes *entry, *tables = smbios_make(q->machine, 0, &entry);
+    fw_cfg_add_file(q->fw_cfg, "etc/smbios/smbios-tables", tables);
+    fw_cfg_add_file(q->fw_cfg, "etc/smbios/smbios-anchor", entry);
+    g_bytes_unref(tables);
+    g_bytes_unref(entry);
+}
+
+static void fill_fw_cfg(Q35 *q)
+{
+    /* Sleep states with their types; bit 7: it is there. Only S0 and S5 are. */
+    static const uint8_t states[6] = {0x80, 0, 0, 1, 2, 0x80};
+    Machine *machine = q->machine;
+    AcpiTables *t = make_acpi(q);
+    fw_cfg_add_u64(q->fw_cfg, FW_CFG_RAM_SIZE, machine->ram->size);
+    fw_cfg_add_u16(q->fw_cfg, FW_CFG_NB_CPUS, machine->ncpus);
+    fw_cfg_add_u16(q->fw_cfg, FW_CFG_MAX_CPUS, machine->ncpus);
+    fw_cfg_add_u32(q->fw_cfg, FW_CFG_X86_IRQ0_OVERRIDE, 1);
+    add_file(q->fw_cfg, "etc/system-states", states, sizeof(states));
+    add_e820(q);
+    add_smbios(q);
+    acpi_add_to_fw_cfg(t, q->fw_cfg, refresh_acpi, q);
+    acpi_tables_free(t);
+}
+
+/* The CMOS bytes that firmware reads where it does not ask fw_cfg. */
+static void fill_cmos(Q35 *q)
+{
+    uint64_t low_kib = MIN(q->low_ram / KIB, 640), above_1m = q->low_ram / KIB - 1024;
+    uint64_t above_16m = q->low_ram > 16 * MIB ? (q->low_ram - 16 * MIB) / (64 * KIB) : 0;
+    uint64_t above_4g = q->high_ram / (64 * KIB);
+    mc146818_set_byte(q->rtc, 0x15, low_kib);
+    mc146818_set_byte(q->rtc, 0x16, low_kib >> 8);
+    for (unsigned at = 0x17; at <= 0x30; at += 0x30 - 0x17) {
+        mc146818_set_byte(q->rtc, at, MIN(above_1m, 65535));
+        mc146818_set_byte(q->rtc, at + 1, MIN(above_1m, 65535) >> 8);
+    }
+    mc146818_set_byte(q->rtc, 0x34, MIN(above_16m, 65535));
+    mc146818_set_byte(q->rtc, 0x35, MIN(above_16m, 65535) >> 8);
+    for (unsigned i = 0; i < 3; i++) {
+        mc146818_set_byte(q->rtc, 0x5b + i, above_4g >> 8 * i);
+    }
+    mc146818_set_byte(q->rtc, 0x5f, q->machine->ncpus - 1);
+    mc146818_set_byte(q->rtc, 0x14, 0x06); /* equipment: a coprocessor, a mouse */
+    mc146818_set_byte(q->rtc, 0x38, 0x30); /* boot from: as fw_cfg says */
+    mc146818_set_byte(q->rtc, 0x3d, 0x23); /* disk, then CD-ROM */
+}
+
+/* ---- The machine ---- */
+
+static bool q35_init(Machine *machine, GError **error)
+{
+    Q35 *q = g_new0(Q35, 1);
+    machine->board = q;
+    q->machine = machine;
+    if (machine->config.machine_opts &&
+        !options_check_unused(machine->config.machine_opts, error)) {
+        return false;
+    }
+    if (!make_ram(q, error) || !make_devices(q, error)) {
+        return false;
+    }
+    fill_fw_cfg(q);
+    fill_cmos(q);
+    return true;
+}
+
+const MachineClass x86_q35_machine = {
+    .name = "q35",
+    .desc = "Standard PC (Q35 + ICH9, 2009)",
+    .arch = &x86_64_guest,
+    .max_cpus = MACHINE_MAX_CPUS,
+    .default_ram = 128 * MIB,
+    .default_cpu = "max",
+    .init = q35_init,
+};

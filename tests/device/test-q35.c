@@ -1,0 +1,515 @@
+/*
+ * The q35 machine as its firmware sees it: PCI configuration, the first megabyte, fw_cfg with ACPI tables (which
+ * iasl has to like), power management.
+ */
+#include "hw/x86/boards.h"
+#include "hw/x86/ich9.h"
+#include "hw/x86/mch.h"
+#include "tests/device/harness.h"
+#include <glib/gstdio.h>
+#include <linux/pci_regs.h>
+#include <string.h>
+
+#define FW_CFG 0x510
+#define RAM_SIZE (64 * MIB)
+
+typedef struct Fixture {
+    Machine *machine;
+    char *bios; /* a file of 128 KiB: 0xb1 repeated */
+} Fixture;
+
+static void setup(Fixture *f, gconstpointer data)
+{
+    GError *error = NULL;
+    char *text = g_strnfill(128 * KIB, (char)0xb1);
+    int fd = g_file_open_tmp("amphi-q35-XXXXXX", &f->bios, &error);
+    g_assert_no_error(error);
+    g_close(fd, NULL);
+    g_assert_true(g_file_set_contents(f->bios, text, 128 * KIB, NULL));
+    g_free(text);
+    MachineConfig config = {.bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2};
+    f->machine = machine_new(&x86_q35_machine, &config, true, &error);
+    g_assert_no_error(error);
+    machine_lock(f->machine);
+    clock_start(f->machine->clock);
+}
+
+static void teardown(Fixture *f, gconstpointer data)
+{
+    machine_unlock(f->machine);
+    machine_free(f->machine);
+    g_unlink(f->bios);
+    g_free(f->bios);
+}
+
+static uint32_t in(Fixture *f, uint16_t port, unsigned size)
+{
+    return machine_pio_read(f->machine, port, size);
+}
+
+static void out(Fixture *f, uint16_t port, uint32_t value, unsigned size)
+{
+    machine_pio_write(f->machine, port, value, size);
+}
+
+static uint32_t config_read(Fixture *f, unsigned slot, unsigned fn, unsigned reg, unsigned size)
+{
+    out(f, 0xcf8, 0x80000000u | slot << 11 | fn << 8 | (reg & 0xfc), 4);
+    return in(f, 0xcfc + (reg & 3), size);
+}
+
+static void config_write(Fixture *f, unsigned slot, unsigned fn, unsigned reg, uint32_t value,
+                         unsigned size)
+{
+    out(f, 0xcf8, 0x80000000u | slot << 11 | fn << 8 | (reg & 0xfc), 4);
+    out(f, 0xcfc + (reg & 3), value, size);
+}
+
+static void test_config(Fixture *f, gconstpointer data)
+{
+    g_assert_cmphex(config_read(f, 0, 0, 0, 4), ==, 0x29c08086);
+    g_assert_cmphex(config_read(f, 0x1f, 0, 0, 4), ==, 0x29188086);
+    g_assert_cmphex(config_read(f, 0x1f, 0, 2, 2), ==, 0x2918);
+    g_assert_cmphex(config_read(f, 0x1f, 0, 0xb, 1), ==, 6);
+    g_assert_cmphex(config_read(f, 3, 0, 0, 4), ==, 0xffffffff);
+    g_assert_cmphex(in(f, 0xcf8, 4), ==, 0x80001800);
+    out(f, 0xcf8, 0, 4);
+    g_assert_cmphex(in(f, 0xcfc, 4), ==, 0xffffffff); /* not enabled */
+    config_write(f, 0, 0, 0x60, 0xb0000001, 4);
+    g_assert_cmphex(rd32(f->machine, 0xb0000000), ==, 0x29c08086);
+    g_assert_cmphex(rd32(f->machine, 0xb0000000 + (0x1f << 15)), ==, 0x29188086);
+    g_assert_cmphex(rd32(f->machine, 0xb0000000 + (0x1f << 15) + 0x100), ==, 0xffffffff);
+    g_assert_cmphex(rd32(f->machine, 0xb0100000), ==, 0xffffffff);
+    config_write(f, 0, 0, 0x60, 0xc0000001, 4);
+    g_assert_cmphex(rd32(f->machine, 0xc0000000), ==, 0x29c08086);
+    g_assert_cmphex(rd32(f->machine, 0xb0000000), ==, 0xffffffff);
+    config_write(f, 0, 0, 0x60, 0, 4);
+    g_assert_cmphex(rd32(f->machine, 0xc0000000), ==, 0xffffffff);
+}
+
+static void test_pam(Fixture *f, gconstpointer data)
+{
+    Machine *m = f->machine;
+    g_assert_cmphex(rd32(m, 0xfffffff0), ==, 0xb1b1b1b1);
+    g_assert_cmphex(rd32(m, 0xf0000), ==, 0xb1b1b1b1);
+    g_assert_cmphex(rd32(m, 0xe0000), ==, 0xb1b1b1b1);
+    g_assert_cmphex(rd32(m, 0xc0000), ==, 0xffffffff);
+    wr32(m, 0xf0000, 1);
+    wr32(m, 0xc0000, 1);
+    g_assert_cmphex(rd32(m, 0xf0000), ==, 0xb1b1b1b1);
+    config_write(f, 0, 0, 0x90, 0x20, 1); /* write to RAM, read ROM */
+    wr32(m, 0xf0000, 0x1234);
+    g_assert_cmphex(rd32(m, 0xf0000), ==, 0xb1b1b1b1);
+    config_write(f, 0, 0, 0x90, 0x10, 1); /* read RAM */
+    g_assert_cmphex(rd32(m, 0xf0000), ==, 0x1234);
+    wr32(m, 0xf0000, 0x5678);
+    g_assert_cmphex(rd32(m, 0xf0000), ==, 0x1234);
+    config_write(f, 0, 0, 0x90, 0x30, 1);
+    wr32(m, 0xf0000, 0x5678);
+    g_assert_cmphex(rd32(m, 0xf0000), ==, 0x5678);
+    g_assert_cmphex(rd32(m, 0xe0000), ==, 0xb1b1b1b1); /* another piece */
+    config_write(f, 0, 0, 0x91, 0x03, 1);
+    wr32(m, 0xc0000, 0xabcd);
+    g_assert_cmphex(rd32(m, 0xc0000), ==, 0xabcd);
+    g_assert_cmphex(rd32(m, 0xc4000), ==, 0xffffffff);
+    config_write(f, 0, 0, 0x91, 0x32, 1);
+    g_assert_cmphex(rd32(m, 0xc0000), ==, 0xffffffff);
+    wr32(m, 0xc0000, 0xef);
+    wr32(m, 0xc4000, 0x77);
+    g_assert_cmphex(rd32(m, 0xc4000), ==, 0x77);
+    config_write(f, 0, 0, 0x91, 0x33, 1);
+    g_assert_cmphex(rd32(m, 0xc0000), ==, 0xef);
+    machine_reset(m);
+    g_assert_cmphex(rd32(m, 0xf0000), ==, 0xb1b1b1b1);
+    /* The RAM under the VGA window, until it is locked. */
+    g_assert_cmphex(rd32(m, 0xa0000), ==, 0xffffffff);
+    config_write(f, 0, 0, 0x9d, 0x4a, 1);
+    wr32(m, 0xa0000, 5);
+    g_assert_cmphex(rd32(m, 0xa0000), ==, 5);
+    config_write(f, 0, 0, 0x9d, 0x5a, 1);
+    g_assert_cmphex(rd32(m, 0xa0000), ==, 0xffffffff);
+    config_write(f, 0, 0, 0x9d, 0x4a, 1);
+    g_assert_cmphex(rd32(m, 0xa0000), ==, 0xffffffff);
+}
+
+/* ---- fw_cfg ---- */
+
+static uint32_t be(Fixture *f, unsigned bytes)
+{
+    uint32_t value = 0;
+    while (bytes--) {
+        value = value << 8 | in(f, FW_CFG + 1, 1);
+    }
+    return value;
+}
+
+/* The contents of fw_cfg file @name, read byte by byte. */
+static GByteArray *read_file(Fixture *f, const char *name)
+{
+    GByteArray *data = g_byte_array_new();
+    out(f, FW_CFG, 0x19, 2);
+    for (uint32_t count = be(f, 4); count; count--) {
+        uint32_t size = be(f, 4), key = be(f, 2);
+        char entry[56];
+        be(f, 2);
+        for (unsigned i = 0; i < sizeof(entry); i++) {
+            entry[i] = in(f, FW_CFG + 1, 1);
+        }
+        if (!strcmp(entry, name)) {
+            out(f, FW_CFG, key, 2);
+            for (uint32_t i = 0; i < size; i++) {
+                uint8_t byte = in(f, FW_CFG + 1, 1);
+                g_byte_array_append(data, &byte, 1);
+            }
+            return data;
+        }
+    }
+    g_test_message("there is no file %s", name);
+    g_test_fail();
+    return data;
+}
+
+static void test_fw_cfg(Fixture *f, gconstpointer data)
+{
+    static const uint8_t e820[20] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, RAM_SIZE >> 24,
+                                     0, 0, 0, 0, 1};
+    out(f, FW_CFG, 0, 2);
+    g_assert_cmphex(be(f, 4), ==, 0x51454d55);
+    out(f, FW_CFG, 5, 2);
+    g_assert_cmphex(be(f, 2), ==, 0x0200);
+    out(f, FW_CFG, 0x8002, 2);
+    g_assert_cmphex(be(f, 4), ==, 0x01000000);
+    out(f, FW_CFG, 0x800f, 2);
+    g_assert_cmphex(be(f, 1), ==, 0);
+    out(f, FW_CFG, 0xbfff, 2);
+    g_assert_cmphex(be(f, 1), ==, 0);
+    g_assert_cmphex(in(f, FW_CFG + 4, 4), ==, 0x554d4551);
+    GByteArray *file = read_file(f, "etc/e820");
+    g_assert_cmpmem(file->data, file->len, e820, sizeof(e820));
+    g_byte_array_unref(file);
+    /* By DMA: select the signature and read it to 0x2000. */
+    wr32(f->machine, 0x1000, GUINT32_TO_BE(0x0000000a));
+    wr32(f->machine, 0x1004, GUINT32_TO_BE(4));
+    wr32(f->machine, 0x1008, 0);
+    wr32(f->machine, 0x100c, GUINT32_TO_BE(0x2000));
+    out(f, FW_CFG + 4, 0, 4);
+    out(f, FW_CFG + 8, GUINT32_TO_BE(0x1000), 4);
+    g_assert_cmphex(rd32(f->machine, 0x1000), ==, 0);
+    g_assert_cmphex(rd32(f->machine, 0x2000), ==, 0x554d4551);
+}
+
+/* What firmware does with "etc/table-loader": the blob is at @base, the root pointer at @rsdp_base. */
+static void run_loader(GByteArray *script, GByteArray *tables, uint64_t base, GByteArray *rsdp)
+{
+    for (unsigned at = 0; at < script->len; at += 128) {
+        const uint8_t *e = script->data + at;
+        GByteArray *dest = !strcmp((const char *)e + 4, "etc/acpi/rsdp") ? rsdp : tables;
+        uint32_t command, offset, start, len;
+        memcpy(&command, e, 4);
+        if (command == 2) {
+            unsigned size = e[4 + 56 + 56 + 4];
+            uint64_t value = 0;
+            memcpy(&offset, e + 4 + 56 + 56, 4);
+            g_assert_cmpuint(offset + size, <=, dest->len);
+            memcpy(&value, dest->data + offset, size);
+            g_assert_cmpuint(value, <, tables->len);
+            value += base;
+            memcpy(dest->data + offset, &value, size);
+        } else if (command == 3) {
+            memcpy(&offset, e + 60, 4);
+            memcpy(&start, e + 64, 4);
+            memcpy(&len, e + 68, 4);
+            g_assert_cmpuint(start + len, <=, dest->len);
+            uint8_t sum = 0;
+            for (unsigned i = 0; i < len; i++) {
+                sum += dest->data[start + i];
+            }
+            dest->data[offset] -= sum;
+        } else {
+            g_assert_cmpuint(command, ==, 1);
+        }
+    }
+}
+
+static uint8_t sum(const uint8_t *data, unsigned len)
+{
+    uint8_t total = 0;
+    while (len--) {
+        total += *data++;
+    }
+    return total;
+}
+
+/* Has iasl disassemble the table at @data; its output must not complain. */
+static char *disassemble(const char *dir, const uint8_t *data)
+{
+    char name[5] = "", *file, *listing, *text = NULL, *output = NULL;
+    uint32_t len;
+    int status;
+    memcpy(name, data, 4);
+    memcpy(&len, data + 4, 4);
+    file = g_strdup_printf("%s/%s.aml", dir, name);
+    listing = g_strdup_printf("%s/%s.dsl", dir, name);
+    g_assert_true(g_file_set_contents(file, (const char *)data, len, NULL));
+    const char *argv[] = {"iasl", "-d", file, NULL};
+    g_assert_true(g_spawn_sync(NULL, (char **)argv, NULL,
+                               G_SPAWN_SEARCH_PATH | G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL,
+                               &output, NULL, &status, NULL));
+    g_assert_cmpint(status, ==, 0);
+    g_assert_null(strstr(output, "rror"));
+    g_assert_true(g_file_get_contents(listing, &text, NULL, NULL));
+    g_assert_null(strstr(text, "Invalid"));
+    g_assert_null(strstr(text, "ncorrect"));
+    g_unlink(file);
+    g_unlink(listing);
+    g_free(file);
+    g_free(listing);
+    g_free(output);
+    return text;
+}
+
+static void test_acpi(Fixture *f, gconstpointer data)
+{
+    static const char *const names[] = {"FACP", "APIC", "HPET", "MCFG", "WAET", "SSDT"};
+    const uint64_t base = 0x3f00000;
+    char *dir = g_dir_make_tmp("amphi-acpi-XXXXXX", NULL), *text;
+    config_write(f, 0, 0, 0x60, 0xb0000001, 4);
+    GByteArray *script = read_file(f, "etc/table-loader");
+    GByteArray *tables = read_file(f, "etc/acpi/tables"), *rsdp = read_file(f, "etc/acpi/rsdp");
+    run_loader(script, tables, base, rsdp);
+    g_assert_cmpmem(rsdp->data, 8, "RSD PTR ", 8);
+    g_assert_cmpuint(sum(rsdp->data, 20), ==, 0);
+    g_assert_cmpuint(sum(rsdp->data, 36), ==, 0);
+    uint64_t xsdt;
+    uint32_t len, facs = base, dsdt = base;
+    memcpy(&xsdt, rsdp->data + 24, 8);
+    const uint8_t *root = tables->data + (xsdt - base);
+    memcpy(&len, root + 4, 4);
+    g_assert_cmpmem(root, 4, "XSDT", 4);
+    g_assert_cmpuint(sum(root, len), ==, 0);
+    g_assert_cmpuint(len, ==, 36 + 8 * G_N_ELEMENTS(names));
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+        uint64_t addr;
+        memcpy(&addr, root + 36 + 8 * i, 8);
+        const uint8_t *table = tables->data + (addr - base);
+        memcpy(&len, table + 4, 4);
+        g_assert_cmpmem(table, 4, names[i], 4);
+        g_assert_cmpuint(sum(table, len), ==, 0);
+        text = disassemble(dir, table);
+        if (i == 3) {
+            g_assert_nonnull(strstr(text, "Base Address : 00000000B0000000"));
+        }
+        if (i == 5) {
+            g_assert_nonnull(strstr(text, "Name (AM3B, 0x00000000C0000000)"));
+            g_assert_nonnull(strstr(text, "Name (ACPU, 0x0000000000000002)"));
+        }
+        g_free(text);
+        if (i == 0) {
+            memcpy(&facs, table + 36, 4);
+            memcpy(&dsdt, table + 40, 4);
+            g_assert_cmpuint(len, ==, 244);
+        }
+    }
+    g_assert_cmpmem(tables->data + (facs - base), 4, "FACS", 4);
+    g_assert_cmpuint(facs % 64, ==, 0);
+    text = disassemble(dir, tables->data + (dsdt - base));
+    g_assert_nonnull(strstr(text, "PNP0A08"));
+    g_free(text);
+    g_rmdir(dir);
+    g_free(dir);
+    g_byte_array_unref(script);
+    g_byte_array_unref(tables);
+    g_byte_array_unref(rsdp);
+}
+
+static void test_smbios(Fixture *f, gconstpointer data)
+{
+    GByteArray *entry = read_file(f, "etc/smbios/smbios-anchor");
+    GByteArray *tables = read_file(f, "etc/smbios/smbios-tables");
+    unsigned count = 0, at = 0, types = 0;
+    g_assert_cmpuint(entry->len, ==, 31);
+    g_assert_cmpuint(sum(entry->data, 31), ==, 0);
+    g_assert_cmpuint(sum(entry->data + 16, 15), ==, 0);
+    g_assert_cmpuint(entry->data[22] | entry->data[23] << 8, ==, tables->len);
+    while (at < tables->len) {
+        types |= tables->data[at] < 32 ? 1u << tables->data[at] : 0;
+        at += tables->data[at + 1];
+        while (tables->data[at] || tables->data[at + 1]) {
+            at++;
+            g_assert_cmpuint(at + 1, <, tables->len);
+        }
+        at += 2;
+        count++;
+    }
+    g_assert_cmpuint(count, ==, entry->data[28]);
+    g_assert_cmphex(types, ==, 1u << 1 | 1u << 3 | 1u << 4 | 1u << 16 | 1u << 17 | 1u << 19);
+    g_byte_array_unref(entry);
+    g_byte_array_unref(tables);
+}
+
+/* ---- Power management ---- */
+
+#define PM 0x600
+
+static void enable_pm(Fixture *f)
+{
+    config_write(f, 0x1f, 0, 0x40, PM | 1, 4);
+    config_write(f, 0x1f, 0, 0x44, 0x80, 1);
+}
+
+/* Whether the 8259's input @irq is requested. */
+static bool requested(Fixture *f, unsigned irq)
+{
+    uint16_t port = irq < 8 ? 0x20 : 0xa0;
+    out(f, port, 0x0a, 1);
+    return in(f, port, 1) >> (irq & 7) & 1;
+}
+
+static void test_power_button(Fixture *f, gconstpointer data)
+{
+    out(f, 0x4d1, 0x0e, 1);
+    g_assert_cmphex(in(f, PM + 4, 2), ==, 0xffff); /* not there yet */
+    enable_pm(f);
+    out(f, PM + 2, 0x0100, 2);
+    out(f, ICH9_SMI_PORT, ICH9_ACPI_ENABLE, 1);
+    g_assert_cmphex(in(f, PM + 4, 2), ==, 1);
+    g_assert_false(requested(f, 9));
+    machine_powerdown(f->machine);
+    g_assert_cmphex(in(f, PM, 2), ==, 0x0100);
+    g_assert_true(requested(f, 9));
+    out(f, PM, 0x0100, 2);
+    g_assert_false(requested(f, 9));
+    g_assert_cmphex(in(f, PM, 2), ==, 0);
+    out(f, ICH9_SMI_PORT, ICH9_ACPI_DISABLE, 1);
+    g_assert_cmphex(in(f, PM + 4, 2), ==, 0);
+    out(f, PM + 4, 0x0400 | 0x2000, 2); /* a sleep state that is not there */
+    g_assert_false(f->machine->shutdown_requested);
+    out(f, PM + 4, 0x2000, 2);
+    g_assert_true(f->machine->shutdown_requested);
+}
+
+static void test_pm_timer(Fixture *f, gconstpointer data)
+{
+    enable_pm(f);
+    uint32_t first = in(f, PM + 8, 4);
+    clock_step(f->machine->clock, NS_PER_SECOND);
+    g_assert_cmpuint((in(f, PM + 8, 4) - first) & 0xffffff, ==, ICH9_PM_TIMER_HZ);
+    out(f, PM, 1, 2);
+    out(f, PM + 2, 1, 2);
+    out(f, ICH9_SMI_PORT, ICH9_ACPI_ENABLE, 1);
+    out(f, 0x4d1, 0x0e, 1);
+    clock_step(f->machine->clock, NS_PER_SECOND / 100);
+    g_assert_false(requested(f, 9));
+    clock_step(f->machine->clock, 3 * NS_PER_SECOND); /* 2^23 ticks take 2.34 s */
+    g_assert_true(requested(f, 9));
+    g_assert_cmphex(in(f, PM, 2), ==, 1);
+}
+
+static void test_reset_port(Fixture *f, gconstpointer data)
+{
+    out(f, ICH9_RESET_PORT, 2, 1);
+    g_assert_false(f->machine->reset_requested);
+    g_assert_cmphex(in(f, ICH9_RESET_PORT, 1), ==, 2);
+    out(f, ICH9_RESET_PORT, 6, 1);
+    g_assert_true(f->machine->reset_requested);
+}
+
+/* ---- Interrupt routing ---- */
+
+static void test_pirq(Fixture *f, gconstpointer data)
+{
+    PciBus *bus = pci_find_bus(f->machine, NULL);
+    out(f, 0x4d1, 0x0c, 1);
+    config_write(f, 0x1f, 0, 0x68, 0x0b, 1); /* PIRQE to IRQ 11 */
+    irq_set(&bus->config.intx[4], true);
+    g_assert_true(requested(f, 11));
+    config_write(f, 0x1f, 0, 0x69, 0x0b, 1); /* and F */
+    irq_set(&bus->config.intx[5], true);
+    irq_set(&bus->config.intx[4], false);
+    g_assert_true(requested(f, 11));
+    config_write(f, 0x1f, 0, 0x69, 0x0a, 1);
+    g_assert_false(requested(f, 11));
+    g_assert_true(requested(f, 10));
+    config_write(f, 0x1f, 0, 0x69, 0x80, 1);
+    g_assert_false(requested(f, 10));
+    irq_set(&bus->config.intx[5], false);
+    /* The I/O APIC has them on inputs 16 and up. */
+    g_assert_cmpuint(bus->config.route(PCI_DEVFN(1, 0), 0), ==, 5);
+    g_assert_cmpuint(bus->config.route(PCI_DEVFN(24, 0), 3), ==, 7);
+    g_assert_cmpuint(bus->config.route(PCI_DEVFN(31, 2), 0), ==, 0);
+}
+
+static void test_state(Fixture *f, gconstpointer data)
+{
+    Fixture other;
+    config_write(f, 0, 0, 0x90, 0x10, 1);
+    config_write(f, 0, 0, 0x60, 0xb0000001, 4);
+    enable_pm(f);
+    out(f, 0x70, 0x40, 1);
+    machine_unlock(f->machine); /* a thread holds one machine's lock only */
+    setup(&other, NULL);
+    for (unsigned i = 0; i < f->machine->devices->len; i++) {
+        Device *from = f->machine->devices->pdata[i], *to = other.machine->devices->pdata[i];
+        if (from->ops->vmstate) {
+            check_round_trip(from, to);
+        }
+    }
+    g_assert_cmphex(rd32(other.machine, 0xb0000000), ==, 0x29c08086);
+    g_assert_cmphex(rd32(other.machine, 0xf0000), ==, 0);
+    g_assert_cmphex(in(&other, PM + 4, 2), ==, 0);
+    teardown(&other, NULL);
+    machine_lock(f->machine);
+}
+
+/* Random accesses to all ports and to all device memory. */
+static void test_wild(Fixture *f, gconstpointer data)
+{
+    GRand *rand = g_rand_new_with_seed(7);
+    static const uint64_t areas[] = {0xfee00000, 0xfec00000, 0xfed00000,
+                                     0xa0000,    0xb0000000, 0xf0000};
+    for (unsigned i = 0; i < 400000; i++) {
+        uint16_t port = g_rand_boolean(rand) ? g_rand_int(rand) & 0x7ff : g_rand_int(rand);
+        uint32_t value = g_rand_int(rand) >> g_rand_int_range(rand, 0, 32);
+        unsigned size = 1u << g_rand_int_range(rand, 0, 3);
+        switch (g_rand_int_range(rand, 0, 5)) {
+        case 0: in(f, port, size); break;
+        case 1: out(f, port, value, size); break;
+        case 2:
+            config_write(f, g_rand_boolean(rand) ? 0x1f : 0, g_rand_int_range(rand, 0, 4),
+                         g_rand_int_range(rand, 0, 256), value, 1);
+            break;
+        case 3:
+            machine_mmio_write(f->machine, areas[value % G_N_ELEMENTS(areas)] + (port & 0xfff),
+                               g_rand_int(rand), size);
+            break;
+        case 4:
+            machine_mmio_read(f->machine, areas[value % G_N_ELEMENTS(areas)] + (port & 0xfff),
+                              size);
+            break;
+        }
+        if (i % 256 == 0) {
+            clock_step(f->machine->clock, g_rand_int_range(rand, 0, 1000000));
+        }
+    }
+    g_rand_free(rand);
+    machine_reset(f->machine);
+    g_assert_cmphex(config_read(f, 0, 0, 0, 4), ==, 0x29c08086);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(name) g_test_add("/q35/" #name, Fixture, NULL, setup, test_##name, teardown)
+    ADD(config);
+    ADD(pam);
+    ADD(fw_cfg);
+    ADD(acpi);
+    ADD(smbios);
+    ADD(power_button);
+    ADD(pm_timer);
+    ADD(reset_port);
+    ADD(pirq);
+    ADD(state);
+    ADD(wild);
+    return g_test_run();
+}
