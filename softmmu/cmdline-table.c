@@ -427,6 +427,12 @@ static bool opt_help(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+static bool opt_semihosting(CmdLine *cmd, const char *value, GError **error)
+{
+    append(&cmd->semihosting, options_parse("-semihosting", "", NULL, NULL));
+    return true;
+}
+
 static bool opt_version(CmdLine *cmd, const char *value, GError **error)
 {
     if (cmd->action == CMD_RUN) {
@@ -535,6 +541,11 @@ const CmdOption cmdline_options[] = {
     {"dfilter", "START..END|START+LENGTH,...", TOPIC_DEBUG, false, "code at these guest addresses only",
      CMD_STRING, AT(log_filter), NULL, CMD_RUN, NULL},
 
+    {"semihosting", NULL, TOPIC_DEBUG, false, "offer programs without an operating system files and console",
+     CMD_CALL, 0, NULL, CMD_RUN, opt_semihosting},
+    {"semihosting-config", "chardev=ID,dir=PATH,arg=TEXT,userspace=on...", TOPIC_DEBUG, false,
+     "that, with a console, below a directory [.], with arguments", CMD_OPTIONS, AT(semihosting), "enable",
+     CMD_RUN, NULL},
     {"s", NULL, TOPIC_DEBUG, true, "as -gdb tcp::1234", CMD_CALL, 0, NULL, CMD_RUN, opt_gdb_default},
     {"gdb", "tcp:[HOST]:PORT|unix:PATH|stdio|...", TOPIC_DEBUG, false,
      "a gdb server; without HOST for this host only", CMD_STRING, AT(gdb), NULL, CMD_RUN, NULL},
@@ -574,7 +585,6 @@ const CmdOption cmdline_options[] = {
     {"incoming", "URI", TOPIC_NONE, false, "migration", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"numa", "OPTIONS", TOPIC_NONE, false, "NUMA", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"sandbox", "on", TOPIC_NONE, false, "seccomp", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"semihosting", NULL, TOPIC_NONE, false, "semihosting", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {0},
 };
 /* clang-format on */

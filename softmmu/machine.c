@@ -183,6 +183,9 @@ void machine_free(Machine *machine)
     free_config(&machine->config);
     g_array_free(machine->state_listeners, true);
     g_array_free(machine->event_listeners, true);
+    if (machine->inputs) {
+        g_array_free(machine->inputs, true);
+    }
     debug_free(machine);
     memory_map_free(machine->memory);
     memory_map_free(machine->io);

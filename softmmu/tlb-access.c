@@ -167,7 +167,7 @@ uint64_t tlb_load(Vcpu *vcpu, uint64_t addr, unsigned memop)
 
     check_alignment(vcpu, addr, size, memop, MMU_READ);
     if (likely(in_page <= TLB_PAGE_SIZE - size)) {
-        return extend(host_load_atomic((void *)(uintptr_t)(e->host + in_page), size), memop);
+        return extend(host_load_atomic((void *)(uintptr_t)(e->addend + addr), size), memop);
     }
     check_watch(vcpu, addr, size, true, false);
     if (unlikely(crosses_page(addr, size))) {
@@ -188,7 +188,7 @@ void tlb_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned memop)
     check_alignment(vcpu, addr, size, memop, MMU_WRITE);
     value = to_memory_order(value, memop);
     if (likely(in_page <= TLB_PAGE_SIZE - size)) {
-        host_store_atomic((void *)(uintptr_t)(e->host + in_page), value, size);
+        host_store_atomic((void *)(uintptr_t)(e->addend + addr), value, size);
         return;
     }
     check_watch(vcpu, addr, size, false, true);

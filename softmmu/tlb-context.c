@@ -19,7 +19,7 @@ static void entry_clear(TlbContext *c, unsigned index)
     TlbEntry *e = &c->entries[index];
 
     entry_drop(e, index);
-    e->host = 0;
+    e->addend = 0;
     e->exec_id = 0;
     e->ram_page = 0;
 }
@@ -95,7 +95,7 @@ static void copy_entry(Vcpu *vcpu, TlbContext *c, const TlbContext *from, unsign
     }
     tlb_bit_set(c->global, index, true);
     to->read_tag = e->read_tag;
-    to->host = e->host;
+    to->addend = e->addend;
     to->ram_page = e->ram_page;
     if (e->write_tag != tlb_no_tag(index)) {
         /* Announce before looking, as in filling. */

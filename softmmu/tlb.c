@@ -222,7 +222,7 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
         }
     }
     e->write_tag = write_tag;
-    e->host = (uint64_t)(uintptr_t)hit->host;
+    e->addend = (uint64_t)(uintptr_t)hit->host - page;
     e->ram_page = hit->ram_page;
     tlb_bit_set(c->used, index, true);
     tlb_bit_set(c->global, index, m->global);
@@ -274,7 +274,7 @@ MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess acc
 
     if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
         victim_restore(vcpu, c, e, index, page, access)) {
-        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)e->host + in_page,
+        *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)(e->addend + addr),
                               .ram_page = e->ram_page,
                               .avail = TLB_PAGE_SIZE - in_page};
         return MMU_OK;

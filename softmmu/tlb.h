@@ -35,12 +35,12 @@
 
 typedef struct TlbSystem TlbSystem;
 
-/* An access of s bytes at a hits when (a ^ tag) <= 4096 - s; its host address is (a ^ tag) + host. */
+/* An access of s bytes at a hits when (a ^ tag) <= 4096 - s; its host address is a + addend. */
 typedef struct TlbEntry {
-    uint64_t read_tag, write_tag, host;
+    uint64_t read_tag, write_tag, addend;
     uint32_t
         exec_id; /* of the page that fetches with these index bits see; independent of the tags */
-    uint32_t ram_page; /* of host */
+    uint32_t ram_page; /* of addend */
 } TlbEntry;
 
 /* A hit has equal pc and flags (GuestArch.tb_flags). */
