@@ -65,6 +65,7 @@ typedef struct MachineConfig {
     GPtrArray *drives;     /* of Options: -drive */
     GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
+    GPtrArray *fsdevs;     /* of Options: -fsdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
