@@ -65,6 +65,7 @@ typedef struct MachineConfig {
     GPtrArray *drives;     /* of Options: -drive */
     GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
+    GPtrArray *fsdevs;     /* of Options: -fsdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
@@ -154,6 +155,7 @@ struct Machine {
     struct TlbSystem *tlb_system;
     struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
     struct GdbServer *gdb;      /* of ui/gdb.c; NULL: none */
+    struct Semihosting *semihosting; /* of softmmu/semihosting.c; NULL: off */
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
