@@ -345,7 +345,7 @@ void regions_drop(Accel *accel, Region *region)
     if (region->mode & MODE_INTERP) {
         region->epoch = __atomic_add_fetch(&accel->epoch, 1, __ATOMIC_SEQ_CST);
         region->next = accel->limbo;
-        accel->limbo = region;
+        __atomic_store_n(&accel->limbo, region, __ATOMIC_RELAXED);
     }
     if (better) {
         regions_drop(accel, better);
@@ -399,7 +399,7 @@ static void free_limbo(Accel *accel)
     while (*at) {
         Region *region = *at;
         if (region->epoch <= oldest) {
-            *at = region->next;
+            __atomic_store_n(at, region->next, __ATOMIC_RELAXED);
             regions_free_interp(region);
         } else {
             at = &region->next;
@@ -522,7 +522,7 @@ void regions_enter(Vcpu *vcpu)
         av->seen_retired = retired;
         tlb_jump_clear_all(vcpu);
     }
-    if (unlikely(accel->limbo != NULL)) {
+    if (unlikely(__atomic_load_n(&accel->limbo, __ATOMIC_RELAXED) != NULL)) {
         regions_lock(vcpu);
         free_limbo(accel);
         regions_unlock(vcpu);

@@ -92,7 +92,7 @@ struct Accel {
     uint64_t retire_count; /* atomic: evictions so far: vCPUs drop jump caches when it changes */
     uint64_t killed[KILL_LOG];
     uint64_t nkilled; /* atomic */
-    Region *limbo;    /* dropped interpreter regions */
+    Region *limbo;    /* dropped interpreter regions; others see by atomic reads whether there are any */
     Tcg *tcg;
     uint8_t *meta; /* regions of host code, their exits and tables; reserved, populated on touch */
     size_t meta_size;

@@ -6,6 +6,7 @@
  */
 #include "softmmu/base/error.h"
 #include "softmmu/cmdline.h"
+#include "softmmu/options-json.h"
 #include <string.h>
 
 /* Keeps @text, which was made here, as long as @cmd. */
@@ -315,6 +316,38 @@ static bool opt_nic(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+/* -virtfs local,path=FOLDER,mount_tag=TAG,...: an -fsdev and its -device in one. */
+static bool opt_virtfs(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-virtfs", value, "fsdriver", error);
+    if (!opts) {
+        return false;
+    }
+    const char *tag = options_get(opts, "mount_tag", NULL);
+    if (!tag) {
+        return options_done(opts, error_set(error, "-virtfs: mount_tag=TAG is missing"), error);
+    }
+    char *made_up = g_strdup_printf("virtfs%u", cmd->config.fsdevs ? cmd->config.fsdevs->len : 0);
+    const char *id = options_get(opts, "id", made_up);
+    Options *fsdev = options_parse("-virtfs", "", NULL, NULL);
+    Options *dev = options_parse("-device", "", NULL, NULL);
+    const char *key, *text;
+    options_add(fsdev, "id", id);
+    for (unsigned i = 0; options_nth(opts, i, &key, &text); i++) {
+        if (strcmp(key, "mount_tag") != 0 && strcmp(key, "id") != 0) {
+            options_add(fsdev, key, text);
+        }
+    }
+    options_add(dev, "driver", "virtio-9p-pci");
+    options_add(dev, "fsdev", id);
+    options_add(dev, "mount_tag", tag);
+    append(&cmd->config.fsdevs, fsdev);
+    append(&cmd->config.devices, dev);
+    g_free(made_up);
+    options_free(opts);
+    return true;
+}
+
 /* -net nic and -net user, the old pair: both name the network "net0". */
 static bool opt_net(CmdLine *cmd, const char *value, GError **error)
 {
@@ -351,6 +384,52 @@ static bool opt_pflash(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+/* -hda and its like: the disk number @index. */
+static bool add_disk(CmdLine *cmd, const char *file, const char *index, const char *media)
+{
+    Options *drive = options_parse("-drive", "", NULL, NULL);
+    options_add(drive, "file", file);
+    options_add(drive, "index", index);
+    options_add(drive, "media", media);
+    append(&cmd->config.drives, drive);
+    return true;
+}
+
+static bool opt_hda(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "0", "disk");
+}
+
+static bool opt_hdb(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "1", "disk");
+}
+
+static bool opt_hdc(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "2", "disk");
+}
+
+static bool opt_hdd(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "3", "disk");
+}
+
+static bool opt_cdrom(CmdLine *cmd, const char *value, GError **error)
+{
+    return add_disk(cmd, value, "2", "cdrom");
+}
+
+static bool opt_blockdev(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = value[0] == '{' ? options_parse_json("-blockdev", value, error)
+                                    : options_parse("-blockdev", value, "driver", error);
+    if (opts) {
+        append(&cmd->config.blockdevs, opts);
+    }
+    return opts != NULL;
+}
+
 static bool opt_display(CmdLine *cmd, const char *value, GError **error)
 {
     if (strcmp(value, "none") != 0) {
@@ -377,6 +456,12 @@ static bool opt_help(CmdLine *cmd, const char *value, GError **error)
         cmd->action = CMD_HELP;
         cmd->help_topic = value;
     }
+    return true;
+}
+
+static bool opt_semihosting(CmdLine *cmd, const char *value, GError **error)
+{
+    append(&cmd->semihosting, options_parse("-semihosting", "", NULL, NULL));
     return true;
 }
 
@@ -435,6 +520,12 @@ const CmdOption cmdline_options[] = {
 
     {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw|qcow2][,id=ID]...", TOPIC_DEVICES, true,
      "a disk", CMD_OPTIONS, AT(config.drives), "file", CMD_RUN, NULL},
+    {"hda", "FILE", TOPIC_DEVICES, false, "the first disk, of any format", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_hda},
+    {"cdrom", "FILE", TOPIC_DEVICES, false, "a disk that is only read", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_cdrom},
+    {"blockdev", "DRIVER,node-name=NAME,... or JSON", TOPIC_DEVICES, false,
+     "an image for a -device with drive=NAME", CMD_CALL, 0, NULL, CMD_RUN, opt_blockdev},
     {"snapshot", NULL, TOPIC_DEVICES, false, "throw away what is written to disks", CMD_FLAG, AT(snapshot),
      NULL, CMD_RUN, NULL},
     {"device", "TYPE[,PROPERTY=VALUE...]", TOPIC_DEVICES, true,
@@ -447,6 +538,12 @@ const CmdOption cmdline_options[] = {
      "a network and its card in one", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS, opt_nic},
     {"net", "nic|user[,...]", TOPIC_DEVICES, false, "the same, in two", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS,
      opt_net},
+    {"virtfs", "local,path=FOLDER,mount_tag=TAG,security_model=none|mapped-xattr[,readonly=on]",
+     TOPIC_DEVICES, false, "a folder of the host's for the guest: mount -t 9p TAG", CMD_CALL, 0, NULL,
+     CMD_RUN, opt_virtfs},
+    {"fsdev", "local,id=ID,path=FOLDER,security_model=MODEL[,readonly=on]", TOPIC_DEVICES, false,
+     "the same for a -device virtio-9p-pci with fsdev=ID", CMD_OPTIONS, AT(config.fsdevs),
+     "fsdriver", CMD_RUN, NULL},
     {"object", "TYPE,id=ID[,...]", TOPIC_DEVICES, false, "what devices refer to, as rng-random",
      CMD_OPTIONS, AT(config.objects), "qom-type", CMD_LIST_OBJECTS, NULL},
     {"global", "DRIVER.PROPERTY=VALUE", TOPIC_DEVICES, false, "sets a property of all devices of a type",
@@ -482,6 +579,11 @@ const CmdOption cmdline_options[] = {
     {"dfilter", "START..END|START+LENGTH,...", TOPIC_DEBUG, false, "code at these guest addresses only",
      CMD_STRING, AT(log_filter), NULL, CMD_RUN, NULL},
 
+    {"semihosting", NULL, TOPIC_DEBUG, false, "offer programs without an operating system files and console",
+     CMD_CALL, 0, NULL, CMD_RUN, opt_semihosting},
+    {"semihosting-config", "chardev=ID,dir=PATH,arg=TEXT,userspace=on...", TOPIC_DEBUG, false,
+     "that, with a console, below a directory [.], with arguments", CMD_OPTIONS, AT(semihosting), "enable",
+     CMD_RUN, NULL},
     {"s", NULL, TOPIC_DEBUG, true, "as -gdb tcp::1234", CMD_CALL, 0, NULL, CMD_RUN, opt_gdb_default},
     {"gdb", "tcp:[HOST]:PORT|unix:PATH|stdio|...", TOPIC_DEBUG, false,
      "a gdb server; without HOST for this host only", CMD_STRING, AT(gdb), NULL, CMD_RUN, NULL},
@@ -511,9 +613,9 @@ const CmdOption cmdline_options[] = {
     /* To come. */
     {"vnc", "DISPLAY", TOPIC_NONE, false, "VNC", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"spice", "OPTIONS", TOPIC_NONE, false, "SPICE", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"blockdev", "OPTIONS", TOPIC_NONE, false, "block graph", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"cdrom", "FILE", TOPIC_NONE, false, "CD-ROM", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"hda", "FILE", TOPIC_NONE, false, "IDE disk", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"hdb", "FILE", TOPIC_NONE, false, "the second disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdb},
+    {"hdc", "FILE", TOPIC_NONE, false, "the third disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdc},
+    {"hdd", "FILE", TOPIC_NONE, false, "the fourth disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdd},
     {"fsdev", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"virtfs", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"audiodev", "OPTIONS", TOPIC_NONE, false, "sound", CMD_LATER, 0, NULL, CMD_RUN, NULL},
@@ -521,7 +623,6 @@ const CmdOption cmdline_options[] = {
     {"incoming", "URI", TOPIC_NONE, false, "migration", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"numa", "OPTIONS", TOPIC_NONE, false, "NUMA", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"sandbox", "on", TOPIC_NONE, false, "seccomp", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"semihosting", NULL, TOPIC_NONE, false, "semihosting", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {0},
 };
 /* clang-format on */

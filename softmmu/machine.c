@@ -135,7 +135,9 @@ static void free_config(MachineConfig *config)
     options_free(config->machine_opts);
     free_options_array(config->devices);
     free_options_array(config->drives);
+    free_options_array(config->blockdevs);
     free_options_array(config->netdevs);
+    free_options_array(config->fsdevs);
     free_options_array(config->objects);
     free_options_array(config->globals);
 }
@@ -182,6 +184,9 @@ void machine_free(Machine *machine)
     free_config(&machine->config);
     g_array_free(machine->state_listeners, true);
     g_array_free(machine->event_listeners, true);
+    if (machine->inputs) {
+        g_array_free(machine->inputs, true);
+    }
     debug_free(machine);
     memory_map_free(machine->memory);
     memory_map_free(machine->io);

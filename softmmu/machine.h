@@ -63,7 +63,9 @@ typedef struct MachineConfig {
     Options *machine_opts; /* rest of -machine */
     GPtrArray *devices;    /* of Options: -device */
     GPtrArray *drives;     /* of Options: -drive */
+    GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
+    GPtrArray *fsdevs;     /* of Options: -fsdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
@@ -80,6 +82,7 @@ typedef struct MachineClass {
     unsigned max_cpus;
     uint64_t default_ram;
     const char *default_cpu;
+    const char *drive_interface; /* of a -drive without if=: "ide"; NULL: "virtio" */
     /* Makes vCPUs and devices. */
     bool (*init)(Machine *machine, GError **error);
     /* After all devices were reset: loads the boot ROM's contents again. May be NULL. */
@@ -152,6 +155,7 @@ struct Machine {
     struct TlbSystem *tlb_system;
     struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
     struct GdbServer *gdb;      /* of ui/gdb.c; NULL: none */
+    struct Semihosting *semihosting; /* of softmmu/semihosting.c; NULL: off */
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
@@ -161,6 +165,7 @@ struct Machine {
     bool guest_reset;       /* atomic; who requested the reset */
     bool signalled;         /* a signal requested the end */
     int exit_status;
+    GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };

@@ -9,6 +9,7 @@
 #include "cpu/riscv/riscv.h"
 #include "cpu/x86/x86.h"
 #include "hw/block/drive.h"
+#include "hw/block/nodes.h"
 #include "hw/hw.h"
 #include "hw/net/net.h"
 #include "hw/pci/pci.h"
@@ -20,6 +21,7 @@
 #include "softmmu/cmdline.h"
 #include "softmmu/daemon.h"
 #include "softmmu/progress.h"
+#include "softmmu/semihosting.h"
 #include "softmmu/snapshot.h"
 #include "ui/chardev.h"
 #include "ui/gdb.h"
@@ -39,18 +41,41 @@ const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike
 static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
     BlockDev *blk = blockdev_nth(machine, n);
+    BlockInfo info;
     if (!blk) {
         return false;
     }
+    blockdev_info(blk, &info);
     *out = (MonitorBlock){
         .id = blockdev_id(blk),
         .path = blockdev_path(blk),
         .format = blockdev_format(blk),
         .user = blockdev_user(blk),
+        .node = blockdev_node(blk),
+        .backing = info.backing,
+        .depth = info.depth,
         .size = blockdev_size(blk),
+        .host_size = info.host_size,
         .read_only = blockdev_read_only(blk),
+        .write_back = info.write_back,
+        .no_flush = info.no_flush,
+        .direct = info.direct,
+        .detect_zeroes = info.detect_unmap ? "unmap" : info.detect_zeroes ? "on" : "off",
+        .read_bytes = info.read_bytes,
+        .read_count = info.read_count,
+        .written_bytes = info.written_bytes,
+        .write_count = info.write_count,
+        .flush_count = info.flush_count,
+        .discard_count = info.discard_count,
     };
     return true;
+}
+
+static bool block_resize(Machine *machine, const char *id, uint64_t size, GError **error)
+{
+    BlockDev *blk = blockdev_find(machine, id);
+    return blk ? blockdev_resize(blk, size, error)
+               : error_set(error, "there is no drive '%s'; 'info block' lists them", id);
 }
 
 static const MonitorHooks monitor_hooks = {
@@ -69,6 +94,9 @@ static const MonitorHooks monitor_hooks = {
     .balloon_set_target = virtio_balloon_set_target,
     .balloon_set_interval = virtio_balloon_set_interval,
     .block_nth = block_nth,
+    .block_add = node_add,
+    .block_remove = node_remove,
+    .block_resize = block_resize,
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,
     .machines = machine_classes,
@@ -328,6 +356,69 @@ static bool set_up_log(const CmdLine *cmd, GError **error)
            (!cmd->log_items || log_set_items(cmd->log_items, error));
 }
 
+/* Keys of -semihosting-config; those given later count. */
+typedef struct SemihostingOptions {
+    bool enable;
+    const char *chardev, *target;
+    GString *arguments; /* with blanks between */
+    SemihostingConfig config;
+} SemihostingOptions;
+
+static bool parse_semihosting(Options *opts, SemihostingOptions *o, GError **error)
+{
+    const char *key, *value;
+    o->chardev = options_get(opts, "chardev", o->chardev);
+    o->target = options_get(opts, "target", o->target);
+    o->config.directory = options_get(opts, "dir", o->config.directory);
+    options_mark_used(opts, "arg");
+    for (unsigned i = 0; options_nth(opts, i, &key, &value); i++) {
+        if (!strcmp(key, "arg")) {
+            g_string_append_printf(o->arguments, "%s%s", o->arguments->len ? " " : "", value);
+        }
+    }
+    if (strcmp(o->target, "native") != 0 && strcmp(o->target, "auto") != 0) {
+        return error_set(error, "-semihosting-config: target='%s' is not available; use native",
+                         o->target);
+    }
+    return options_get_bool(opts, "enable", &o->enable, error) &&
+           options_get_bool(opts, "userspace", &o->config.userspace, error) &&
+           options_check_unused(opts, error);
+}
+
+/* Without arg=, programs see their kernel's name and -append. */
+static void default_arguments(const CmdLine *cmd, GString *text)
+{
+    if (!text->len && cmd->config.kernel) {
+        g_string_append(text, cmd->config.kernel);
+        if (cmd->config.append) {
+            g_string_append_printf(text, " %s", cmd->config.append);
+        }
+    }
+}
+
+static bool set_up_semihosting(Machine *machine, const CmdLine *cmd, GError **error)
+{
+    SemihostingOptions o = {true, NULL, "auto", g_string_new(NULL), {.directory = "."}};
+    bool ok = true;
+    for (unsigned i = 0; ok && cmd->semihosting && i < cmd->semihosting->len; i++) {
+        ok = parse_semihosting(cmd->semihosting->pdata[i], &o, error);
+    }
+    if (ok && cmd->semihosting && o.enable) {
+        default_arguments(cmd, o.arguments);
+        o.config.arguments = o.arguments->str;
+        if (o.chardev) {
+            o.config.console = chardev_claim(machine, o.chardev, error);
+            ok = o.config.console != NULL;
+        }
+        if (!strcmp(o.config.directory, "none")) {
+            o.config.directory = NULL;
+        }
+        ok = ok && semihosting_new(machine, &o.config, error);
+    }
+    g_string_free(o.arguments, true);
+    return ok;
+}
+
 static bool set_up_accel(Machine *machine, CmdLine *cmd, GError **error)
 {
     if (cmd->accels) {
@@ -452,7 +543,8 @@ static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
     return check_objects(cmd->config.objects, error) && open_chardevs(machine, cmd, error) &&
-           open_serials(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
+           open_serials(machine, cmd, error) && set_up_semihosting(machine, cmd, error) &&
+           set_up_accel(machine, cmd, error) &&
            set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error) &&
            open_gdb(machine, cmd, error) && load_snapshot(machine, cmd, error);
 }

@@ -69,7 +69,9 @@ void hmp_complete_help(Monitor *mon, GPtrArray *out);
 
 /* hmp-control.c */
 void hmp_balloon(Monitor *mon, char *args);
+void hmp_block_resize(Monitor *mon, char *args);
 void hmp_cont(Monitor *mon, char *args);
+void hmp_eject(Monitor *mon, char *args);
 void hmp_stop(Monitor *mon, char *args);
 void hmp_quit(Monitor *mon, char *args);
 void hmp_system_reset(Monitor *mon, char *args);

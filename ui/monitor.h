@@ -13,8 +13,12 @@
 typedef struct MonitorBlock {
     const char *id, *path, *format;
     const char *user; /* the device's name; NULL: none */
-    uint64_t size;    /* bytes */
-    bool read_only;
+    const char *node, *backing; /* the node's name; the backing file, or NULL */
+    unsigned depth;             /* of the chain of backing files */
+    uint64_t size, host_size;   /* bytes; those that the file takes on the host */
+    bool read_only, write_back, no_flush, direct;
+    const char *detect_zeroes;  /* "off", "on", "unmap" */
+    uint64_t read_bytes, read_count, written_bytes, write_count, flush_count, discard_count;
 } MonitorBlock;
 
 /* What the monitors, this one and QMP, need of parts that ui/ may not include; main.c sets machine->monitor_hooks to a
@@ -37,6 +41,10 @@ typedef struct MonitorHooks {
     bool (*balloon_set_interval)(Machine *machine, uint32_t seconds, GError **error);
     /* For QMP; each returns false past the end. */
     bool (*block_nth)(Machine *machine, unsigned n, MonitorBlock *out);
+    /* blockdev-add, which takes over @opts; blockdev-del; block_resize, of a drive or node. */
+    bool (*block_add)(Machine *machine, Options *opts, GError **error);
+    bool (*block_remove)(Machine *machine, const char *node, GError **error);
+    bool (*block_resize)(Machine *machine, const char *id, uint64_t size, GError **error);
     const char *(*device_nth)(unsigned n);      /* types of -device; NULL past the end */
     bool (*device_property_nth)(const char *type, unsigned n, const char **name, const char **kind);
     const MachineClass *const *machines;        /* NULL-terminated */

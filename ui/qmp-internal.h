@@ -8,6 +8,7 @@
  *   str int number bool any      plain values
  *   [TYPE]                       an array
  *   {a:TYPE,b?:TYPE}             an object; "?" marks members that may be missing
+ *   {a:TYPE,*?:any}              one that may have others, too, which the command checks
  */
 #ifndef AMPHI_UI_QMP_INTERNAL_H
 #define AMPHI_UI_QMP_INTERNAL_H
@@ -86,8 +87,16 @@ JsonNode *qmp_stop(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_system_powerdown(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_system_reset(Machine *machine, JsonObject *args, GError **error);
 
-/* qmp-query.c */
+/* qmp-block.c */
+JsonNode *qmp_block_resize(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_blockdev_add(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_blockdev_del(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_eject(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_block(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_blockstats(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_named_block_nodes(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-query.c */
 JsonNode *qmp_query_chardev(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_chardev_backends(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_cpus_fast(Machine *machine, JsonObject *args, GError **error);

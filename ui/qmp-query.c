@@ -143,38 +143,3 @@ JsonNode *qmp_query_chardev_backends(Machine *machine, JsonObject *args, GError 
     }
     return qmp_node_array(array);
 }
-
-/* What is in a drive. */
-static JsonObject *medium(const MonitorBlock *block)
-{
-    JsonObject *inserted = json_object_new(), *image = json_object_new();
-    json_object_set_string_member(image, "filename", block->path);
-    json_object_set_string_member(image, "format", block->format);
-    json_object_set_int_member(image, "virtual-size", block->size);
-    json_object_set_string_member(inserted, "file", block->path);
-    json_object_set_string_member(inserted, "node-name", block->id);
-    json_object_set_boolean_member(inserted, "ro", block->read_only);
-    json_object_set_string_member(inserted, "drv", block->format);
-    json_object_set_object_member(inserted, "image", image);
-    return inserted;
-}
-
-JsonNode *qmp_query_block(Machine *machine, JsonObject *args, GError **error)
-{
-    const MonitorHooks *hooks = qmp_hooks(machine);
-    JsonArray *array = json_array_new();
-    MonitorBlock block;
-    for (unsigned i = 0; hooks->block_nth && hooks->block_nth(machine, i, &block); i++) {
-        JsonObject *object = json_object_new();
-        json_object_set_string_member(object, "device", block.id);
-        if (block.user) {
-            json_object_set_string_member(object, "qdev", block.user);
-        }
-        json_object_set_string_member(object, "type", "unknown");
-        json_object_set_boolean_member(object, "removable", false);
-        json_object_set_boolean_member(object, "locked", false);
-        json_object_set_object_member(object, "inserted", medium(&block));
-        json_array_add_object_element(array, object);
-    }
-    return qmp_node_array(array);
-}

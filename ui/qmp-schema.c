@@ -53,7 +53,7 @@ static bool find_member(const char *type, const char *name)
     const char *cursor = type + 1;
     Member member;
     while (next_member(&cursor, &member)) {
-        if (!strcmp(member.name, name)) {
+        if (!strcmp(member.name, name) || !strcmp(member.name, "*")) {
             return true;
         }
     }
@@ -179,6 +179,9 @@ static char *add_object(Schema *schema, const char *type, const char *name)
     JsonArray *members = json_array_new();
     Member member;
     while (next_member(&cursor, &member)) {
+        if (!strcmp(member.name, "*")) {
+            continue;
+        }
         JsonObject *entry = json_object_new();
         char *inner = g_strdup_printf("%s-%s", name, member.name);
         char *member_type = add_type(schema, member.type, inner);

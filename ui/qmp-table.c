@@ -9,10 +9,21 @@
 #define NAMED "[{name:str}]"
 #define PROPERTIES "[{name:str,type:str,description?:str}]"
 
+#define MEDIUM                                                                                     \
+    "{file:str,node-name:str,ro:bool,drv:str,encrypted:bool,backing_file?:str,"                    \
+    "backing_file_depth:int,detect_zeroes:str,bps:int,bps_rd:int,bps_wr:int,iops:int,iops_rd:int," \
+    "iops_wr:int,write_threshold:int,cache:{writeback:bool,direct:bool,no-flush:bool},"            \
+    "image:{filename:str,format:str,virtual-size:int,actual-size:int,dirty-flag:bool,"             \
+    "backing-filename?:str}}"
+
 const QmpCommand qmp_commands[] = {
     {"balloon", "{value:int}", NULL, qmp_balloon},
+    {"block_resize", "{device?:str,node-name?:str,size:int}", NULL, qmp_block_resize},
+    {"blockdev-add", "{driver:str,node-name:str,*?:any}", NULL, qmp_blockdev_add},
+    {"blockdev-del", "{node-name:str}", NULL, qmp_blockdev_del},
     {"cont", "{}", NULL, qmp_cont},
     {"device-list-properties", "{typename:str}", PROPERTIES, qmp_device_list_properties},
+    {"eject", "{device?:str,id?:str,force?:bool}", NULL, qmp_eject},
     {"human-monitor-command", "{command-line:str,cpu-index?:int}", "str",
      qmp_human_monitor_command},
     {"qmp_capabilities", "{enable?:[str]}", NULL, NULL},
@@ -23,9 +34,14 @@ const QmpCommand qmp_commands[] = {
     {"qom-set", "{path:str,property:str,value:any}", NULL, qmp_qom_set},
     {"query-balloon", "{}", "{actual:int}", qmp_query_balloon},
     {"query-block", "{}",
-     "[{device:str,qdev?:str,type:str,removable:bool,locked:bool,inserted:{file:str,node-name:str,"
-     "ro:bool,drv:str,image:{filename:str,format:str,virtual-size:int}}}]",
+     "[{device:str,qdev?:str,type:str,removable:bool,locked:bool,inserted:" MEDIUM "}]",
      qmp_query_block},
+    {"query-blockstats", "{query-nodes?:bool}",
+     "[{device:str,qdev?:str,node-name:str,stats:{rd_bytes:int,wr_bytes:int,unmap_bytes:int,"
+     "rd_operations:int,wr_operations:int,flush_operations:int,unmap_operations:int,"
+     "rd_total_time_ns:int,wr_total_time_ns:int,flush_total_time_ns:int,unmap_total_time_ns:int,"
+     "wr_highest_offset:int,rd_merged:int,wr_merged:int,unmap_merged:int}}]",
+     qmp_query_blockstats},
     {"query-chardev", "{}", "[{label:str,filename:str,frontend-open:bool}]", qmp_query_chardev},
     {"query-chardev-backends", "{}", NAMED, qmp_query_chardev_backends},
     {"query-command-line-options", "{option?:str}",
@@ -48,6 +64,7 @@ const QmpCommand qmp_commands[] = {
     {"query-memory-size-summary", "{}", "{base-memory:int}", qmp_query_memory_size_summary},
     {"query-migrate-capabilities", "{}", "[{capability:str,state:bool}]",
      qmp_query_migrate_capabilities},
+    {"query-named-block-nodes", "{flat?:bool}", "[" MEDIUM "]", qmp_query_named_block_nodes},
     {"query-name", "{}", "{name?:str}", qmp_query_name},
     {"query-qmp-schema", "{}", "[any]", qmp_query_qmp_schema},
     {"query-status", "{}", "{running:bool,singlestep:bool,status:str}", qmp_query_status},

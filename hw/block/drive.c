@@ -6,6 +6,7 @@
  */
 #include "hw/block/drive.h"
 #include "hw/block/drive-options.h"
+#include "hw/block/nodes.h"
 #include "hw/hw.h"
 #include "hw/pci/pci.h"
 #include "softmmu/base/error.h"
@@ -28,11 +29,11 @@ static bool named_by_device(Machine *machine, const char *id)
     return false;
 }
 
-/* The interface of a drive. Without if=, it is for a -device that names it, or virtio. */
+/* The interface of a drive. Without if=, it is for a -device that names it, or the machine's usual one. */
 static const char *drive_interface(Machine *machine, Options *opts)
 {
-    const char *fallback =
-        named_by_device(machine, options_get(opts, "id", NULL)) ? "none" : "virtio";
+    const char *usual = machine->cls->drive_interface ? machine->cls->drive_interface : "virtio";
+    const char *fallback = named_by_device(machine, options_get(opts, "id", NULL)) ? "none" : usual;
 
     return options_get(opts, "if", fallback);
 }
@@ -102,12 +103,15 @@ static int index_of(Machine *machine, const char *id)
 
 static void unknown_drive(Machine *machine, const char *id, GError **error)
 {
-    GPtrArray *drives = machine->config.drives;
+    GPtrArray *drives = machine->config.drives, *nodes = machine->config.blockdevs;
     GPtrArray *ids = g_ptr_array_new_with_free_func(g_free);
     const char *near;
 
     for (unsigned i = 0; drives && i < drives->len; i++) {
         g_ptr_array_add(ids, drive_id(machine, i));
+    }
+    for (unsigned i = 0; nodes && i < nodes->len; i++) {
+        g_ptr_array_add(ids, g_strdup(options_get(g_ptr_array_index(nodes, i), "node-name", "")));
     }
     g_ptr_array_add(ids, NULL);
     near = error_nearest(id, (const char *const *)ids->pdata);
@@ -126,6 +130,9 @@ BlockDev *drive_by_id(Machine *machine, const char *id, GError **error)
 
     if (blk) {
         return blk;
+    }
+    if (index < 0 && node_find(machine, id)) {
+        return node_open(machine, id, error);
     }
     if (index < 0) {
         unknown_drive(machine, id, error);
@@ -166,6 +173,14 @@ const char *drive_serial(Machine *machine, const char *id)
                : options_get(g_ptr_array_index(machine->config.drives, index), "serial", NULL);
 }
 
+bool drive_is_cdrom(Machine *machine, const char *id)
+{
+    int index = index_of(machine, id);
+    Options *opts = index < 0 ? NULL : g_ptr_array_index(machine->config.drives, index);
+
+    return opts && strcmp(options_get(opts, "media", "disk"), "cdrom") == 0;
+}
+
 /* The device for a drive with if=virtio. */
 static bool create_device(Machine *machine, const char *drive, GError **error)
 {
@@ -187,9 +202,13 @@ static bool create_device(Machine *machine, const char *drive, GError **error)
 
 bool hw_create_drives(Machine *machine, GError **error)
 {
-    static const char *const interfaces[] = {"none", "virtio", "pflash", NULL};
+    /* The last one, if the machine has it beside the others. */
+    const char *const interfaces[] = {"none", "virtio", "pflash", machine->cls->drive_interface, NULL};
     GPtrArray *drives = machine->config.drives;
 
+    if (!nodes_open_all(machine, error)) {
+        return false;
+    }
     for (unsigned i = 0; drives && i < drives->len; i++) {
         const char *interface = drive_interface(machine, g_ptr_array_index(drives, i));
         char *id;

@@ -622,6 +622,44 @@ size_t virtq_write(VirtQueue *vq, const VirtqElement *elem, uint64_t offset, con
                          true);
 }
 
+int virtq_map(VirtQueue *vq, const VirtqElement *elem, bool in, uint64_t offset, uint64_t len,
+              struct iovec *iov, int max)
+{
+    const VirtqSegment *segment = elem->segments + (in ? elem->nout : 0);
+    unsigned left = in ? elem->nin : elem->nout;
+    int n = 0;
+
+    if (virtio_has_feature(vq->vdev, VIRTIO_F_ACCESS_PLATFORM)) {
+        return -1;
+    }
+    for (; left && len; left--, segment++) {
+        if (offset >= segment->len) {
+            offset -= segment->len;
+            continue;
+        }
+        for (uint64_t at = offset; at < segment->len && len;) {
+            uint64_t piece = MIN(segment->len - at, len);
+            void *host = dma_map(vq->vdev->as, segment->addr + at, &piece, in);
+
+            if (!host || n == max) {
+                return -1;
+            }
+            iov[n++] = (struct iovec){host, piece};
+            at += piece;
+            len -= piece;
+        }
+        offset = 0;
+    }
+    return len ? -1 : n;
+}
+
+void virtq_written(VirtQueue *vq, const struct iovec *iov, int n)
+{
+    for (; n; n--, iov++) {
+        dma_unmap(vq->vdev->as, iov->iov_base, iov->iov_len);
+    }
+}
+
 /* ---- Saved state ---- */
 
 static bool virtqueue_post_load(void *opaque, GError **error)

@@ -13,6 +13,7 @@
 
 #include "softmmu/base/bits.h"
 #include "softmmu/base/vmstate.h"
+#include <sys/uio.h>
 
 #define VIRTIO_MAX_QUEUES 72
 #define VIRTIO_MAX_QUEUE_SIZE 1024
@@ -94,6 +95,14 @@ void virtq_set_notification(VirtQueue *vq, bool enable);
  * the main loop. Driver notifications are off meanwhile. Ends with virtq_notify().
  */
 void virtq_process(VirtQueue *vq, bool (*one)(VirtQueue *vq, VirtqElement *elem));
+
+/* Where @len bytes from byte @offset of the readable (or, @in, writable) part of an element are in host memory, as at most
+ * @max pieces: their number, or -1 if they cannot be used so. They stay valid as long as the machine, but only a
+ * driver whose addresses nothing translates may expect the device to go on using them. After writing there,
+ * virtq_written(). */
+int virtq_map(VirtQueue *vq, const VirtqElement *elem, bool in, uint64_t offset, uint64_t len,
+              struct iovec *iov, int max);
+void virtq_written(VirtQueue *vq, const struct iovec *iov, int n);
 
 /* Copy between an element's buffers, from byte @offset of its readable or writable part, and
  * @buf. Return the bytes copied: less than @len at the buffers' end, or if memory is not there (the

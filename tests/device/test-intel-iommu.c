@@ -466,18 +466,27 @@ static void test_device(Fixture *f, gconstpointer data)
 
 static void test_vmstate(Fixture *f, gconstpointer data)
 {
-    Fixture other;
+    IntelIommuConfig config = {.aw_bits = 48, .intremap = true};
 
     make_context(f, 4);
     set64(f, IRTA, IRTES | 3);
     set_flags(f, SIRTP);
     command(f, 5, 0);
-    setup(&other, NULL);
-    set64(&other, RTADDR, DATA);
-    set_flags(&other, SRTP | IRE);
-    Device *from = f->machine->devices->pdata[0], *to = other.machine->devices->pdata[0];
-    check_round_trip(from, to);
-    teardown(&other, NULL);
+    intel_iommu_new(f->machine, &config);
+    check_round_trip(f->machine->devices->pdata[0], f->machine->devices->pdata[1]);
+    config.intremap = false; /* a snapshot of another one is refused */
+    intel_iommu_new(f->machine, &config);
+    Device *from = f->machine->devices->pdata[0], *to = f->machine->devices->pdata[2];
+    GByteArray *bytes = g_byte_array_new();
+    GError *error = NULL;
+    to->ops->reset(to);
+    vmstate_save(bytes, from->ops->vmstate, from);
+    const uint8_t *at = bytes->data;
+    size_t len = bytes->len;
+    g_assert_false(vmstate_load(&at, &len, to->ops->vmstate, to, &error));
+    g_assert_nonnull(strstr(error->message, "other properties"));
+    g_error_free(error);
+    g_byte_array_unref(bytes);
 }
 
 static void test_wild(Fixture *f, gconstpointer data)

@@ -99,7 +99,7 @@ static void run(Machine *machine)
     Vcpu *vcpu = machine->cpus[0];
 
     for (uint64_t left = STEP; left > 0; left = vcpu->budget > 0 ? vcpu->budget : 0) {
-        vcpu->kick = 0;
+        __atomic_store_n(&vcpu->kick, 0, __ATOMIC_RELAXED); /* the sampler sets it, too */
         accel_run_for(vcpu, left);
         vcpu->halted = false; /* a wait for interrupts may end at any time */
     }

@@ -41,7 +41,7 @@ static void run(Machine *machine, uint64_t insns)
     Vcpu *vcpu = machine->cpus[0];
 
     while (insns > 0) {
-        vcpu->kick = 0;
+        __atomic_store_n(&vcpu->kick, 0, __ATOMIC_RELAXED); /* the sampler sets it, too */
         if (accel_run_for(vcpu, insns) == VCPU_EXIT_HALT) {
             while (!vcpu->arch->has_work(vcpu)) {
                 step_clock(machine, 100 * 1000);

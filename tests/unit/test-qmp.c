@@ -34,7 +34,8 @@ static const MachineClass *const toy_machines[] = {&toy_machine, NULL};
 
 static bool fake_block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
-    *out = (MonitorBlock){"hd0", "/disk.img", "raw", "disk@0", 4096, false};
+    *out = (MonitorBlock){.id = "hd0", .path = "/disk.img", .format = "raw", .user = "disk@0",
+                          .node = "hd0", .detect_zeroes = "off", .size = 4096};
     return n == 0;
 }
 
