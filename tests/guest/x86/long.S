@@ -1,5 +1,5 @@
 /* linux image: long mode, entered by the 64-bit boot protocol: what it promises, SSE, tables of its own, SYSCALL
- * from ring 3 and back, a fault in ring 3. options: -append test */
+ * from ring 3 and back, a fault in ring 3. needs: native.  options: -append test */
 #define SERIAL 0x3f8
 #define POWER 0x600
 #define USER 0x200000

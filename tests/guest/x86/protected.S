@@ -1,6 +1,6 @@
 /*
  * Protected mode: descriptor tables, exceptions with and without error code, paging, a page fault that is mended,
- * the task register.
+ * the task register. needs: native
  */
 #define MULTIBOOT
 #include "tests/guest/x86/test.h"
