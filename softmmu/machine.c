@@ -137,6 +137,7 @@ static void free_config(MachineConfig *config)
     free_options_array(config->drives);
     free_options_array(config->blockdevs);
     free_options_array(config->netdevs);
+    free_options_array(config->fsdevs);
     free_options_array(config->objects);
     free_options_array(config->globals);
 }
@@ -185,6 +186,9 @@ void machine_free(Machine *machine)
     g_array_free(machine->event_listeners, true);
     if (machine->inputs) {
         g_array_free(machine->inputs, true);
+    }
+    if (machine->displays) {
+        g_array_free(machine->displays, true);
     }
     debug_free(machine);
     memory_map_free(machine->memory);
