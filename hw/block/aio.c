@@ -246,7 +246,7 @@ static void submit_ring(Aio *aio)
 /* Completions may ask for more, which is handed over too; those they complete are not nested in them. */
 static bool settle(Aio *aio)
 {
-    bool any = false;
+    bool any = false, late;
 
     if (aio->completing) {
         return false;
@@ -262,7 +262,9 @@ static bool settle(Aio *aio)
             io_uring_cq_eventfd_toggle(&aio->ring, true);
             __atomic_thread_fence(__ATOMIC_SEQ_CST);
         }
-    } while (aio->queued || complete_all(aio));
+        late = complete_all(aio); /* what came before the event was wanted again */
+        any |= late;
+    } while (aio->queued || late);
     aio->completing = false;
     if (any) {
         aio->batch_done(aio->opaque);
