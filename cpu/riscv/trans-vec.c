@@ -252,6 +252,41 @@ static void gen_mem_inline(RiscvDis *ctx, unsigned n)
     }
 }
 
+/* Elements one by one, at a stride or at indices. One that faults is begun anew, as nothing has been loaded. */
+static bool gen_elements_inline(RiscvDis *ctx, const Group *d, const Group *index)
+{
+    enum { MAX_ELEMENTS = 16 };
+    static const uint8_t memops[] = {IR_U8, IR_U16, IR_U32, IR_64};
+    IrRef pieces[MAX_ELEMENTS] = {0}, base = get_x(ctx, insn_rs1(ctx)), addr = base;
+    unsigned n = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx));
+    unsigned lanes = 16u >> d->eew, lane = 1u << d->eew;
+    if (!vec_whole_pieces(ctx, d->emul) || n > MAX_ELEMENTS) {
+        return false;
+    }
+    vec_dirty(ctx);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = lane | i % lanes << 4, k = i / lanes;
+        if (index) {
+            unsigned per = 16u >> index->eew;
+            IrRef v = get_piece(ctx, index->reg, i / per);
+            addr = op2(ctx, IR_add, base, vop1(ctx, IR_vget, 1u << index->eew | i % per << 4, v));
+        } else if (i) {
+            addr = op2(ctx, IR_add, addr, get_x(ctx, insn_rs2(ctx)));
+        }
+        if (insn_is_store(ctx)) {
+            IrRef v = vop1(ctx, IR_vget, at, get_piece(ctx, d->reg, k));
+            ir_st(ctx->ir, IR_I64, memops[d->eew], addr, 0, v);
+        } else {
+            IrRef v = ir_ld(ctx->ir, IR_I64, memops[d->eew], addr, 0);
+            pieces[k] = vop2(ctx, IR_vset, at, i % lanes ? pieces[k] : vop1(ctx, IR_vzero, 0, IR_NOREF), v);
+        }
+    }
+    for (unsigned k = 0; !insn_is_store(ctx) && k < n / lanes; k++) {
+        set_piece(ctx, d->reg, k, pieces[k]);
+    }
+    return true;
+}
+
 /* The registers of @fields fields of a segment, each a group as @d. */
 static bool fields_valid(const RiscvDis *ctx, const Group *d, int fields)
 {
@@ -285,6 +320,10 @@ bool trans_vmem(RiscvDis *ctx, const ArgsVmem *a)
     if (!vec_on(ctx, true) || !fields_valid(ctx, &d, a->nf + 1) ||
         (indexed && !index_valid(ctx, &d, a->nf + 1))) {
         return false;
+    }
+    Group index = {insn_rs2(ctx), insn_eew(ctx) - vec_sew(ctx) + vec_emul(ctx), insn_eew(ctx)};
+    if (a->nf == 0 && gen_elements_inline(ctx, &d, indexed ? &index : NULL)) {
+        return true;
     }
     gen_mem(ctx, indexed ? c64(ctx, 0) : get_x(ctx, a->rs2));
     vec_done(ctx);
