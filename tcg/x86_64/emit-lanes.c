@@ -251,13 +251,12 @@ void op_vfsqrt(Emit *e, const IrInsn *in)
 
 /* ---- Conversion ---- */
 
-/* A lane that may be out of range: the host gives all of them the same. reg: result, operand. */
+/* A lane that may be out of range: the host gives all of them the same. The result is in xmm1. reg: operand. */
 static void cold_vfcvt(Emit *e, const Cold *c)
 {
-    emit_mov(e, XMM0, c->reg[1]);
-    emit_mov(e, XMM1, c->reg[1]);
+    emit_mov(e, XMM0, c->reg[0]);
     emit_call_eval(e, &e->insns[c->insn]);
-    emit_mov(e, c->reg[0], XMM0);
+    emit_mov(e, XMM1, XMM0);
     x_jmp_back(&e->as, c->back);
 }
 
@@ -266,13 +265,14 @@ static void float_to_int(Emit *e, const IrInsn *in, unsigned op)
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
     Cold *c;
 
-    v_rrr(&e->as, op, d, 0, ra);
-    fp_rip(e, X_PCMPEQD, XMM0, d, POOL_TOP + 16 * 2);
+    /* The result may go where the operand is, which the code out of line wants. */
+    v_rrr(&e->as, op, XMM1, 0, ra);
+    fp_rip(e, X_PCMPEQD, XMM0, XMM1, POOL_TOP + 16 * 2);
     v_rrr(&e->as, X_VTESTPS, XMM0, 0, XMM0);
     c = cold_new(e, cold_vfcvt, x_jcc32(&e->as, CC_NE));
-    c->reg[0] = d;
-    c->reg[1] = ra;
+    c->reg[0] = ra;
     c->back = e->as.p;
+    emit_mov(e, d, XMM1);
     reg_bind(e, d, 0);
 }
 
