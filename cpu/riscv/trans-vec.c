@@ -2,9 +2,9 @@
  * The vector extension (RISC-V "V" 1.0): what is reserved, and calls of the helpers.
  *
  * vtype, whether vl is VLMAX and whether vstart is 0 are part of the translation's key, so that all
- * checks are made here and helpers make none. A vsetvli after which they are known (vl is VLMAX, or was kept)
- * goes on in the block with the new values; other changes end it. What a block knows at its end is what the
- * next one is looked up by, if it is not what the block began with.
+ * checks are made here and helpers make none. A vsetvli after which they are known (vl is VLMAX, or
+ * was kept) goes on in the block with the new values; other changes end it. A block that ends with
+ * other values than it began with leaves by a lookup.
  */
 #include "cpu/riscv/trans-vec.h"
 
