@@ -184,6 +184,9 @@ struct GuestArch {
      * See vcpu_mmu_changed(). */
     void (*mmu_key)(const Vcpu *vcpu, uint64_t key[2]);
 
+    /* Whether what a context with key @from holds of global mappings holds in one with key @to, too. NULL: never. */
+    bool (*mmu_shares_globals)(const uint64_t from[2], const uint64_t to[2]);
+
     /* Delivers the exception for a failed access to the guest's handler (state is exact). */
     void (*deliver_fault)(Vcpu *vcpu, uint64_t addr, MmuAccess access, MmuFault fault);
 
@@ -281,6 +284,11 @@ bool vcpu_phys_cas64(Vcpu *vcpu, uint64_t gpa, uint64_t *expected, uint64_t desi
 
 /* Makes all vCPUs' instruction fetches see earlier stores of this one (FENCE.I and the like). */
 void vcpu_sync_code(Vcpu *vcpu);
+
+/* Semihosting (softmmu/semihosting.h): whether the instruction sequence means that now; a call, which may unwind
+ * with the state of the instruction in progress, to be executed again. Returns its result. */
+bool vcpu_semihosting_allowed(const Vcpu *vcpu, bool user);
+uint64_t vcpu_semihosting(Vcpu *vcpu, uint64_t operation, uint64_t param);
 
 /* Instructions retired before the current one; exact once vcpu->counting is set (which the first call does,
  * from the next translation on: the front end ends a block that reads a counter by exit_lookup). */

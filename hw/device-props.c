@@ -44,7 +44,16 @@ static const DeviceProperty net_properties[] = {
     {"bootindex", "int32"},      {"rx_queue_size", "uint16"},
     {"tx_queue_size", "uint16"}, {"csum", "bool"},
     {"guest_csum", "bool"},      {"mrg_rxbuf", "bool"},
+    {"host_tso4", "bool"},       {"host_tso6", "bool"},
+    {"host_ecn", "bool"},        {"guest_tso4", "bool"},
+    {"guest_tso6", "bool"},      {"guest_ecn", "bool"},
     {"ctrl_vq", "bool"},         {NULL, NULL},
+};
+
+static const DeviceProperty p9_properties[] = {
+    {"fsdev", "str"},
+    {"mount_tag", "str"},
+    {NULL, NULL},
 };
 
 static const DeviceProperty balloon_properties[] = {
@@ -86,6 +95,7 @@ static const struct {
     const DeviceProperty *own;
     bool virtio; /* a whole device, not a port */
 } kinds[] = {
+    {"virtio-9p", p9_properties, true},
     {"virtio-balloon", balloon_properties, true},
     {"virtio-blk", blk_properties, true},
     {"virtio-net", net_properties, true},

@@ -3,7 +3,10 @@
  */
 #include "hw/hw.h"
 #include "hw/iommu/iommu-devices.h"
+#include "hw/display/vga.h"
+#include "hw/ide/ahci.h"
 #include "hw/virtio/virtio.h"
+#include "hw/x86/isa-devices.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
 #include <stdio.h>
@@ -12,6 +15,9 @@
 /* The parts that offer devices; each list ends with a NULL name. */
 static const HwDeviceType *const device_lists[] = {
     virtio_device_types,
+    isa_device_types,
+    ahci_device_types,
+    vga_device_types,
     iommu_device_types,
 };
 
@@ -76,6 +82,12 @@ const char *hw_device_nth(unsigned n)
         }
     }
     return NULL;
+}
+
+const char *hw_device_bus(const char *name)
+{
+    const HwDeviceType *type = find_type(name);
+    return type ? type->bus : NULL;
 }
 
 void hw_device_help(GString *out)

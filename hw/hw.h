@@ -29,6 +29,8 @@ bool hw_device_create(Machine *machine, Options *opts, GError **error);
 /* The names of all types, NULL past the end; and what each takes: false past the end. @kind is the type of
  * the value in QMP's words ("str", "bool", "uint16"). */
 const char *hw_device_nth(unsigned n);
+/* The bus that type @name goes on, as HwDeviceType has it. */
+const char *hw_device_bus(const char *name);
 bool hw_device_property_nth(const char *type, unsigned n, const char **name, const char **kind);
 
 /* Text for -device help: all types, by bus. */

@@ -53,6 +53,7 @@ struct Chardev {
     const CharHandlers *handlers;
     void *opaque; /* of the handlers */
     bool open;    /* somebody is at the other end, as told by chardev_event() */
+    bool ended;   /* atomic: there will be no more input */
     FILE *log;    /* gets a copy of the output (logfile=); NULL: none */
 };
 

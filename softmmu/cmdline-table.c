@@ -316,6 +316,38 @@ static bool opt_nic(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+/* -virtfs local,path=FOLDER,mount_tag=TAG,...: an -fsdev and its -device in one. */
+static bool opt_virtfs(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-virtfs", value, "fsdriver", error);
+    if (!opts) {
+        return false;
+    }
+    const char *tag = options_get(opts, "mount_tag", NULL);
+    if (!tag) {
+        return options_done(opts, error_set(error, "-virtfs: mount_tag=TAG is missing"), error);
+    }
+    char *made_up = g_strdup_printf("virtfs%u", cmd->config.fsdevs ? cmd->config.fsdevs->len : 0);
+    const char *id = options_get(opts, "id", made_up);
+    Options *fsdev = options_parse("-virtfs", "", NULL, NULL);
+    Options *dev = options_parse("-device", "", NULL, NULL);
+    const char *key, *text;
+    options_add(fsdev, "id", id);
+    for (unsigned i = 0; options_nth(opts, i, &key, &text); i++) {
+        if (strcmp(key, "mount_tag") != 0 && strcmp(key, "id") != 0) {
+            options_add(fsdev, key, text);
+        }
+    }
+    options_add(dev, "driver", "virtio-9p-pci");
+    options_add(dev, "fsdev", id);
+    options_add(dev, "mount_tag", tag);
+    append(&cmd->config.fsdevs, fsdev);
+    append(&cmd->config.devices, dev);
+    g_free(made_up);
+    options_free(opts);
+    return true;
+}
+
 /* -net nic and -net user, the old pair: both name the network "net0". */
 static bool opt_net(CmdLine *cmd, const char *value, GError **error)
 {
@@ -410,6 +442,15 @@ static bool opt_display(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+static bool opt_vga(CmdLine *cmd, const char *value, GError **error)
+{
+    if (strcmp(value, "none") != 0 && strcmp(value, "std") != 0) {
+        return error_set(error, "-vga: there is no '%s' card; use 'std' or 'none'", value);
+    }
+    cmd->config.no_vga = !strcmp(value, "none");
+    return true;
+}
+
 static bool opt_parallel(CmdLine *cmd, const char *value, GError **error)
 {
     if (strcmp(value, "none") != 0 && strcmp(value, "null") != 0) {
@@ -424,6 +465,12 @@ static bool opt_help(CmdLine *cmd, const char *value, GError **error)
         cmd->action = CMD_HELP;
         cmd->help_topic = value;
     }
+    return true;
+}
+
+static bool opt_semihosting(CmdLine *cmd, const char *value, GError **error)
+{
+    append(&cmd->semihosting, options_parse("-semihosting", "", NULL, NULL));
     return true;
 }
 
@@ -493,13 +540,19 @@ const CmdOption cmdline_options[] = {
     {"device", "TYPE[,PROPERTY=VALUE...]", TOPIC_DEVICES, true,
      "another device; 'help' lists them", CMD_OPTIONS, AT(config.devices),
      "driver", CMD_LIST_DEVICES, NULL},
-    {"netdev", "user,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
+    {"netdev", "user|tap|socket|stream|dgram,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
      "a network of the host's for a -device with netdev=ID", CMD_OPTIONS, AT(config.netdevs), "type",
      CMD_LIST_NETDEVS, NULL},
     {"nic", "user[,model=NAME][,mac=ADDRESS][,hostfwd=...]", TOPIC_DEVICES, false,
      "a network and its card in one", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS, opt_nic},
     {"net", "nic|user[,...]", TOPIC_DEVICES, false, "the same, in two", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS,
      opt_net},
+    {"virtfs", "local,path=FOLDER,mount_tag=TAG,security_model=none|mapped-xattr[,readonly=on]",
+     TOPIC_DEVICES, false, "a folder of the host's for the guest: mount -t 9p TAG", CMD_CALL, 0, NULL,
+     CMD_RUN, opt_virtfs},
+    {"fsdev", "local,id=ID,path=FOLDER,security_model=MODEL[,readonly=on]", TOPIC_DEVICES, false,
+     "the same for a -device virtio-9p-pci with fsdev=ID", CMD_OPTIONS, AT(config.fsdevs),
+     "fsdriver", CMD_RUN, NULL},
     {"object", "TYPE,id=ID[,...]", TOPIC_DEVICES, false, "what devices refer to, as rng-random",
      CMD_OPTIONS, AT(config.objects), "qom-type", CMD_LIST_OBJECTS, NULL},
     {"global", "DRIVER.PROPERTY=VALUE", TOPIC_DEVICES, false, "sets a property of all devices of a type",
@@ -535,6 +588,11 @@ const CmdOption cmdline_options[] = {
     {"dfilter", "START..END|START+LENGTH,...", TOPIC_DEBUG, false, "code at these guest addresses only",
      CMD_STRING, AT(log_filter), NULL, CMD_RUN, NULL},
 
+    {"semihosting", NULL, TOPIC_DEBUG, false, "offer programs without an operating system files and console",
+     CMD_CALL, 0, NULL, CMD_RUN, opt_semihosting},
+    {"semihosting-config", "chardev=ID,dir=PATH,arg=TEXT,userspace=on...", TOPIC_DEBUG, false,
+     "that, with a console, below a directory [.], with arguments", CMD_OPTIONS, AT(semihosting), "enable",
+     CMD_RUN, NULL},
     {"s", NULL, TOPIC_DEBUG, true, "as -gdb tcp::1234", CMD_CALL, 0, NULL, CMD_RUN, opt_gdb_default},
     {"gdb", "tcp:[HOST]:PORT|unix:PATH|stdio|...", TOPIC_DEBUG, false,
      "a gdb server; without HOST for this host only", CMD_STRING, AT(gdb), NULL, CMD_RUN, NULL},
@@ -556,7 +614,8 @@ const CmdOption cmdline_options[] = {
      CMD_RUN, NULL},
     {"no-acpi", NULL, TOPIC_NONE, false, "no effect", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
     {"boot", "ORDER", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
-    {"vga", "none", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
+    {"vga", "std|none", TOPIC_DEVICES, false, "the PC's graphics card [std]", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_vga},
     {"msg", "timestamp=on", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
     {"overcommit", "mem-lock=off", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN,
      NULL},
@@ -574,7 +633,6 @@ const CmdOption cmdline_options[] = {
     {"incoming", "URI", TOPIC_NONE, false, "migration", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"numa", "OPTIONS", TOPIC_NONE, false, "NUMA", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"sandbox", "on", TOPIC_NONE, false, "seccomp", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"semihosting", NULL, TOPIC_NONE, false, "semihosting", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {0},
 };
 /* clang-format on */

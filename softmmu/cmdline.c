@@ -172,9 +172,11 @@ void cmdline_clear(CmdLine *cmd)
     free_options(cmd->config.drives);
     free_options(cmd->config.blockdevs);
     free_options(cmd->config.netdevs);
+    free_options(cmd->config.fsdevs);
     free_options(cmd->config.objects);
     free_options(cmd->config.globals);
     free_options(cmd->chardevs);
+    free_options(cmd->semihosting);
     free_options(cmd->mons);
     for (unsigned i = 0; i < ARRAY_SIZE(plain); i++) {
         if (plain[i]) {

@@ -39,6 +39,7 @@ typedef struct CmdLine {
     const char *display, *escape, *pidfile;
     const char *gdb; /* NULL: no gdb server */
     const char *loadvm; /* NULL: no snapshot */
+    GPtrArray *semihosting; /* of Options: -semihosting-config; NULL: off */
     const char *log_items, *log_file, *log_filter;
     bool nographic, paused, daemonize, snapshot;
     GPtrArray *strings; /* owned */

@@ -137,6 +137,7 @@ static void free_config(MachineConfig *config)
     free_options_array(config->drives);
     free_options_array(config->blockdevs);
     free_options_array(config->netdevs);
+    free_options_array(config->fsdevs);
     free_options_array(config->objects);
     free_options_array(config->globals);
 }
@@ -183,6 +184,12 @@ void machine_free(Machine *machine)
     free_config(&machine->config);
     g_array_free(machine->state_listeners, true);
     g_array_free(machine->event_listeners, true);
+    if (machine->inputs) {
+        g_array_free(machine->inputs, true);
+    }
+    if (machine->displays) {
+        g_array_free(machine->displays, true);
+    }
     debug_free(machine);
     memory_map_free(machine->memory);
     memory_map_free(machine->io);

@@ -65,11 +65,13 @@ typedef struct MachineConfig {
     GPtrArray *drives;     /* of Options: -drive */
     GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
+    GPtrArray *fsdevs;     /* of Options: -fsdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
     unsigned nserial;
     bool nodefaults;
+    bool no_vga;      /* -vga none */
     bool no_reboot;   /* a reset ends the process with status 0 */
     bool no_shutdown; /* a shutdown by the guest only stops the machine */
 } MachineConfig;
@@ -81,6 +83,7 @@ typedef struct MachineClass {
     unsigned max_cpus;
     uint64_t default_ram;
     const char *default_cpu;
+    const char *drive_interface; /* of a -drive without if=: "ide"; NULL: "virtio" */
     /* Makes vCPUs and devices. */
     bool (*init)(Machine *machine, GError **error);
     /* After all devices were reset: loads the boot ROM's contents again. May be NULL. */
@@ -153,6 +156,7 @@ struct Machine {
     struct TlbSystem *tlb_system;
     struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
     struct GdbServer *gdb;      /* of ui/gdb.c; NULL: none */
+    struct Semihosting *semihosting; /* of softmmu/semihosting.c; NULL: off */
     void *board;            /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
@@ -162,6 +166,8 @@ struct Machine {
     bool guest_reset;       /* atomic; who requested the reset */
     bool signalled;         /* a signal requested the end */
     int exit_status;
+    GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
+    GArray *displays;           /* of softmmu/display.c; NULL: none yet */
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };

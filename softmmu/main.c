@@ -21,6 +21,7 @@
 #include "softmmu/cmdline.h"
 #include "softmmu/daemon.h"
 #include "softmmu/progress.h"
+#include "softmmu/semihosting.h"
 #include "softmmu/snapshot.h"
 #include "ui/chardev.h"
 #include "ui/gdb.h"
@@ -89,6 +90,7 @@ static const MonitorHooks monitor_hooks = {
     .network = netdev_print_all,
     .usernet = netdev_print_connections,
     .pci = pci_print_all,
+    .forward = netdev_forward,
     .balloon_info = virtio_balloon_info,
     .balloon_set_target = virtio_balloon_set_target,
     .balloon_set_interval = virtio_balloon_set_interval,
@@ -129,6 +131,14 @@ static void list_chardevs(void)
     Options *opts = options_parse("-chardev", "help", "backend", NULL);
     chardev_new(NULL, opts, NULL);
     options_free(opts);
+}
+
+static void list_netdevs(void)
+{
+    printf("Available netdev backend types:\n");
+    for (unsigned i = 0; netdev_kind_nth(i); i++) {
+        printf("%s\n", netdev_kind_nth(i));
+    }
 }
 
 /* -device TYPE,help. */
@@ -192,7 +202,7 @@ static bool answer(CmdLine *cmd, GError **error)
     case CMD_LIST_ACCELS: print_text(accel_help); break;
     case CMD_LIST_DEVICES: print_text(hw_device_help); break;
     case CMD_DEVICE_HELP: return device_help(cmd, error);
-    case CMD_LIST_NETDEVS: printf("Available netdev backend types:\nuser\n"); break;
+    case CMD_LIST_NETDEVS: list_netdevs(); break;
     case CMD_LIST_CHARDEVS: list_chardevs(); break;
     case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
     case CMD_LIST_OBJECTS:
@@ -355,6 +365,69 @@ static bool set_up_log(const CmdLine *cmd, GError **error)
            (!cmd->log_items || log_set_items(cmd->log_items, error));
 }
 
+/* Keys of -semihosting-config; those given later count. */
+typedef struct SemihostingOptions {
+    bool enable;
+    const char *chardev, *target;
+    GString *arguments; /* with blanks between */
+    SemihostingConfig config;
+} SemihostingOptions;
+
+static bool parse_semihosting(Options *opts, SemihostingOptions *o, GError **error)
+{
+    const char *key, *value;
+    o->chardev = options_get(opts, "chardev", o->chardev);
+    o->target = options_get(opts, "target", o->target);
+    o->config.directory = options_get(opts, "dir", o->config.directory);
+    options_mark_used(opts, "arg");
+    for (unsigned i = 0; options_nth(opts, i, &key, &value); i++) {
+        if (!strcmp(key, "arg")) {
+            g_string_append_printf(o->arguments, "%s%s", o->arguments->len ? " " : "", value);
+        }
+    }
+    if (strcmp(o->target, "native") != 0 && strcmp(o->target, "auto") != 0) {
+        return error_set(error, "-semihosting-config: target='%s' is not available; use native",
+                         o->target);
+    }
+    return options_get_bool(opts, "enable", &o->enable, error) &&
+           options_get_bool(opts, "userspace", &o->config.userspace, error) &&
+           options_check_unused(opts, error);
+}
+
+/* Without arg=, programs see their kernel's name and -append. */
+static void default_arguments(const CmdLine *cmd, GString *text)
+{
+    if (!text->len && cmd->config.kernel) {
+        g_string_append(text, cmd->config.kernel);
+        if (cmd->config.append) {
+            g_string_append_printf(text, " %s", cmd->config.append);
+        }
+    }
+}
+
+static bool set_up_semihosting(Machine *machine, const CmdLine *cmd, GError **error)
+{
+    SemihostingOptions o = {true, NULL, "auto", g_string_new(NULL), {.directory = "."}};
+    bool ok = true;
+    for (unsigned i = 0; ok && cmd->semihosting && i < cmd->semihosting->len; i++) {
+        ok = parse_semihosting(cmd->semihosting->pdata[i], &o, error);
+    }
+    if (ok && cmd->semihosting && o.enable) {
+        default_arguments(cmd, o.arguments);
+        o.config.arguments = o.arguments->str;
+        if (o.chardev) {
+            o.config.console = chardev_claim(machine, o.chardev, error);
+            ok = o.config.console != NULL;
+        }
+        if (!strcmp(o.config.directory, "none")) {
+            o.config.directory = NULL;
+        }
+        ok = ok && semihosting_new(machine, &o.config, error);
+    }
+    g_string_free(o.arguments, true);
+    return ok;
+}
+
 static bool set_up_accel(Machine *machine, CmdLine *cmd, GError **error)
 {
     if (cmd->accels) {
@@ -479,7 +552,8 @@ static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
     return check_objects(cmd->config.objects, error) && open_chardevs(machine, cmd, error) &&
-           open_serials(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
+           open_serials(machine, cmd, error) && set_up_semihosting(machine, cmd, error) &&
+           set_up_accel(machine, cmd, error) &&
            set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error) &&
            open_gdb(machine, cmd, error) && load_snapshot(machine, cmd, error);
 }

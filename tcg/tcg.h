@@ -26,11 +26,11 @@
 
 /* Layout of a TLB context as inline probes see it: a table of 1 << entry_bits entries of 32 bytes,
  * indexed by address bits 12 and up. An access of s bytes at a hits when (a ^ tag) <= 4096 - s, unsigned;
- * its host address is then (a ^ tag) + host. (With IR_ALIGNED, also (a & (s - 1)) == 0.) A tag that never
+ * its host address is then a + addend. (With IR_ALIGNED, also (a & (s - 1)) == 0.) A tag that never
  * matches has the wrong index bits. exec_id names the pair of virtual and physical page that fetches from
  * the page see, 0 if unknown. */
 typedef struct TcgTlbEntry {
-    uint64_t read_tag, write_tag, host;
+    uint64_t read_tag, write_tag, addend;
     uint32_t exec_id, info;
 } TcgTlbEntry;
 

@@ -113,6 +113,8 @@ static gboolean on_readable(int fd, GIOCondition condition, void *data)
         s->in = -1;
         if (s->hangup) {
             s->hangup(s->chr);
+        } else {
+            __atomic_store_n(&s->chr->ended, true, __ATOMIC_RELAXED);
         }
         return G_SOURCE_REMOVE;
     }

@@ -13,7 +13,7 @@
 G_STATIC_ASSERT(sizeof(TlbEntry) == sizeof(TcgTlbEntry));
 G_STATIC_ASSERT(offsetof(TlbEntry, read_tag) == offsetof(TcgTlbEntry, read_tag));
 G_STATIC_ASSERT(offsetof(TlbEntry, write_tag) == offsetof(TcgTlbEntry, write_tag));
-G_STATIC_ASSERT(offsetof(TlbEntry, host) == offsetof(TcgTlbEntry, host));
+G_STATIC_ASSERT(offsetof(TlbEntry, addend) == offsetof(TcgTlbEntry, addend));
 G_STATIC_ASSERT(offsetof(TlbEntry, exec_id) == offsetof(TcgTlbEntry, exec_id));
 G_STATIC_ASSERT(TLB_BITS == TCG_TLB_BITS);
 G_STATIC_ASSERT(sizeof(JumpEntry) == sizeof(TcgJumpEntry));

@@ -30,6 +30,33 @@ void riscv_helper_ecall(Vcpu *vcpu)
     riscv_enter_trap(vcpu, false, causes[riscv_state(vcpu)->priv & 3], 0);
 }
 
+/* The instructions before and after an ebreak that is a semihosting call (RISC-V Semihosting 0.4, chapter 2):
+ * slli x0, x0, 0x1f and srai x0, x0, 7. None of the three is compressed, and all are in one page. */
+#define SEMIHOSTING_BEFORE 0x01f01013
+#define SEMIHOSTING_AFTER 0x40705013
+#define PAGE_MASK UINT64_C(4095)
+
+static bool is_semihosting_call(Vcpu *vcpu, uint64_t pc)
+{
+    uint32_t insns[3];
+
+    return ((pc - 4) & ~PAGE_MASK) == ((pc + 7) & ~PAGE_MASK) &&
+           vcpu_fetch(vcpu, pc - 4, (uint8_t *)insns, sizeof(insns)) == sizeof(insns) &&
+           insns[0] == SEMIHOSTING_BEFORE && insns[2] == SEMIHOSTING_AFTER;
+}
+
+void riscv_helper_ebreak(Vcpu *vcpu)
+{
+    RiscvState *s = riscv_state(vcpu);
+
+    vcpu_sync(vcpu);
+    if (!is_semihosting_call(vcpu, s->pc)) {
+        riscv_raise(vcpu, RISCV_BREAKPOINT, s->pc);
+    }
+    s->x[10] = vcpu_semihosting(vcpu, s->x[10], s->x[11]);
+    s->pc += 4;
+}
+
 void riscv_helper_mret(Vcpu *vcpu, uint64_t insn)
 {
     RiscvState *s = riscv_state(vcpu);

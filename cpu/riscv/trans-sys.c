@@ -115,7 +115,19 @@ bool trans_ecall(RiscvDis *ctx, const ArgsNone *a)
     return true;
 }
 
-TRANS(ebreak, ArgsNone, gen_raise(ctx, RISCV_BREAKPOINT, ctx->pc))
+/* A breakpoint, or a semihosting call: that depends on the instructions around it, which the helper looks at
+ * when it is executed. */
+bool trans_ebreak(RiscvDis *ctx, const ArgsNone *a)
+{
+    if (!ctx->semihosting || ctx->next - ctx->pc != 4) {
+        gen_raise(ctx, RISCV_BREAKPOINT, ctx->pc);
+        return true;
+    }
+    ir_call(ctx->ir, RISCV_HELPER_ebreak, 0, NULL);
+    ir_exit_lookup(ctx->ir);
+    ctx->ended = true;
+    return true;
+}
 
 /* These helpers set pc. */
 static void gen_return(RiscvDis *ctx, unsigned helper)

@@ -151,6 +151,8 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         .flags_read = 1, /* no instruction is there */
         .flags_back = 1,
         .pc = req->pc,
+        .semihosting =
+            vcpu_semihosting_allowed(vcpu, (req->flags & RISCV_TB_PRIV_MASK) == RISCV_PRIV_U),
     };
     ir->nvars = req->flags & RISCV_TB_VS ? RISCV_NVARS : RISCV_NVARS_SCALAR;
     window_fetch(vcpu, &window, req);

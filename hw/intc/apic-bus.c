@@ -16,7 +16,7 @@
 struct ApicBus {
     Device dev;
     Apic *apics[MACHINE_MAX_CPUS];
-    unsigned last_lowest; /* who got the last message for the lowest priority */
+    uint32_t last_lowest; /* who got the last message for the lowest priority */
     void (*eoi)(void *opaque, uint8_t vector);
     void *eoi_opaque;
     uint8_t (*pic)(void *opaque);
@@ -172,8 +172,19 @@ static void take_message(void *opaque, uint64_t addr, uint32_t data)
     apic_bus_message(opaque, addr, data);
 }
 
+static bool bus_post_load(void *opaque, GError **error)
+{
+    ApicBus *bus = opaque;
+    bus->last_lowest %= MACHINE_MAX_CPUS;
+    return true;
+}
+
+static const VmField bus_fields[] = {VM_FIELD_U32(ApicBus, last_lowest), VM_FIELD_END()};
+static const VmDesc bus_vmstate = {"apic-bus", bus_fields, NULL, bus_post_load};
+
 static const DeviceOps bus_ops = {
     .name = "apic-bus",
+    .vmstate = &bus_vmstate,
     .read = bus_read,
     .write = bus_write,
     .min_access = 4,

@@ -289,6 +289,7 @@ static const struct {
     {VIRTIO_ID_NET, 0x020000, PROXY_OPS("virtio-net-pci")},        /* Ethernet controller */
     {VIRTIO_ID_BLOCK, 0x010000, PROXY_OPS("virtio-blk-pci")},      /* mass storage, SCSI */
     {VIRTIO_ID_CONSOLE, 0x078000, PROXY_OPS("virtio-serial-pci")}, /* communication, other */
+    {VIRTIO_ID_9P, 0x000200, PROXY_OPS("virtio-9p-pci")},          /* unclassified */
     {VIRTIO_ID_BALLOON, 0x00ff00, PROXY_OPS("virtio-balloon-pci")},
     {VIRTIO_ID_RNG, 0x00ff00, PROXY_OPS("virtio-rng-pci")},
     {0, 0x00ff00, PROXY_OPS("virtio-pci")},
@@ -350,6 +351,11 @@ void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *
 
     proxy->vdev = vdev;
     pci_add_bar(&proxy->pci, BAR_BLOCKS, PCI_BAR_MEM64_PREFETCH, BLOCKS_SIZE, &blocks_ops, proxy);
+    for (unsigned n = 0; n < vdev->nqueues; n++) {
+        memory_region_add_doorbell(proxy->pci.bars[BAR_BLOCKS].region,
+                                   BLOCK_NOTIFY * BLOCK_SIZE + n * NOTIFY_MULTIPLIER, 0, false, 0,
+                                   virtio_ring_doorbell, vdev, n);
+    }
     add_capabilities(proxy);
     if (vectors) {
         pci_add_msix(&proxy->pci, MIN(vectors, vdev->nqueues + 1u), BAR_MSIX);

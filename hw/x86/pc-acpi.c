@@ -9,6 +9,7 @@
 #include "hw/intc/ioapic.h"
 #include "hw/timer/hpet.h"
 #include "hw/x86/ich9.h"
+#include <string.h>
 
 extern const uint8_t q35_dsdt[], q35_dsdt_end[];
 
@@ -174,38 +175,52 @@ static void add_waet(AcpiTables *t)
     acpi_end(t, start, true);
 }
 
-/* AML: Name (@name, @value), always of the same length. */
-static void put_name(AcpiTables *t, const char *name, uint64_t value)
+/* Sets Name (@name, 64-bit number) in the table. */
+static void set_name(uint8_t *aml, size_t len, const char *name, uint64_t value)
 {
-    acpi_put(t, 0x08, 1);
-    acpi_put_bytes(t, name, 4);
-    acpi_put(t, 0x0e, 1);
-    acpi_put(t, value, 8);
+    const uint8_t op_name = 0x08, prefix_qword = 0x0e;
+    for (size_t at = 0; at + 14 <= len; at++) {
+        if (aml[at] == op_name && !memcmp(aml + at + 1, name, 4) && aml[at + 5] == prefix_qword) {
+            value = GUINT64_TO_LE(value);
+            memcpy(aml + at + 6, &value, sizeof(value));
+            return;
+        }
+    }
+    g_assert_not_reached(); /* a name that q35.asl does not have */
 }
 
-/* The values that q35.asl takes from outside. */
-static void add_ssdt(AcpiTables *t, const PcAcpiConfig *config)
+static void add_dsdt(AcpiTables *t, const PcAcpiConfig *config)
 {
     const uint64_t *base = config->window_base, *size = config->window_size;
-    unsigned start = acpi_begin(t, "SSDT", 2);
-    put_name(t, "AM3B", base[0]);
-    put_name(t, "AM3L", base[0] + size[0] - 1);
-    put_name(t, "AM6B", base[1]);
-    put_name(t, "AM6L", base[1] + size[1] - 1);
-    put_name(t, "AECB", config->ecam_base);
-    put_name(t, "AECL", config->ecam_size);
-    put_name(t, "ACPU", config->machine->ncpus);
-    put_name(t, "ACOM", config->serial_ports);
-    put_name(t, "AHPT", config->hpet);
-    put_name(t, "APVP", config->pvpanic_port);
-    acpi_end(t, start, true);
+    const struct {
+        const char *name;
+        uint64_t value;
+    } values[] = {
+        {"AM3B", base[0]},
+        {"AM3L", base[0] + size[0] - 1},
+        {"AM6B", base[1]},
+        {"AM6L", base[1] + size[1] - 1},
+        {"AECB", config->ecam_base},
+        {"AECL", config->ecam_size},
+        {"ACPU", config->machine->ncpus},
+        {"ACOM", config->serial_ports},
+        {"AHPT", config->hpet},
+        {"APVP", config->pvpanic_port},
+    };
+    size_t len = q35_dsdt_end - q35_dsdt;
+    uint8_t *aml = g_memdup2(q35_dsdt, len);
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        set_name(aml, len, values[i].name, values[i].value);
+    }
+    acpi_add_table(t, aml, len, false);
+    g_free(aml);
 }
 
 AcpiTables *pc_acpi_make(const PcAcpiConfig *config)
 {
     AcpiTables *t = acpi_tables_new();
     unsigned facs = add_facs(t), dsdt = acpi_align(t, 8);
-    acpi_add_table(t, q35_dsdt, q35_dsdt_end - q35_dsdt, false);
+    add_dsdt(t, config);
     add_fadt(t, facs, dsdt);
     add_madt(t, config->machine);
     if (config->hpet) {
@@ -213,7 +228,6 @@ AcpiTables *pc_acpi_make(const PcAcpiConfig *config)
     }
     add_mcfg(t, config);
     add_waet(t);
-    add_ssdt(t, config);
     if (config->more) {
         config->more(t, config->machine);
     }

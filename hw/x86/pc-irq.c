@@ -271,6 +271,17 @@ static void take_messages(PcIrq *s)
 
 static const DeviceOps pc_irq_ops = {.name = "pc-interrupts"};
 
+PcIrq *pc_irq_find(Machine *machine)
+{
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        Device *dev = g_ptr_array_index(machine->devices, i);
+        if (dev->ops == &pc_irq_ops) {
+            return container_of(dev, PcIrq, dev);
+        }
+    }
+    return NULL;
+}
+
 PcIrq *pc_irq_new(Machine *machine, bool pic)
 {
     PcIrq *s = device_new(machine, &pc_irq_ops, sizeof(*s), NULL);

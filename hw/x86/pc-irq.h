@@ -14,6 +14,9 @@ typedef struct PcIrq PcIrq;
  * none (softmmu/irqchip.h). */
 PcIrq *pc_irq_new(Machine *machine, bool pic);
 
+/* The machine's, or NULL. */
+PcIrq *pc_irq_find(Machine *machine);
+
 /* Interrupt line @n: 0..15 are ISA's, which drive the 8259s' input and that of the I/O APIC (number 2 for
  * line 0); 16..23 only the I/O APIC's. */
 IrqLine pc_irq_line(PcIrq *s, unsigned n);

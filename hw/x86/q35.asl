@@ -1,21 +1,21 @@
 /*
  * The DSDT of the q35 machine: what an operating system cannot find out otherwise. Compiled by iasl at build.
  *
- * What differs between two machines of this kind comes from a small second table (SSDT) that is generated
- * for each, see pc-acpi.c: the names below that are External.
+ * What differs between two machines of this kind are the names that come first; pc-acpi.c replaces their values
+ * in the compiled table.
  */
 DefinitionBlock ("q35.aml", "DSDT", 2, "AMPHI", "AMPHIPC", 1)
 {
-    External (\AM3B, IntObj) // memory window below 4 GiB: base and last byte
-    External (\AM3L, IntObj)
-    External (\AM6B, IntObj) // above
-    External (\AM6L, IntObj)
-    External (\AECB, IntObj) // PCI configuration space in memory
-    External (\AECL, IntObj) // its length; 0: it is not there
-    External (\ACPU, IntObj) // processors
-    External (\ACOM, IntObj) // a bit for each serial port
-    External (\AHPT, IntObj) // not 0: there is an HPET
-    External (\APVP, IntObj) // port of the panic device; 0: none
+    Name (AM3B, 0x1122334455667788) // memory window below 4 GiB: base and last byte
+    Name (AM3L, 0x1122334455667788)
+    Name (AM6B, 0x1122334455667788) // above
+    Name (AM6L, 0x1122334455667788)
+    Name (AECB, 0x1122334455667788) // PCI configuration space in memory
+    Name (AECL, 0x1122334455667788) // its length; 0: it is not there
+    Name (ACPU, 0x1122334455667788) // processors
+    Name (ACOM, 0x1122334455667788) // a bit for each serial port
+    Name (AHPT, 0x1122334455667788) // not 0: there is an HPET
+    Name (APVP, 0x1122334455667788) // port of the panic device; 0: none
 
     Name (\PICF, 0)
     Method (\_PIC, 1, NotSerialized)

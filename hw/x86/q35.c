@@ -13,13 +13,18 @@
 #include "hw/block/drive.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/ns16550.h"
+#include "hw/display/vga.h"
+#include "hw/ide/ahci.h"
+#include "hw/input/i8042.h"
 #include "hw/loader.h"
 #include "hw/misc/fw-cfg.h"
 #include "hw/timer/hpet.h"
 #include "hw/timer/i8254.h"
 #include "hw/timer/mc146818.h"
 #include "hw/x86/boards.h"
+#include "hw/x86/boot.h"
 #include "hw/x86/ich9.h"
+#include "hw/x86/isa-devices.h"
 #include "hw/x86/mch.h"
 #include "hw/x86/pc-acpi.h"
 #include "hw/x86/pc-irq.h"
@@ -34,7 +39,16 @@
 #define DEFAULT_BIOS "/usr/share/seabios/bios-256k.bin"
 #define FW_CFG_PORT 0x510
 #define IRQ_TIMER 0
+#define IRQ_KEYBOARD 1
 #define IRQ_RTC 8
+#define IRQ_MOUSE 12
+
+/* For a kernel that is started directly. */
+#define LOW_MEMORY_END 0x9fc00u /* with the BIOS's data area behind it */
+#define ACPI_RSDP X86_BOOT_TABLES
+#define ACPI_TABLES (X86_BOOT_TABLES + ACPI_TABLES_ALIGN)
+#define SMBIOS_ENTRY 0xf0000u
+#define SMBIOS_TABLES 0xf0040u
 
 typedef struct Q35 {
     Machine *machine;
@@ -47,6 +61,7 @@ typedef struct Q35 {
     RamBlock *bios;
     uint8_t shared[2]; /* levels of the serial ports, two on each of two lines */
     IrqLine serial_lines[2];
+    X86Boot *boot; /* NULL: firmware starts */
 } Q35;
 
 /* ---- Memory and firmware ---- */
@@ -160,13 +175,21 @@ static bool make_flash(Q35 *q, bool *any, GError **error)
     return true;
 }
 
+/* A kernel is started without firmware, unless that is asked for by -bios. */
+static bool starts_directly(const Machine *machine)
+{
+    const char *bios = machine->config.bios;
+    return machine->config.kernel && (!bios || !strcmp(bios, "none"));
+}
+
 static bool make_firmware(Q35 *q, GError **error)
 {
     bool flash = false;
     if (!make_flash(q, &flash, error)) {
         return false;
     }
-    return flash || load_bios(q, error);
+    bool none = !g_strcmp0(q->machine->config.bios, "none");
+    return flash || none || starts_directly(q->machine) || load_bios(q, error);
 }
 
 /* ---- Devices ---- */
@@ -269,6 +292,25 @@ static void make_timers(Q35 *q)
     hpet_new(q->machine, HPET_BASE, &hpet);
 }
 
+static uint64_t silent_read(void *opaque, uint64_t offset, unsigned size)
+{
+    return UINT64_MAX;
+}
+
+static void silent_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+}
+
+/* Ports of the ISA DMA controllers, which nothing uses but firmware resets, and the one that programs write to
+ * for a pause. */
+static void add_silent_ports(Machine *machine)
+{
+    static const MmioOps ops = {silent_read, silent_write, 1, 1, false};
+    memory_map_add_mmio(machine->io, "dma", 0, 0x10, -1, &ops, NULL, NULL);
+    memory_map_add_mmio(machine->io, "dma-page", 0x80, 0x10, -1, &ops, NULL, NULL);
+    memory_map_add_mmio(machine->io, "dma2", 0xc0, 0x20, -1, &ops, NULL, NULL);
+}
+
 static bool make_devices(Q35 *q, GError **error)
 {
     Machine *machine = q->machine;
@@ -284,8 +326,12 @@ static bool make_devices(Q35 *q, GError **error)
     make_chipset(q);
     make_timers(q);
     make_serial(q);
+    i8042_new(machine, pc_irq_line(q->irqs, IRQ_KEYBOARD), pc_irq_line(q->irqs, IRQ_MOUSE));
+    add_silent_ports(machine);
     q->fw_cfg = fw_cfg_new_pio(machine, FW_CFG_PORT);
-    return true;
+    bool vga = !machine->config.nodefaults && !machine->config.no_vga;
+    return (!vga || vga_new(q->pci, PCI_DEVFN(1, 0), NULL, VGA_DEFAULT_MEMORY, error)) &&
+           ahci_new(q->pci, PCI_DEVFN(ICH9_LPC_SLOT, 2), NULL, true, error);
 }
 
 /* ---- What firmware is told ---- */
@@ -297,6 +343,7 @@ static AcpiTables *make_acpi(const Q35 *q)
         .ecam_base = mch_ecam_base(q->pci),
         .hpet = true,
         .serial_ports = serial_ports(q->machine),
+        .pvpanic_port = isa_pvpanic_port(q->machine),
     };
     config.ecam_size = config.ecam_base ? MCH_ECAM_SIZE : 0;
     mch_windows(q->pci, config.window_base, config.window_size);
@@ -383,23 +430,107 @@ static void fill_cmos(Q35 *q)
     mc146818_set_byte(q->rtc, 0x3d, 0x23); /* disk, then CD-ROM */
 }
 
+/* ---- Starting a kernel without firmware ---- */
+
+static void add_memory(X86BootConfig *config, uint64_t addr, uint64_t size, uint32_t type)
+{
+    if (size) {
+        config->memory[config->nmemory++] = (X86BootMemory){addr, size, type};
+    }
+}
+
+/* Adds @data (freed) at @addr. */
+static bool add_table(Q35 *q, const char *what, uint64_t addr, GBytes *data, GError **error)
+{
+    bool ok = x86_boot_add(q->boot, what, addr, data, error);
+    g_bytes_unref(data);
+    return ok;
+}
+
+static bool add_tables(Q35 *q, GError **error)
+{
+    AcpiTables *t = make_acpi(q);
+    GBytes *entry, *smbios = smbios_make(q->machine, SMBIOS_TABLES, &entry);
+    bool ok = add_table(q, "ACPI tables", ACPI_TABLES, acpi_get_tables(t, ACPI_TABLES), error) &&
+              add_table(q, "ACPI root pointer", ACPI_RSDP, acpi_get_rsdp(t, ACPI_TABLES), error);
+    acpi_tables_free(t);
+    if (!ok) {
+        g_bytes_unref(smbios);
+        g_bytes_unref(entry);
+        return false;
+    }
+    ok = add_table(q, "SMBIOS", SMBIOS_TABLES, smbios, error);
+    return add_table(q, "SMBIOS entry point", SMBIOS_ENTRY, entry, ok ? error : NULL) && ok;
+}
+
+/* The chip set as firmware leaves it. */
+static void set_up_chipset(Q35 *q)
+{
+    mch_set_up(q->pci);
+    ich9_lpc_set_up(q->lpc);
+}
+
+static bool load_kernel(Q35 *q, GError **error)
+{
+    X86BootConfig config = {.low_ram = q->low_ram, .rsdp = ACPI_RSDP};
+    add_memory(&config, 0, LOW_MEMORY_END, X86_RAM);
+    add_memory(&config, LOW_MEMORY_END, 0xa0000 - LOW_MEMORY_END, X86_RESERVED);
+    add_memory(&config, X86_BOOT_TABLES, X86_BOOT_TABLES_SIZE, X86_RESERVED);
+    add_memory(&config, MIB, q->low_ram - MIB, X86_RAM);
+    add_memory(&config, MCH_ECAM_DEFAULT, MCH_ECAM_SIZE, X86_RESERVED);
+    add_memory(&config, 4 * GIB, q->high_ram, X86_RAM);
+    set_up_chipset(q);
+    q->boot = x86_boot_new(q->machine, &config, error);
+    return q->boot && add_tables(q, error);
+}
+
 /* ---- The machine ---- */
+
+static bool check_options(Options *opts, GError **error)
+{
+    bool on = true;
+    if (!opts) {
+        return true;
+    }
+    options_mark_used(opts, "kernel_irqchip"); /* the engine's */
+    if (!options_get_bool(opts, "acpi", &on, error)) {
+        return false;
+    }
+    if (!on) {
+        return error_set(error, "-machine acpi=off is not available for 'q35'; use 'microvm'");
+    }
+    return options_check_unused(opts, error);
+}
 
 static bool q35_init(Machine *machine, GError **error)
 {
     Q35 *q = g_new0(Q35, 1);
     machine->board = q;
     q->machine = machine;
-    if (machine->config.machine_opts &&
-        !options_check_unused(machine->config.machine_opts, error)) {
-        return false;
-    }
-    if (!make_ram(q, error) || !make_devices(q, error)) {
+    if (!check_options(machine->config.machine_opts, error) || !make_ram(q, error) ||
+        !make_devices(q, error)) {
         return false;
     }
     fill_fw_cfg(q);
     fill_cmos(q);
-    return true;
+    return !starts_directly(machine) || load_kernel(q, error);
+}
+
+static void q35_reset(Machine *machine)
+{
+    Q35 *q = machine->board;
+    if (q->boot) {
+        set_up_chipset(q);
+        x86_boot_reset(q->boot);
+    }
+}
+
+static void q35_finalize(Machine *machine)
+{
+    Q35 *q = machine->board;
+    if (q) {
+        x86_boot_free(q->boot);
+    }
 }
 
 const MachineClass x86_q35_machine = {
@@ -409,5 +540,8 @@ const MachineClass x86_q35_machine = {
     .max_cpus = MACHINE_MAX_CPUS,
     .default_ram = 128 * MIB,
     .default_cpu = "max",
+    .drive_interface = "ide",
     .init = q35_init,
+    .reset = q35_reset,
+    .finalize = q35_finalize,
 };

@@ -4,7 +4,7 @@
  * A guest access is an inline probe of the TLB (layout: tcg.h) and the access; what does not hit
  * goes out of line to a common stub that saves the registers for tcg_restore() and calls the
  * engine. The address is in its own register, or in rax when there is an offset; rcx is the offset
- * of the TLB entry, rdx becomes the host address.
+ * of the TLB entry, rdx becomes what is to be added for the host address.
  */
 #include "tcg/x86_64/emit.h"
 
@@ -246,10 +246,22 @@ static uint8_t *emit_probe(Emit *e, unsigned addr, unsigned len, bool write)
     return x_jcc32(&e->as, CC_A);
 }
 
-static void emit_host_address(Emit *e, unsigned d)
+/* After a hit: d = what turns the guest address into the host's. */
+static void emit_addend(Emit *e, unsigned d)
 {
-    x_rmx(&e->as, X_ALU(ALU_ADD) | X_W, d, TLB, RCX, 0,
-          e->rt->tlb_entries + (int32_t)offsetof(TcgTlbEntry, host));
+    x_rmx(&e->as, X_MOV | X_W, d, TLB, RCX, 0,
+          e->rt->tlb_entries + (int32_t)offsetof(TcgTlbEntry, addend));
+}
+
+/* Where the access goes. Swapping takes rax, which may hold the address. */
+static Place emit_place(Emit *e, unsigned addr, unsigned memop)
+{
+    emit_addend(e, RDX);
+    if (memop & IR_BIG_ENDIAN) {
+        x_alu(&e->as, ALU_ADD, X_W, RDX, addr);
+        return place_at(RDX, 0);
+    }
+    return (Place){RDX, addr, 0};
 }
 
 /* Jump if the offset in rdx is not a multiple of the size. */
@@ -354,8 +366,7 @@ void op_ld(Emit *e, const IrInsn *in)
         c->from[1] = emit_align_check(e, in->aux);
     }
     if (d != NOREG) {
-        emit_host_address(e, RDX);
-        load_value(e, in, d, place_at(RDX, 0));
+        load_value(e, in, d, emit_place(e, addr, in->aux));
         reg_bind(e, d, load_flags(in));
     }
     c->back = e->as.p;
@@ -374,8 +385,7 @@ void op_st(Emit *e, const IrInsn *in)
     if (in->aux & IR_ALIGNED) {
         c->from[1] = emit_align_check(e, in->aux);
     }
-    emit_host_address(e, RDX);
-    store_value(e, in, r, v, place_at(RDX, 0));
+    store_value(e, in, r, v, emit_place(e, addr, in->aux));
     c->back = e->as.p;
 }
 
@@ -409,8 +419,8 @@ void op_translate(Emit *e, const IrInsn *in)
 
     c->reg[0] = d;
     c->reg[1] = addr;
-    emit_host_address(e, RDX);
-    emit_mov(e, d, RDX);
+    emit_addend(e, RDX);
+    x_rmx(&e->as, X_LEA | X_W, d, RDX, addr, 0, 0);
     c->back = e->as.p;
     reg_bind(e, d, 0);
 }
@@ -427,9 +437,7 @@ void op_probe(Emit *e, const IrInsn *in)
     Cold *c = cold_new(e, cold_probe, emit_probe(e, addr, 1, in->aux & IR_XLATE_WRITE));
 
     c->reg[0] = d;
-    emit_host_address(e, RDX);
-    x_alu(&e->as, ALU_SUB, X_W, RDX, addr);
-    emit_mov(e, d, RDX);
+    emit_addend(e, d);
     c->back = e->as.p;
     reg_bind(e, d, 0);
 }
@@ -475,7 +483,8 @@ static Cold *emit_atomic_probe(Emit *e, const IrInsn *in, unsigned addr,
 
     c->from[1] = emit_align_check(e, memop);
     c->reg[1] = addr;
-    emit_host_address(e, RDX);
+    emit_addend(e, RDX);
+    x_alu(&e->as, ALU_ADD, X_W, RDX, addr);
     return c;
 }
 

@@ -27,7 +27,7 @@ static void setup(Fixture *f, gconstpointer data)
     g_close(fd, NULL);
     g_assert_true(g_file_set_contents(f->bios, text, 128 * KIB, NULL));
     g_free(text);
-    MachineConfig config = {.bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2};
+    MachineConfig config = {.bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2, .no_vga = true};
     f->machine = machine_new(&x86_q35_machine, &config, true, &error);
     g_assert_no_error(error);
     machine_lock(f->machine);
@@ -270,7 +270,7 @@ static char *disassemble(const char *dir, const uint8_t *data)
 
 static void test_acpi(Fixture *f, gconstpointer data)
 {
-    static const char *const names[] = {"FACP", "APIC", "HPET", "MCFG", "WAET", "SSDT"};
+    static const char *const names[] = {"FACP", "APIC", "HPET", "MCFG", "WAET"};
     const uint64_t base = 0x3f00000;
     char *dir = g_dir_make_tmp("amphi-acpi-XXXXXX", NULL), *text;
     config_write(f, 0, 0, 0x60, 0xb0000001, 4);
@@ -299,10 +299,6 @@ static void test_acpi(Fixture *f, gconstpointer data)
         if (i == 3) {
             g_assert_nonnull(strstr(text, "Base Address : 00000000B0000000"));
         }
-        if (i == 5) {
-            g_assert_nonnull(strstr(text, "Name (AM3B, 0x00000000C0000000)"));
-            g_assert_nonnull(strstr(text, "Name (ACPU, 0x0000000000000002)"));
-        }
         g_free(text);
         if (i == 0) {
             memcpy(&facs, table + 36, 4);
@@ -314,6 +310,8 @@ static void test_acpi(Fixture *f, gconstpointer data)
     g_assert_cmpuint(facs % 64, ==, 0);
     text = disassemble(dir, tables->data + (dsdt - base));
     g_assert_nonnull(strstr(text, "PNP0A08"));
+    g_assert_nonnull(strstr(text, "Name (AM3B, 0x00000000C0000000)"));
+    g_assert_nonnull(strstr(text, "Name (ACPU, 0x0000000000000002)"));
     g_free(text);
     g_rmdir(dir);
     g_free(dir);

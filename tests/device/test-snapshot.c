@@ -6,6 +6,7 @@
 #include "hw/hw.h"
 #include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
+#include "hw/x86/boards.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/snapshot-internal.h"
 #include "tests/device/harness.h"
@@ -64,7 +65,7 @@ static GPtrArray *one_option(const char *what, const char *text, const char *imp
 static Machine *make_machine(const MachineClass *cls, const char *disk, const char *text)
 {
     GError *error = NULL;
-    bool virt = cls == &riscv_virt_machine;
+    bool virt = cls == &riscv_virt_machine || cls == &x86_q35_machine;
     char *drive = g_strdup_printf("%s,format=raw,if=none,id=d0,file.locking=off", disk);
     MachineConfig config = {
         .bios = "none",
@@ -94,6 +95,14 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
 }
 
 /* What -device needs beside the name. */
+/* The machine that has the bus for devices of @type. */
+static const MachineClass *class_for(const char *type)
+{
+    const char *bus = hw_device_bus(type);
+    bool pc = !g_strcmp0(bus, "ISA") || !g_strcmp0(bus, "IDE") || !g_strcmp0(bus, "PC");
+    return pc ? &x86_q35_machine : &riscv_virt_machine;
+}
+
 static char *device_text(const char *type)
 {
     static const struct {
@@ -101,7 +110,7 @@ static char *device_text(const char *type)
     } rows[] = {
         {"virtio-blk", ",drive=d0,num-queues=2"},  {"virtio-net", ",netdev=n0"},
         {"virtio-rng", ",max-bytes=64,period=10"}, {"virtconsole", ",chardev=c0"},
-        {"virtserialport", ",chardev=c0"},
+        {"virtserialport", ",chardev=c0"},         {"ide-hd", ",drive=d0"},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         if (g_str_has_prefix(type, rows[i].prefix)) {
@@ -296,7 +305,7 @@ static void test_devices(Paths *paths, gconstpointer data)
         char *text = device_text(type);
         g_test_message("%s", text);
         for (unsigned n = 0; n < 2; n++) {
-            round_trip(&riscv_virt_machine, paths, text, i * 1000 + n * 10);
+            round_trip(class_for(type), paths, text, i * 1000 + n * 10);
         }
         g_free(text);
     }
@@ -362,7 +371,7 @@ static void test_poison(Paths *paths, gconstpointer data)
     const char *type;
     for (unsigned i = 0; (type = hw_device_nth(i)) != NULL; i++) {
         char *text = device_text(type);
-        check_tables(&riscv_virt_machine, paths, text);
+        check_tables(class_for(type), paths, text);
         g_free(text);
     }
     check_tables(&riscv_spike_machine, paths, NULL);
@@ -371,11 +380,14 @@ static void test_poison(Paths *paths, gconstpointer data)
 /* Whoever has registers, memory or queues has state, and a table of it. */
 static void test_all_have_tables(Paths *paths, gconstpointer data)
 {
-    static const char *const without[] = {"block-back-ends", "net-back-ends", "gpex-pcihost", NULL};
+    static const char *const without[] = {"block-back-ends", "net-back-ends",
+                                          "gpex-pcihost",    "isa-debugcon",
+                                          "isa-debug-exit",  "pvpanic",
+                                          "pc-interrupts",   NULL};
     const char *type;
     for (unsigned i = 0; (type = hw_device_nth(i)) != NULL; i++) {
         char *text = device_text(type);
-        Machine *machine = make_machine(&riscv_virt_machine, paths->disk, text);
+        Machine *machine = make_machine(class_for(type), paths->disk, text);
         for (unsigned n = 0; n < machine->devices->len; n++) {
             const Device *dev = machine->devices->pdata[n];
             if (!dev->ops->vmstate && !g_strv_contains(without, dev->ops->name)) {

@@ -178,7 +178,7 @@ void native_fill_tlb(RandomGuest *guest, unsigned hits)
 
         e->read_tag = hits >> (2 * page) & 1 ? addr : never;
         e->write_tag = hits >> (2 * page) & 2 ? addr : never;
-        e->host = (uintptr_t)guest->memory + 4096 * page;
+        e->addend = (uintptr_t)guest->memory - RANDOM_MEM_BASE;
     }
 }
 

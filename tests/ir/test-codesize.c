@@ -429,7 +429,7 @@ static const Idiom straight[] = {
     {"lw", 11, lw},
     {"sd", 11, sd},
     {"sb zero", 10, sb_zero},
-    {"amoadd", 16, amoadd},
+    {"amoadd", 17, amoadd},
     {"fadd.d", 7, fadd_d},
     {"fmadd.d", 8, fmadd_d},
     {"fadd.s", 16, fadd_s},

@@ -179,7 +179,7 @@ static void random_case(Case *c, unsigned seed, unsigned features)
 /* As they are, and with the copies that the optimizer makes of them. */
 static void test_loops(void)
 {
-    unsigned cases = g_test_quick() ? 250 : 6000;
+    unsigned cases = g_test_quick() ? 150 : 6000;
 
     for (size_t m = 0; m < G_N_ELEMENTS(feature_masks); m++) {
         Case *c = case_new(feature_masks[m]);

@@ -465,7 +465,7 @@ static void test_context(void)
     TcgTlbEntry *entry = entry_of(native, RANDOM_MEM_BASE);
     size_t index = entry - native->guest->tlb->entries;
     contexts.other->entries[index] = *entry;
-    contexts.other->entries[index].host += 4096;
+    contexts.other->entries[index].addend += 4096;
     native->guest->memory[0] = 1;
     native->guest->memory[4096] = 2;
     native->guest->state.x[3] = RANDOM_MEM_BASE;
