@@ -27,18 +27,19 @@
 #include <string.h>
 
 #define MAX_STREAMS 6
+#define MAX_HEADERS 4      /* of a loop and the loops in it */
 #define MAX_RANGE 2048     /* bytes from the variable that one iteration's accesses of a stream reach */
 #define MAX_STRIDE 2048    /* by which a stream advances in an iteration */
 #define MAX_LOOP_INSNS 500 /* of IR */
 #define POLL_INSNS 8192    /* about so many are executed at most without a poll */
 
-/* A value as a variable's at the header + off + grow's, var < 0: something else. */
+/* A value as a variable's at the last header + what lies between low and high + grow's; var < 0: something else. */
 typedef struct Sym {
     int16_t var, grow; /* grow < 0: none */
-    int32_t off;
+    int32_t low, high;
 } Sym;
 
-static const Sym unknown = {-1, -1, 0};
+static const Sym unknown = {-1, -1, 0, 0};
 
 typedef struct Stream {
     unsigned var;
@@ -64,15 +65,22 @@ typedef struct Streamer {
     Stream streams[MAX_STREAMS];
     unsigned nstreams;
     unsigned ninsns; /* of the loop */
-    uint64_t pc;     /* of the header */
+    unsigned noriginal, nvars; /* blocks and variables of the region as it was */
+    uint64_t pc[OPT_LOOP_BLOCKS];           /* of headers */
+    unsigned checks[OPT_LOOP_BLOCKS];       /* of headers: blocks that lead to their fast copies */
+    unsigned preparation[OPT_LOOP_BLOCKS];
     bool writes, bounded, any_poll;
 } Streamer;
 
 /* ---- What the loop does with its variables. ---- */
 
-static bool sym_equal(const Sym *a, const Sym *b)
+/* What holds where two paths join. */
+static Sym sym_join(const Sym *a, const Sym *b)
 {
-    return a->var == b->var && a->grow == b->grow && a->off == b->off;
+    if (a->var < 0 || a->var != b->var || a->grow != b->grow) {
+        return unknown;
+    }
+    return (Sym){a->var, a->grow, MIN(a->low, b->low), MAX(a->high, b->high)};
 }
 
 static bool const_of(const IrRegion *ir, IrRef ref, int64_t *v)
@@ -83,12 +91,12 @@ static bool const_of(const IrRegion *ir, IrRef ref, int64_t *v)
 
 static Sym sym_plus(Sym s, int64_t v)
 {
-    int64_t off = s.off + v;
-
-    if (s.var < 0 || off < -MAX_RANGE || off > MAX_RANGE) {
+    if (s.var < 0 || v < -MAX_RANGE || v > MAX_RANGE || s.low + v < -MAX_RANGE ||
+        s.high + v > MAX_RANGE) {
         return unknown;
     }
-    s.off = (int32_t)off;
+    s.low += (int32_t)v;
+    s.high += (int32_t)v;
     return s;
 }
 
@@ -105,11 +113,11 @@ static Sym sym_add(const Streamer *s, const IrInsn *insn)
     }
     /* Of two variables, one that the loop leaves alone may be what the other grows by. */
     if (a.var >= 0 && b.var >= 0 && a.grow < 0 && b.grow < 0) {
-        if (!s->set[b.var] && b.off == 0 && s->set[a.var]) {
+        if (!s->set[b.var] && b.low == 0 && b.high == 0 && s->set[a.var]) {
             a.grow = b.var;
             return a;
         }
-        if (!s->set[a.var] && a.off == 0 && s->set[b.var]) {
+        if (!s->set[a.var] && a.low == 0 && a.high == 0 && s->set[b.var]) {
             b.grow = a.var;
             return b;
         }
@@ -134,7 +142,7 @@ static Stream *stream_of(Streamer *s, unsigned var)
 static void note_access(Streamer *s, uint32_t index, const IrInsn *insn)
 {
     Sym at = sym_plus(s->vals[insn->arg[0]], insn->imm);
-    int32_t high = at.off + (int32_t)ir_memop_bytes(insn->aux);
+    int32_t high = at.high + (int32_t)ir_memop_bytes(insn->aux);
     Stream *stream;
 
     s->writes |= insn->op == IR_st;
@@ -142,10 +150,10 @@ static void note_access(Streamer *s, uint32_t index, const IrInsn *insn)
         return;
     }
     stream = stream_of(s, (unsigned)at.var);
-    if (!stream || MAX(stream->high, high) - MIN(stream->low, at.off) > MAX_RANGE) {
+    if (!stream || MAX(stream->high, high) - MIN(stream->low, at.low) > MAX_RANGE) {
         return;
     }
-    stream->low = MIN(stream->low, at.off);
+    stream->low = MIN(stream->low, at.low);
     stream->high = MAX(stream->high, high);
     stream->read |= insn->op == IR_ld;
     stream->write |= insn->op == IR_st;
@@ -180,8 +188,8 @@ static void note_insn(Streamer *s, uint32_t index, Sym *state)
     }
 }
 
-/* A back edge with the variables as in @state. */
-static void note_latch(Streamer *s, const Sym *state)
+/* An edge to a header with the variables as in @state. */
+static void note_check(Streamer *s, const Sym *state)
 {
     for (unsigned i = 0; i < s->nstreams; i++) {
         Stream *stream = &s->streams[i];
@@ -192,8 +200,8 @@ static void note_latch(Streamer *s, const Sym *state)
             stream->latched = true;
             continue;
         }
-        stream->min_step = stream->latched ? MIN(stream->min_step, sym->off) : sym->off;
-        stream->max_step = stream->latched ? MAX(stream->max_step, sym->off) : sym->off;
+        stream->min_step = stream->latched ? MIN(stream->min_step, sym->low) : sym->low;
+        stream->max_step = stream->latched ? MAX(stream->max_step, sym->high) : sym->high;
         stream->grow = sym->grow;
         stream->latched = true;
     }
@@ -201,7 +209,7 @@ static void note_latch(Streamer *s, const Sym *state)
 
 static void enter(Streamer *s, unsigned block, const Sym *state, bool *entered)
 {
-    unsigned nvars = s->ir->nvars, at = s->in[block] - 1u;
+    unsigned nvars = s->nvars, at = s->in[block] - 1u;
     Sym *to = s->states + (size_t)at * nvars;
 
     if (!entered[at]) {
@@ -210,9 +218,7 @@ static void enter(Streamer *s, unsigned block, const Sym *state, bool *entered)
         return;
     }
     for (unsigned v = 0; v < nvars; v++) {
-        if (!sym_equal(&to[v], &state[v])) {
-            to[v] = unknown;
-        }
+        to[v] = sym_join(&to[v], &state[v]);
     }
 }
 
@@ -224,13 +230,28 @@ static bool is_obstacle(const Streamer *s, const IrInsn *insn)
            (insn->op == IR_call && !(s->ir->helpers[insn->imm].flags & IR_HELPER_PURE));
 }
 
+static bool is_header(const Streamer *s, unsigned k)
+{
+    return s->loop->headers >> k & 1;
+}
+
+/* Finds the guest pc of the header at position @k. False: it does not begin with an instruction. */
+static bool header_pc(Streamer *s, unsigned k)
+{
+    const IrInsn *insn = &s->ir->insns[s->ir->blocks[s->loop->blocks[k]].first];
+
+    insn += insn->op == IR_check_page;
+    s->pc[k] = (uint64_t)insn->imm;
+    return insn->op == IR_insn_start;
+}
+
 /* Looks at the loop for the first time. */
 static bool survey(Streamer *s)
 {
     const IrRegion *ir = s->ir;
 
-    memset(s->in, 0, ir->nblocks);
-    memset(s->set, 0, ir->nvars);
+    memset(s->in, 0, s->noriginal);
+    memset(s->set, 0, s->nvars);
     s->nstreams = s->ninsns = 0;
     s->writes = s->any_poll = false;
     for (unsigned k = 0; k < s->loop->nblocks; k++) {
@@ -247,57 +268,66 @@ static bool survey(Streamer *s)
             }
         }
     }
-    for (uint32_t i = ir->blocks[s->loop->blocks[0]].first, n = 0; n < 2; i++, n++) {
-        if (ir->insns[i].op == IR_insn_start) {
-            s->pc = (uint64_t)ir->insns[i].imm;
-            return s->ninsns <= MAX_LOOP_INSNS;
-        }
-        if (ir->insns[i].op != IR_check_page) {
-            break;
+    for (unsigned k = 0; k < s->loop->nblocks; k++) {
+        if (is_header(s, k) && !header_pc(s, k)) {
+            return false;
         }
     }
-    return false;
+    return s->ninsns <= MAX_LOOP_INSNS && __builtin_popcount(s->loop->headers) <= MAX_HEADERS;
+}
+
+/* Edges to headers, once all streams are known; @state is room for all variables. */
+static void note_checks(Streamer *s, Sym *state)
+{
+    const IrRegion *ir = s->ir;
+    uint16_t out[2];
+
+    for (unsigned k = 0; k < s->loop->nblocks; k++) {
+        const IrBlock *block = &ir->blocks[s->loop->blocks[k]];
+        unsigned n = opt_successors(ir, s->loop->blocks[k], out);
+        bool leads = false;
+
+        for (unsigned t = 0; t < n; t++) {
+            leads |= s->in[out[t]] && is_header(s, s->in[out[t]] - 1u);
+        }
+        if (!leads) {
+            continue;
+        }
+        memcpy(state, s->states + (size_t)k * s->nvars, s->nvars * sizeof(Sym));
+        for (uint32_t i = block->first; i < block->first + block->count; i++) {
+            if (ir->insns[i].op == IR_set_var && ir->insns[i].type == IR_I64) {
+                state[ir->insns[i].imm] = s->vals[ir->insns[i].arg[0]];
+            }
+        }
+        note_check(s, state);
+    }
 }
 
 static void analyse(Streamer *s)
 {
     const IrRegion *ir = s->ir;
-    unsigned nvars = ir->nvars;
-    bool entered[OPT_LOOP_BLOCKS] = {true};
+    unsigned nvars = s->nvars;
+    bool entered[OPT_LOOP_BLOCKS] = {false};
     Sym *state = g_new(Sym, nvars);
     uint16_t out[2];
 
-    for (unsigned v = 0; v < nvars; v++) {
-        s->states[v] = (Sym){(int16_t)v, -1, 0};
-    }
     for (unsigned k = 0; k < s->loop->nblocks; k++) {
         unsigned b = s->loop->blocks[k], n = opt_successors(ir, b, out);
 
+        for (unsigned v = 0; is_header(s, k) && v < nvars; v++) {
+            s->states[(size_t)k * nvars + v] = (Sym){(int16_t)v, -1, 0, 0};
+        }
         memcpy(state, s->states + (size_t)k * nvars, nvars * sizeof(Sym));
         for (uint32_t i = ir->blocks[b].first; i < ir->blocks[b].first + ir->blocks[b].count; i++) {
             note_insn(s, i, state);
         }
         for (unsigned t = 0; t < n; t++) {
-            if (s->in[out[t]] > 1) {
+            if (s->in[out[t]] && !is_header(s, s->in[out[t]] - 1u)) {
                 enter(s, out[t], state, entered);
             }
         }
     }
-    /* Once all streams are known. */
-    for (unsigned k = 0; k < s->loop->nblocks; k++) {
-        unsigned b = s->loop->blocks[k], n = opt_successors(ir, b, out);
-
-        if ((n > 0 && s->in[out[0]] == 1) || (n > 1 && s->in[out[1]] == 1)) {
-            memcpy(state, s->states + (size_t)k * nvars, nvars * sizeof(Sym));
-            for (uint32_t i = ir->blocks[b].first; i < ir->blocks[b].first + ir->blocks[b].count;
-                 i++) {
-                if (ir->insns[i].op == IR_set_var && ir->insns[i].type == IR_I64) {
-                    state[ir->insns[i].imm] = s->vals[ir->insns[i].arg[0]];
-                }
-            }
-            note_latch(s, state);
-        }
-    }
+    note_checks(s, state);
     g_free(state);
 }
 
@@ -459,12 +489,14 @@ static int64_t furthest(const Streamer *s, const Stream *stream)
     return MAX(POLL_INSNS / s->ninsns, 16u) * (unsigned)stream->min_step;
 }
 
-static void put_preparation(Streamer *s, unsigned block, unsigned original, unsigned fast)
+/* The preparation for the header at position @k, whose fast copy is @fast. */
+static void put_preparation(Streamer *s, unsigned k, unsigned fast)
 {
+    unsigned block = s->preparation[k], original = s->loop->blocks[k];
     IrRef room[MAX_STREAMS], all = IR_NOREF;
 
-    begin(s, block, s->pc, NULL);
-    put_op(s, IR_poll, 0, IR_NOREF, IR_NOREF, (int64_t)s->pc);
+    begin(s, block, s->pc[k], NULL);
+    put_op(s, IR_poll, 0, IR_NOREF, IR_NOREF, (int64_t)s->pc[k]);
     s->o->out[s->o->n - 1].type = IR_NONE;
     for (unsigned i = 0; i < s->nstreams; i++) {
         room[i] = put_room(s, &s->streams[i]);
@@ -490,12 +522,13 @@ static void put_preparation(Streamer *s, unsigned block, unsigned original, unsi
     end(s, block);
 }
 
-/* The checks before a further iteration of the fast copy. */
-static void put_checks(Streamer *s, unsigned block, unsigned again, unsigned preparation)
+/* The checks before the header at position @k, whose fast copy is @again. */
+static void put_checks(Streamer *s, unsigned k, unsigned again)
 {
+    unsigned block = s->checks[k], preparation = s->preparation[k];
     bool any = false;
 
-    begin(s, block, s->pc, &s->ir->blocks[s->loop->blocks[0]]);
+    begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
     for (unsigned i = 0; i < s->nstreams; i++) {
         const Stream *stream = &s->streams[i];
 
@@ -507,7 +540,7 @@ static void put_checks(Streamer *s, unsigned block, unsigned again, unsigned pre
                 last->target[0] = (uint16_t)next;
                 end(s, block);
                 block = next;
-                begin(s, block, s->pc, &s->ir->blocks[s->loop->blocks[0]]);
+                begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
             }
             put_brcond(s, IR_LEU, put_get(s, stream->var), put_get(s, (unsigned)stream->limit),
                        again, preparation);
@@ -559,7 +592,7 @@ static unsigned put_way_out(Streamer *s, unsigned target)
     return block;
 }
 
-static void put_fast(Streamer *s, unsigned first, unsigned checks)
+static void put_fast(Streamer *s, unsigned first)
 {
     IrRegion *ir = s->ir;
     unsigned n = s->loop->nblocks;
@@ -582,15 +615,17 @@ static void put_fast(Streamer *s, unsigned first, unsigned checks)
 
         for (unsigned t = 0; t < ntargets; t++) {
             unsigned target = s->o->out[at].target[t], in = s->in[target];
-            unsigned to = in == 1 ? checks : in ? first + in - 1 : put_way_out(s, target);
+            unsigned to = !in                    ? put_way_out(s, target)
+                          : is_header(s, in - 1) ? s->checks[in - 1]
+                                                 : first + in - 1;
 
             s->o->out[at].target[t] = (uint16_t)to;
         }
     }
 }
 
-/* The original's back edges lead to the preparation, and it is not where time is spent. */
-static void divert_original(Streamer *s, unsigned preparation)
+/* The original's back edges, which have polled, lead to preparations, and it is not where time is spent. */
+static void divert_original(Streamer *s)
 {
     for (unsigned k = 0; k < s->loop->nblocks; k++) {
         IrBlock *block = &s->ir->blocks[s->loop->blocks[k]];
@@ -598,8 +633,10 @@ static void divert_original(Streamer *s, unsigned preparation)
         unsigned ntargets = last->op == IR_brcond ? 2 : 1;
 
         for (unsigned t = 0; t < ntargets; t++) {
-            if (s->in[last->target[t]] == 1) {
-                last->target[t] = (uint16_t)preparation;
+            unsigned in = last->target[t] < s->noriginal ? s->in[last->target[t]] : 0;
+
+            if (in && in <= k + 1 && is_header(s, in - 1)) {
+                last->target[t] = (uint16_t)s->preparation[in - 1];
             }
         }
         block->cold = s->loop->blocks[k] != 0;
@@ -620,18 +657,112 @@ static void copy_all(IrOptScratch *o)
 static void transform(Streamer *s)
 {
     IrRegion *ir = s->ir;
-    unsigned header = s->loop->blocks[0], n = s->loop->nblocks, first = ir->nblocks;
-    unsigned checks, preparation;
+    unsigned n = s->loop->nblocks, first = ir->nblocks;
 
     for (unsigned k = 0; k < n; k++) {
         ir_block_new(ir);
     }
-    checks = ir_block_new(ir);
-    preparation = ir_block_new(ir);
-    put_fast(s, first, checks);
-    put_checks(s, checks, first, preparation);
-    put_preparation(s, preparation, header, first);
-    divert_original(s, preparation);
+    for (unsigned k = 0; k < n; k++) {
+        if (is_header(s, k)) {
+            s->checks[k] = ir_block_new(ir);
+            s->preparation[k] = ir_block_new(ir);
+        }
+    }
+    put_fast(s, first);
+    for (unsigned k = 0; k < n; k++) {
+        if (is_header(s, k)) {
+            put_checks(s, k, first + k);
+            put_preparation(s, k, first + k);
+        }
+    }
+    divert_original(s);
+}
+
+/* How much there is to be gained: the accesses that are part of streams, by how often they are executed. */
+static uint64_t score(const Streamer *s)
+{
+    uint64_t sum = 0;
+
+    for (unsigned k = 0; k < s->loop->nblocks; k++) {
+        const IrBlock *block = &s->ir->blocks[s->loop->blocks[k]];
+        uint64_t weight = UINT64_C(1) << (3 * MIN(s->depth[s->loop->blocks[k]], 4));
+
+        for (uint32_t i = block->first; i < block->first + block->count; i++) {
+            if (s->access[i] && is_stream(s, &s->streams[s->access[i] - 1])) {
+                sum += weight;
+            }
+        }
+    }
+    return sum;
+}
+
+static void clear_access(Streamer *s)
+{
+    for (unsigned k = 0; k < s->loop->nblocks; k++) {
+        const IrBlock *block = &s->ir->blocks[s->loop->blocks[k]];
+
+        memset(s->access + block->first, 0, block->count);
+    }
+}
+
+static bool examine(Streamer *s, const OptLoop *loop)
+{
+    s->loop = loop;
+    clear_access(s);
+    if (!survey(s)) {
+        return false;
+    }
+    analyse(s);
+    return true;
+}
+
+/* The loop that is worth the most and has no block that @taken marks, or NULL. */
+static const OptLoop *best_loop(const GArray *loops, const uint64_t *scores, const uint8_t *taken)
+{
+    const OptLoop *best = NULL;
+    uint64_t most = 0;
+
+    for (unsigned i = 0; i < loops->len; i++) {
+        const OptLoop *loop = &g_array_index(loops, OptLoop, i);
+        bool is_free = scores[i] > most;
+
+        for (unsigned k = 0; is_free && k < loop->nblocks; k++) {
+            is_free = !taken[loop->blocks[k]];
+        }
+        if (is_free) {
+            most = scores[i];
+            best = loop;
+        }
+    }
+    return best;
+}
+
+static void allocate(Streamer *s)
+{
+    IrRegion *ir = s->ir;
+
+    s->nvars = ir->nvars;
+    s->noriginal = ir->nblocks;
+    ir->nvars = MAX(ir->nvars, ir->first_scratch);
+    s->vals = g_new(Sym, ir->ninsns);
+    s->access = g_new0(uint8_t, ir->ninsns);
+    s->states = g_new(Sym, s->nvars * OPT_LOOP_BLOCKS);
+    s->set = g_new(uint8_t, s->nvars);
+    s->in = g_new0(uint8_t, ir->nblocks);
+    s->depth = g_new(uint16_t, ir->nblocks);
+    for (unsigned b = 0; b < ir->nblocks; b++) {
+        s->depth[b] = ir->blocks[b].loop_depth;
+    }
+}
+
+static void release(Streamer *s)
+{
+    g_free(s->vals);
+    g_free(s->access);
+    g_free(s->states);
+    g_free(s->set);
+    g_free(s->in);
+    g_free(s->depth);
 }
 
 bool opt_stream_loops(IrOptScratch *o)
@@ -639,40 +770,35 @@ bool opt_stream_loops(IrOptScratch *o)
     IrRegion *ir = o->ir;
     GArray *loops = opt_find_loops(ir);
     Streamer s = {.o = o, .ir = ir};
-    unsigned nblocks = ir->nblocks;
+    uint8_t *taken = g_new0(uint8_t, ir->nblocks);
+    uint64_t *scores = g_new0(uint64_t, loops->len);
+    const OptLoop *loop;
     bool any = false;
 
     if (loops->len) {
-        ir->nvars = MAX(ir->nvars, ir->first_scratch);
-        s.vals = g_new(Sym, ir->ninsns);
-        s.access = g_new0(uint8_t, ir->ninsns);
-        s.states = g_new(Sym, (ir->nvars + IR_SCRATCH_VARS) * OPT_LOOP_BLOCKS);
-        s.set = g_new(uint8_t, ir->nvars + IR_SCRATCH_VARS);
-        s.in = g_new0(uint8_t, nblocks + loops->len * 4 * OPT_LOOP_BLOCKS);
-        s.depth = g_new(uint16_t, nblocks);
-        for (unsigned b = 0; b < nblocks; b++) {
-            s.depth[b] = ir->blocks[b].loop_depth;
-        }
+        allocate(&s);
     }
     for (unsigned i = 0; i < loops->len; i++) {
-        s.loop = &g_array_index(loops, OptLoop, i);
-        if (survey(&s)) {
-            analyse(&s);
-            if (choose(&s)) {
-                if (!any) {
-                    copy_all(o);
-                }
-                any = true;
-                transform(&s);
+        scores[i] = examine(&s, &g_array_index(loops, OptLoop, i)) ? score(&s) : 0;
+    }
+    while ((loop = best_loop(loops, scores, taken)) != NULL) {
+        for (unsigned k = 0; k < loop->nblocks; k++) {
+            taken[loop->blocks[k]] = 1;
+        }
+        examine(&s, loop);
+        if (choose(&s)) {
+            if (!any) {
+                copy_all(o);
             }
+            any = true;
+            transform(&s);
         }
     }
+    if (loops->len) {
+        release(&s);
+    }
+    g_free(scores);
+    g_free(taken);
     g_array_free(loops, TRUE);
-    g_free(s.vals);
-    g_free(s.access);
-    g_free(s.states);
-    g_free(s.set);
-    g_free(s.in);
-    g_free(s.depth);
     return any;
 }

@@ -150,7 +150,7 @@ static void gen_loop(LoopGen *g, unsigned depth)
     ir_br(g->ir, header);
     ir_block_place(g->ir, header, pc);
     gen_some(g, 1 + pick(g, 6));
-    if (depth == 0 && pick(g, 8) == 0) {
+    if (depth == 0 && pick(g, 3) == 0) {
         set(g, COUNTER(1), 1 + pick(g, 20));
         gen_loop(g, 1);
     }
