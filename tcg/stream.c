@@ -1,7 +1,7 @@
 /*
- * Loops that walk through memory: most inner loops read or write at addresses that a variable plus a constant
- * gives, where the variable only ever grows in the loop (or stays). Such a stream of accesses needs a TLB probe once
- * a page and not once an access.
+ * Loops that walk through memory: most loops read or write at addresses that a variable plus a constant gives,
+ * where the variable only ever grows in the loop (or stays). Such a stream of accesses needs a TLB probe once a
+ * page and not once an access.
  *
  * The loop gets a fast copy in which the accesses of streams go straight to host memory. It is entered from a
  * new block, the preparation: for each stream this probes the TLB for the page that the variable points to (an op
@@ -15,62 +15,20 @@
  *                      ^                              |   ^                ^              |
  *                      +------------ not now ---------+   +-- beyond ---- check <---------+
  *
- * The first iteration is always the original's, so that a loop which hardly ever repeats costs nothing more.
+ * The first iteration is always the original's, so that a loop which hardly ever repeats costs nothing more. With
+ * loops inside, each header has its preparation and its check; a nest is taken as one, or the loops in it are,
+ * whichever has more accesses in streams.
  *
  * What makes it exact: TLB entries only become invalid when this vCPU executes a helper that says so (loops that
  * call any that is not pure are left alone), or leaves translated code at a poll: another vCPU that changes the
  * memory map or translates code from a page that is written to here kicks (softmmu/tlb-code.c). So loops that
- * write, or of which no stream advances, keep their polls. Others end after at most a page: their
- * polls are in the preparation, and limits are such that it is reached soon.
+ * write, or that may go round without a stream that advances, keep their polls. Others are at an end of the page
+ * soon: their polls are before the preparation, and limits are such that it is not late.
  */
-#include "tcg/optimize.h"
+#include "tcg/stream.h"
 #include <string.h>
 
-#define MAX_STREAMS 6
-#define MAX_HEADERS 4      /* of a loop and the loops in it */
-#define MAX_RANGE 2048     /* bytes from the variable that one iteration's accesses of a stream reach */
-#define MAX_STRIDE 2048    /* by which a stream advances in an iteration */
-#define MAX_LOOP_INSNS 500 /* of IR */
-#define POLL_INSNS 8192    /* about so many are executed at most without a poll */
-
-/* A value as a variable's at the last header + what lies between low and high + grow's; var < 0: something else. */
-typedef struct Sym {
-    int16_t var, grow; /* grow < 0: none */
-    int32_t low, high;
-} Sym;
-
 static const Sym unknown = {-1, -1, 0, 0};
-
-typedef struct Stream {
-    unsigned var;
-    bool read, write;
-    int32_t low, high;         /* of accesses, relative to the variable at the header */
-    bool latched;              /* the following are known */
-    int32_t min_step, max_step; /* constant part of the advance */
-    int16_t grow;              /* and a variable that the loop leaves alone, < 0: none */
-    unsigned addend;           /* scratch variable: host - guest */
-    int limit;                 /* scratch variable; < 0: goes with an earlier stream or stands still */
-} Stream;
-
-typedef struct Streamer {
-    IrOptScratch *o;
-    IrRegion *ir;
-    const OptLoop *loop;
-    Sym *vals;       /* of all values of the region */
-    uint8_t *access; /* of instructions: 1 + stream that it belongs to */
-    Sym *states;     /* of variables, at the loop's blocks' entries */
-    uint8_t *in;     /* of blocks: 1 + position in the loop */
-    uint8_t *set;    /* of variables: the loop sets them */
-    uint16_t *depth; /* of the original's blocks, before it was changed */
-    Stream streams[MAX_STREAMS];
-    unsigned nstreams;
-    unsigned ninsns; /* of the loop */
-    unsigned noriginal, nvars; /* blocks and variables of the region as it was */
-    uint64_t pc[OPT_LOOP_BLOCKS];           /* of headers */
-    unsigned checks[OPT_LOOP_BLOCKS];       /* of headers: blocks that lead to their fast copies */
-    unsigned preparation[OPT_LOOP_BLOCKS];
-    bool writes, bounded, any_poll;
-} Streamer;
 
 /* ---- What the loop does with its variables. ---- */
 
@@ -230,11 +188,6 @@ static bool is_obstacle(const Streamer *s, const IrInsn *insn)
            (insn->op == IR_call && !(s->ir->helpers[insn->imm].flags & IR_HELPER_PURE));
 }
 
-static bool is_header(const Streamer *s, unsigned k)
-{
-    return s->loop->headers >> k & 1;
-}
-
 /* Finds the guest pc of the header at position @k. False: it does not begin with an instruction. */
 static bool header_pc(Streamer *s, unsigned k)
 {
@@ -269,7 +222,7 @@ static bool survey(Streamer *s)
         }
     }
     for (unsigned k = 0; k < s->loop->nblocks; k++) {
-        if (is_header(s, k) && !header_pc(s, k)) {
+        if (stream_header(s, k) && !header_pc(s, k)) {
             return false;
         }
     }
@@ -288,7 +241,7 @@ static void note_checks(Streamer *s, Sym *state)
         bool leads = false;
 
         for (unsigned t = 0; t < n; t++) {
-            leads |= s->in[out[t]] && is_header(s, s->in[out[t]] - 1u);
+            leads |= s->in[out[t]] && stream_header(s, s->in[out[t]] - 1u);
         }
         if (!leads) {
             continue;
@@ -314,7 +267,7 @@ static void analyse(Streamer *s)
     for (unsigned k = 0; k < s->loop->nblocks; k++) {
         unsigned b = s->loop->blocks[k], n = opt_successors(ir, b, out);
 
-        for (unsigned v = 0; is_header(s, k) && v < nvars; v++) {
+        for (unsigned v = 0; stream_header(s, k) && v < nvars; v++) {
             s->states[(size_t)k * nvars + v] = (Sym){(int16_t)v, -1, 0, 0};
         }
         memcpy(state, s->states + (size_t)k * nvars, nvars * sizeof(Sym));
@@ -322,7 +275,7 @@ static void analyse(Streamer *s)
             note_insn(s, i, state);
         }
         for (unsigned t = 0; t < n; t++) {
-            if (s->in[out[t]] && !is_header(s, s->in[out[t]] - 1u)) {
+            if (s->in[out[t]] && !stream_header(s, s->in[out[t]] - 1u)) {
                 enter(s, out[t], state, entered);
             }
         }
@@ -331,15 +284,9 @@ static void analyse(Streamer *s)
     g_free(state);
 }
 
-static bool stands(const Stream *stream)
-{
-    return stream->max_step == 0 && stream->grow < 0;
-}
-
 static bool is_stream(const Streamer *s, const Stream *stream)
 {
-    return stream->low <= stream->high && stream->min_step >= 0 &&
-           stream->max_step <= MAX_STRIDE &&
+    return stream->low <= stream->high && stream->min_step >= 0 && stream->max_step <= MAX_STRIDE &&
            (stream->grow < 0 || !s->set[stream->grow]);
 }
 
@@ -364,7 +311,7 @@ static bool choose(Streamer *s)
         }
         stream->addend = ir->nvars++;
         stream->limit = -1;
-        if (!stands(stream)) {
+        if (!stream_stands(stream)) {
             /* Those that advance alike need one limit. */
             bool same = n > 0 && stream->grow < 0 && stream->min_step == stream->max_step &&
                         s->streams[0].grow < 0 && s->streams[0].limit >= 0 &&
@@ -390,260 +337,6 @@ static bool choose(Streamer *s)
     return n > 0;
 }
 
-/* ---- New code. ---- */
-
-static IrRef put_op(Streamer *s, IrOp op, unsigned aux, IrRef a, IrRef b, int64_t imm)
-{
-    IrInsn insn = {.op = (uint8_t)op,
-                   .type = IR_I64,
-                   .aux = (uint8_t)aux,
-                   .arg = {a, b, IR_NOREF, IR_NOREF},
-                   .imm = imm};
-
-    return opt_put(s->o, &insn);
-}
-
-static IrRef put_const(Streamer *s, int64_t v)
-{
-    return put_op(s, IR_const, 0, IR_NOREF, IR_NOREF, v);
-}
-
-static IrRef put_get(Streamer *s, unsigned var)
-{
-    return put_op(s, IR_get_var, 0, IR_NOREF, IR_NOREF, var);
-}
-
-static void put_br(Streamer *s, unsigned target)
-{
-    IrInsn insn = {.op = IR_br, .arg = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}};
-
-    insn.target[0] = (uint16_t)target;
-    opt_put(s->o, &insn);
-}
-
-static void put_brcond(Streamer *s, IrCond cond, IrRef a, IrRef b, unsigned yes, unsigned no)
-{
-    IrInsn insn = {.op = IR_brcond,
-                   .type = IR_I64,
-                   .aux = (uint8_t)cond,
-                   .arg = {a, b, IR_NOREF, IR_NOREF}};
-
-    insn.target[0] = (uint16_t)yes;
-    insn.target[1] = (uint16_t)no;
-    opt_put(s->o, &insn);
-}
-
-/* a cond b ? c : d */
-static IrRef put_select(Streamer *s, IrCond cond, IrRef a, IrRef b, IrRef c, IrRef d)
-{
-    IrInsn insn = {.op = IR_select, .type = IR_I64, .aux = (uint8_t)cond, .arg = {a, b, c, d}};
-
-    return opt_put(s->o, &insn);
-}
-
-/* Begins a block that runs as often as block @like of the original, or, if that is NULL, seldom. */
-static void begin(Streamer *s, unsigned block, uint64_t pc, const IrBlock *like)
-{
-    s->ir->blocks[block] = (IrBlock){.first = s->o->n,
-                                     .pc = pc,
-                                     .weight = like ? like->weight : 1,
-                                     .loop_depth = like ? s->depth[like - s->ir->blocks] : 0,
-                                     .cold = !like};
-}
-
-static void end(Streamer *s, unsigned block)
-{
-    s->ir->blocks[block].count = s->o->n - s->ir->blocks[block].first;
-}
-
-/* By how much the variable of @stream may advance before an access leaves the page: negative if it is not
- * to be used now. */
-static IrRef put_room(Streamer *s, const Stream *stream)
-{
-    IrRef var = put_get(s, stream->var), low = put_const(s, stream->low), none = put_const(s, -1);
-    IrRef at = put_op(s, IR_add, 0, var, low, 0);
-    IrRef addend =
-        put_op(s, IR_probe, stream->write ? IR_XLATE_WRITE : 0, at, IR_NOREF, 0);
-    IrRef in_page, room, grow;
-
-    put_op(s, IR_set_var, 0, addend, IR_NOREF, stream->addend);
-    in_page = put_op(s, IR_and, 0, at, put_const(s, 4095), 0);
-    room = put_op(s, IR_sub, 0, put_const(s, 4096 - (stream->high - stream->low)), in_page, 0);
-    room = put_select(s, IR_EQ, addend, put_const(s, 0), none, room);
-    if (!stands(stream)) {
-        /* At the top of the address space it would wrap past the limit. */
-        IrRef far = put_op(s, IR_add, 0, var, put_const(s, 4096 + 2 * MAX_STRIDE), 0);
-
-        room = put_select(s, IR_LTU, far, var, none, room);
-    }
-    if (stream->grow >= 0) {
-        grow = put_op(s, IR_sub, 0, put_get(s, (unsigned)stream->grow), put_const(s, 1), 0);
-        room = put_select(s, IR_GTU, grow, put_const(s, MAX_STRIDE - 1), none, room);
-    }
-    return room;
-}
-
-/* How far the limit may be if the loop has no poll of its own. */
-static int64_t furthest(const Streamer *s, const Stream *stream)
-{
-    return MAX(POLL_INSNS / s->ninsns, 16u) * (unsigned)stream->min_step;
-}
-
-/* The preparation for the header at position @k, whose fast copy is @fast. */
-static void put_preparation(Streamer *s, unsigned k, unsigned fast)
-{
-    unsigned block = s->preparation[k], original = s->loop->blocks[k];
-    IrRef room[MAX_STREAMS], all = IR_NOREF;
-
-    begin(s, block, s->pc[k], NULL);
-    put_op(s, IR_poll, 0, IR_NOREF, IR_NOREF, (int64_t)s->pc[k]);
-    s->o->out[s->o->n - 1].type = IR_NONE;
-    for (unsigned i = 0; i < s->nstreams; i++) {
-        room[i] = put_room(s, &s->streams[i]);
-        all = i ? put_select(s, IR_LT, room[i], all, room[i], all) : room[0];
-    }
-    for (unsigned i = 0; i < s->nstreams; i++) {
-        const Stream *stream = &s->streams[i];
-
-        if (stream->limit >= 0) {
-            /* The first one's limit has to do for those that go with it. */
-            IrRef far = i == 0 ? all : room[i];
-
-            if (stream->min_step > 0) {
-                IrRef max = put_const(s, furthest(s, stream));
-
-                far = put_select(s, IR_LT, far, max, far, max);
-            }
-            put_op(s, IR_set_var, 0, put_op(s, IR_add, 0, put_get(s, stream->var), far, 0),
-                   IR_NOREF, stream->limit);
-        }
-    }
-    put_brcond(s, IR_LT, all, put_const(s, 0), original, fast);
-    end(s, block);
-}
-
-/* The checks before the header at position @k, whose fast copy is @again. */
-static void put_checks(Streamer *s, unsigned k, unsigned again)
-{
-    unsigned block = s->checks[k], preparation = s->preparation[k];
-    bool any = false;
-
-    begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
-    for (unsigned i = 0; i < s->nstreams; i++) {
-        const Stream *stream = &s->streams[i];
-
-        if (stream->limit >= 0) {
-            if (any) {
-                unsigned next = ir_block_new(s->ir);
-                IrInsn *last = &s->o->out[s->o->n - 1];
-
-                last->target[0] = (uint16_t)next;
-                end(s, block);
-                block = next;
-                begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
-            }
-            put_brcond(s, IR_LEU, put_get(s, stream->var), put_get(s, (unsigned)stream->limit),
-                       again, preparation);
-            any = true;
-        }
-    }
-    if (!any) {
-        put_br(s, again);
-    }
-    end(s, block);
-}
-
-/* Copies an instruction of the fast copy. @addend: of streams, the value in this block. */
-static void copy_fast(Streamer *s, uint32_t index, IrRef *addend)
-{
-    IrOptScratch *o = s->o;
-    IrInsn insn = s->ir->insns[index];
-    IrRef ref;
-
-    if (insn.op == IR_poll && s->bounded && !s->writes) {
-        return;
-    }
-    for (unsigned k = 0; k < 4 && insn.arg[k] != IR_NOREF; k++) {
-        insn.arg[k] = o->map[insn.arg[k]];
-    }
-    if (s->access[index]) {
-        unsigned i = s->access[index] - 1u;
-
-        if (addend[i] == IR_NOREF) {
-            addend[i] = put_get(s, s->streams[i].addend);
-        }
-        insn.arg[0] = put_op(s, IR_add, 0, insn.arg[0], addend[i], 0);
-        insn.op = insn.op == IR_ld ? IR_ld_host : IR_st_host;
-    }
-    ref = opt_put(o, &insn); /* may move the map */
-    o->map[index] = ref;
-}
-
-/* A block through which the fast copy leaves to @target, so that what the edge needs is not done in the loop. The
- * constant keeps the block from being passed by. */
-static unsigned put_way_out(Streamer *s, unsigned target)
-{
-    unsigned block = ir_block_new(s->ir);
-
-    begin(s, block, s->ir->blocks[target].pc, NULL);
-    put_const(s, 0);
-    put_br(s, target);
-    end(s, block);
-    return block;
-}
-
-static void put_fast(Streamer *s, unsigned first)
-{
-    IrRegion *ir = s->ir;
-    unsigned n = s->loop->nblocks;
-
-    for (unsigned k = 0; k < n; k++) {
-        const IrBlock *from = &ir->blocks[s->loop->blocks[k]];
-        uint32_t start = from->first, stop = start + from->count;
-        IrRef addend[MAX_STREAMS];
-
-        begin(s, first + k, from->pc, from);
-        memset(addend, 0xff, sizeof(addend));
-        for (uint32_t i = start; i < stop; i++) {
-            copy_fast(s, i, addend);
-        }
-        end(s, first + k);
-    }
-    for (unsigned k = 0; k < n; k++) {
-        uint32_t at = ir->blocks[first + k].first + ir->blocks[first + k].count - 1;
-        unsigned ntargets = s->o->out[at].op == IR_brcond ? 2 : 1;
-
-        for (unsigned t = 0; t < ntargets; t++) {
-            unsigned target = s->o->out[at].target[t], in = s->in[target];
-            unsigned to = !in                    ? put_way_out(s, target)
-                          : is_header(s, in - 1) ? s->checks[in - 1]
-                                                 : first + in - 1;
-
-            s->o->out[at].target[t] = (uint16_t)to;
-        }
-    }
-}
-
-/* The original's back edges, which have polled, lead to preparations, and it is not where time is spent. */
-static void divert_original(Streamer *s)
-{
-    for (unsigned k = 0; k < s->loop->nblocks; k++) {
-        IrBlock *block = &s->ir->blocks[s->loop->blocks[k]];
-        IrInsn *last = &s->o->out[block->first + block->count - 1];
-        unsigned ntargets = last->op == IR_brcond ? 2 : 1;
-
-        for (unsigned t = 0; t < ntargets; t++) {
-            unsigned in = last->target[t] < s->noriginal ? s->in[last->target[t]] : 0;
-
-            if (in && in <= k + 1 && is_header(s, in - 1)) {
-                last->target[t] = (uint16_t)s->preparation[in - 1];
-            }
-        }
-        block->cold = s->loop->blocks[k] != 0;
-        block->loop_depth = 0;
-    }
-}
-
 /* The original's instructions, as they are. */
 static void copy_all(IrOptScratch *o)
 {
@@ -652,30 +345,6 @@ static void copy_all(IrOptScratch *o)
         opt_put(o, &o->ir->insns[i]);
         o->map[i] = (IrRef)i;
     }
-}
-
-static void transform(Streamer *s)
-{
-    IrRegion *ir = s->ir;
-    unsigned n = s->loop->nblocks, first = ir->nblocks;
-
-    for (unsigned k = 0; k < n; k++) {
-        ir_block_new(ir);
-    }
-    for (unsigned k = 0; k < n; k++) {
-        if (is_header(s, k)) {
-            s->checks[k] = ir_block_new(ir);
-            s->preparation[k] = ir_block_new(ir);
-        }
-    }
-    put_fast(s, first);
-    for (unsigned k = 0; k < n; k++) {
-        if (is_header(s, k)) {
-            put_checks(s, k, first + k);
-            put_preparation(s, k, first + k);
-        }
-    }
-    divert_original(s);
 }
 
 /* How much there is to be gained: the accesses that are part of streams, by how often they are executed. */
@@ -791,7 +460,7 @@ bool opt_stream_loops(IrOptScratch *o)
                 copy_all(o);
             }
             any = true;
-            transform(&s);
+            stream_transform(&s);
         }
     }
     if (loops->len) {
