@@ -82,6 +82,7 @@ typedef struct MachineClass {
     unsigned max_cpus;
     uint64_t default_ram;
     const char *default_cpu;
+    const char *drive_interface; /* of a -drive without if=: "ide"; NULL: "virtio" */
     /* Makes vCPUs and devices. */
     bool (*init)(Machine *machine, GError **error);
     /* After all devices were reset: loads the boot ROM's contents again. May be NULL. */
