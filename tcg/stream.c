@@ -23,7 +23,7 @@
  * call any that is not pure are left alone), or leaves translated code at a poll: another vCPU that changes the
  * memory map or translates code from a page that is written to here kicks (softmmu/tlb-code.c). So loops that
  * write, or that may go round without a stream that advances, keep their polls. Others are at an end of the page
- * soon: their polls are before the preparation, and limits are such that it is not late.
+ * soon: their poll is in the preparation, and limits are such that it is not late.
  */
 #include "tcg/stream.h"
 #include <string.h>
