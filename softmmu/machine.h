@@ -71,6 +71,7 @@ typedef struct MachineConfig {
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
     unsigned nserial;
     bool nodefaults;
+    bool no_vga;      /* -vga none */
     bool no_reboot;   /* a reset ends the process with status 0 */
     bool no_shutdown; /* a shutdown by the guest only stops the machine */
 } MachineConfig;
@@ -82,6 +83,7 @@ typedef struct MachineClass {
     unsigned max_cpus;
     uint64_t default_ram;
     const char *default_cpu;
+    const char *drive_interface; /* of a -drive without if=: "ide"; NULL: "virtio" */
     /* Makes vCPUs and devices. */
     bool (*init)(Machine *machine, GError **error);
     /* After all devices were reset: loads the boot ROM's contents again. May be NULL. */
@@ -165,6 +167,7 @@ struct Machine {
     bool signalled;         /* a signal requested the end */
     int exit_status;
     GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
+    GArray *displays;           /* of softmmu/display.c; NULL: none yet */
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };
