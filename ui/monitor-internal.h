@@ -86,6 +86,8 @@ void hmp_logfile(Monitor *mon, char *args);
 
 /* hmp-snapshot.c */
 void hmp_savevm(Monitor *mon, char *args);
+void hmp_screendump(Monitor *mon, char *args);
+void hmp_sendkey(Monitor *mon, char *args);
 void hmp_loadvm(Monitor *mon, char *args);
 
 /* hmp-info.c */
