@@ -181,7 +181,8 @@ BENCH_CC ?= gcc
 BENCH_RISCV64_CC ?= riscv64-linux-gnu-gcc
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -static -pthread
 bench_dir := $(BUILD)/tests/bench
-bench_objects := main.o integer.o double.o vector.o vector-scalar.o memory.o system.o
+bench_objects := main.o integer.o double.o vector.o vector-scalar.o memory.o system.o \
+    parallel.o
 bench_v_objects := main-v.o vector-v.o
 bench_programs := $(addprefix $(bench_dir)/,native/bench native/bench-v riscv64/bench \
     riscv64/bench-v start.elf stopwatch)

@@ -19,6 +19,7 @@ typedef struct HotBlock {
     CodePage page;
     unsigned ir_block, ir_end; /* IR blocks [ir_block, ir_end) */
     unsigned bytes;
+    uint64_t last_back; /* pc of the last block with a backward edge to this one, 0: none */
     unsigned depth;
 } HotBlock;
 
@@ -85,7 +86,7 @@ static void translate_into(Vcpu *vcpu, HotRegion *hot, HotBlock *b, const Region
     }
 }
 
-/* Blocks from the target of a backward edge to its source are taken for a loop. */
+/* Blocks from the target of backward edges to the last of their sources are taken for a loop. */
 static void note_loop(HotRegion *hot, uint64_t from, uint64_t to)
 {
     for (unsigned i = 0; i < hot->nblocks; i++) {
@@ -113,12 +114,17 @@ static unsigned join(HotRegion *hot, IrRegion *ir)
                 continue;
             }
             if (hot->blocks[target].pc <= b->pc) {
-                note_loop(hot, b->pc, hot->blocks[target].pc);
+                hot->blocks[target].last_back = MAX(hot->blocks[target].last_back, b->pc);
             }
             ir->insns[last].op = IR_br;
             ir->insns[last].imm = 0;
             ir->insns[last].target[0] = hot->blocks[target].ir_block;
             edges++;
+        }
+    }
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        if (hot->blocks[i].last_back) {
+            note_loop(hot, hot->blocks[i].last_back, hot->blocks[i].pc);
         }
     }
     for (unsigned i = 0; i < hot->nblocks; i++) {

@@ -184,6 +184,9 @@ struct GuestArch {
      * See vcpu_mmu_changed(). */
     void (*mmu_key)(const Vcpu *vcpu, uint64_t key[2]);
 
+    /* Whether what a context with key @from holds of global mappings holds in one with key @to, too. NULL: never. */
+    bool (*mmu_shares_globals)(const uint64_t from[2], const uint64_t to[2]);
+
     /* Delivers the exception for a failed access to the guest's handler (state is exact). */
     void (*deliver_fault)(Vcpu *vcpu, uint64_t addr, MmuAccess access, MmuFault fault);
 

@@ -47,6 +47,12 @@ static const DeviceProperty net_properties[] = {
     {"ctrl_vq", "bool"},         {NULL, NULL},
 };
 
+static const DeviceProperty p9_properties[] = {
+    {"fsdev", "str"},
+    {"mount_tag", "str"},
+    {NULL, NULL},
+};
+
 static const DeviceProperty balloon_properties[] = {
     {"deflate-on-oom", "bool"},
     {"free-page-reporting", "bool"},
@@ -86,6 +92,7 @@ static const struct {
     const DeviceProperty *own;
     bool virtio; /* a whole device, not a port */
 } kinds[] = {
+    {"virtio-9p", p9_properties, true},
     {"virtio-balloon", balloon_properties, true},
     {"virtio-blk", blk_properties, true},
     {"virtio-net", net_properties, true},

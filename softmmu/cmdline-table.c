@@ -316,6 +316,38 @@ static bool opt_nic(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+/* -virtfs local,path=FOLDER,mount_tag=TAG,...: an -fsdev and its -device in one. */
+static bool opt_virtfs(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-virtfs", value, "fsdriver", error);
+    if (!opts) {
+        return false;
+    }
+    const char *tag = options_get(opts, "mount_tag", NULL);
+    if (!tag) {
+        return options_done(opts, error_set(error, "-virtfs: mount_tag=TAG is missing"), error);
+    }
+    char *made_up = g_strdup_printf("virtfs%u", cmd->config.fsdevs ? cmd->config.fsdevs->len : 0);
+    const char *id = options_get(opts, "id", made_up);
+    Options *fsdev = options_parse("-virtfs", "", NULL, NULL);
+    Options *dev = options_parse("-device", "", NULL, NULL);
+    const char *key, *text;
+    options_add(fsdev, "id", id);
+    for (unsigned i = 0; options_nth(opts, i, &key, &text); i++) {
+        if (strcmp(key, "mount_tag") != 0 && strcmp(key, "id") != 0) {
+            options_add(fsdev, key, text);
+        }
+    }
+    options_add(dev, "driver", "virtio-9p-pci");
+    options_add(dev, "fsdev", id);
+    options_add(dev, "mount_tag", tag);
+    append(&cmd->config.fsdevs, fsdev);
+    append(&cmd->config.devices, dev);
+    g_free(made_up);
+    options_free(opts);
+    return true;
+}
+
 /* -net nic and -net user, the old pair: both name the network "net0". */
 static bool opt_net(CmdLine *cmd, const char *value, GError **error)
 {
@@ -506,6 +538,12 @@ const CmdOption cmdline_options[] = {
      "a network and its card in one", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS, opt_nic},
     {"net", "nic|user[,...]", TOPIC_DEVICES, false, "the same, in two", CMD_CALL, 0, NULL, CMD_LIST_NETDEVS,
      opt_net},
+    {"virtfs", "local,path=FOLDER,mount_tag=TAG,security_model=none|mapped-xattr[,readonly=on]",
+     TOPIC_DEVICES, false, "a folder of the host's for the guest: mount -t 9p TAG", CMD_CALL, 0, NULL,
+     CMD_RUN, opt_virtfs},
+    {"fsdev", "local,id=ID,path=FOLDER,security_model=MODEL[,readonly=on]", TOPIC_DEVICES, false,
+     "the same for a -device virtio-9p-pci with fsdev=ID", CMD_OPTIONS, AT(config.fsdevs),
+     "fsdriver", CMD_RUN, NULL},
     {"object", "TYPE,id=ID[,...]", TOPIC_DEVICES, false, "what devices refer to, as rng-random",
      CMD_OPTIONS, AT(config.objects), "qom-type", CMD_LIST_OBJECTS, NULL},
     {"global", "DRIVER.PROPERTY=VALUE", TOPIC_DEVICES, false, "sets a property of all devices of a type",

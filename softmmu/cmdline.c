@@ -172,6 +172,7 @@ void cmdline_clear(CmdLine *cmd)
     free_options(cmd->config.drives);
     free_options(cmd->config.blockdevs);
     free_options(cmd->config.netdevs);
+    free_options(cmd->config.fsdevs);
     free_options(cmd->config.objects);
     free_options(cmd->config.globals);
     free_options(cmd->chardevs);

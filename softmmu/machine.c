@@ -137,6 +137,7 @@ static void free_config(MachineConfig *config)
     free_options_array(config->drives);
     free_options_array(config->blockdevs);
     free_options_array(config->netdevs);
+    free_options_array(config->fsdevs);
     free_options_array(config->objects);
     free_options_array(config->globals);
 }

@@ -65,6 +65,7 @@ typedef struct MachineConfig {
     GPtrArray *drives;     /* of Options: -drive */
     GPtrArray *blockdevs;  /* of Options: -blockdev */
     GPtrArray *netdevs;    /* of Options: -netdev */
+    GPtrArray *fsdevs;     /* of Options: -fsdev */
     GPtrArray *objects;    /* of Options: -object */
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
@@ -81,6 +82,7 @@ typedef struct MachineClass {
     unsigned max_cpus;
     uint64_t default_ram;
     const char *default_cpu;
+    const char *drive_interface; /* of a -drive without if=: "ide"; NULL: "virtio" */
     /* Makes vCPUs and devices. */
     bool (*init)(Machine *machine, GError **error);
     /* After all devices were reset: loads the boot ROM's contents again. May be NULL. */

@@ -9,7 +9,14 @@
 #include <string.h>
 #include <xmmintrin.h>
 
-static uint64_t host_load(const void *p, unsigned size)
+/* What orders accesses of vCPUs and devices is guest code, which ThreadSanitizer does not see. */
+#if defined(__SANITIZE_THREAD__)
+#define GUEST_ACCESS __attribute__((noinline, no_sanitize_thread))
+#else
+#define GUEST_ACCESS
+#endif
+
+GUEST_ACCESS static uint64_t host_load(const void *p, unsigned size)
 {
     uint64_t v = 0;
     memcpy(&v, p, size);
@@ -17,7 +24,7 @@ static uint64_t host_load(const void *p, unsigned size)
 }
 
 /* Naturally aligned accesses must be single host accesses: other vCPUs may watch. */
-static uint64_t host_load_atomic(const void *p, unsigned size)
+GUEST_ACCESS static uint64_t host_load_atomic(const void *p, unsigned size)
 {
     switch (size) {
     case 1: return __atomic_load_n((const uint8_t *)p, __ATOMIC_RELAXED);
@@ -27,7 +34,7 @@ static uint64_t host_load_atomic(const void *p, unsigned size)
     }
 }
 
-static void host_store_atomic(void *p, uint64_t v, unsigned size)
+GUEST_ACCESS static void host_store_atomic(void *p, uint64_t v, unsigned size)
 {
     switch (size) {
     case 1: __atomic_store_n((uint8_t *)p, v, __ATOMIC_RELAXED); break;

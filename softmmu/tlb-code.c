@@ -52,27 +52,39 @@ static void revoke_all(Vcpu *vcpu, uint64_t ram_page)
     g_mutex_lock(&tlbs->lock);
     for (unsigned n = 0; n < TLB_CONTEXTS; n++) {
         TlbContext *c = tlbs->contexts[n];
-        if (c && __atomic_load_n(&c->last_use, __ATOMIC_RELAXED)) {
-            for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-                revoke_entry(c, i, ram_page);
-            }
-            revoke_victims(c, ram_page);
+        if (!c || !__atomic_load_n(&c->last_use, __ATOMIC_RELAXED)) {
+            continue;
         }
+        for (unsigned w = 0; w < ARRAY_SIZE(c->used); w++) {
+            uint64_t bits = __atomic_load_n(&c->used[w], __ATOMIC_RELAXED);
+            for (; bits; bits &= bits - 1) {
+                revoke_entry(c, 64 * w + __builtin_ctzll(bits), ram_page);
+            }
+        }
+        revoke_victims(c, ram_page);
     }
     g_mutex_unlock(&tlbs->lock);
 }
 
-/* The one place that @writer names. Returns whose it is. */
+/* The place that @writer names, in one context or in all. Returns whose it is. */
 static Vcpu *revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
 {
-    unsigned where = writer - 1;
-    Vcpu *vcpu = system->machine->cpus[where >> (TLB_BITS + 5)];
+    Vcpu *vcpu = system->machine->cpus[writer_vcpu(writer)];
     VcpuTlb *tlbs = vcpu->tlbs;
+    unsigned first = writer_slot(writer), last = first;
 
+    if (writer & WRITER_CONTEXTS) {
+        first = 0;
+        last = TLB_CONTEXTS - 1;
+    }
     g_mutex_lock(&tlbs->lock);
-    TlbContext *c = tlbs->contexts[(where >> TLB_BITS) % TLB_CONTEXTS];
-    revoke_entry(c, where % TLB_ENTRIES, ram_page);
-    revoke_victims(c, ram_page);
+    for (unsigned slot = first; slot <= last; slot++) {
+        TlbContext *c = tlbs->contexts[slot];
+        if (c) {
+            revoke_entry(c, writer_index(writer), ram_page);
+            revoke_victims(c, ram_page);
+        }
+    }
     g_mutex_unlock(&tlbs->lock);
     return vcpu;
 }
@@ -142,7 +154,8 @@ bool tlb_code_page_cached(Vcpu *vcpu, uint64_t pc, CodePage *page)
     if (!id || system->pairs[id].vpage != (pc & TLB_PAGE_MASK)) {
         return false;
     }
-    *page = (CodePage){system->pairs[id].ram_page, system->pairs[id].host, id};
+    *page = (CodePage){system->pairs[id].ram_page, system->pairs[id].host, id,
+                       tlb_bit(vcpu->tlb->exec_global, tlb_index(pc))};
     return true;
 }
 
@@ -162,11 +175,16 @@ void tlb_code_page(Vcpu *vcpu, uint64_t pc, CodePage *page)
         tlb_fault(vcpu, pc, MMU_FETCH, MMU_ACCESS_FAULT);
     }
     hit.host -= in_page;
-    *page = (CodePage){hit.ram_page, hit.host, 0};
+    *page = (CodePage){hit.ram_page, hit.host, 0, false};
     if (m.cacheable) {
+        TlbContext *c = vcpu->tlb;
+        unsigned index = tlb_index(pc);
         page->exec_id =
             exec_id_of(vcpu->machine->tlb_system, pc & TLB_PAGE_MASK, hit.ram_page, hit.host);
-        vcpu->tlb->entries[tlb_index(pc)].exec_id = page->exec_id;
+        page->global = m.global;
+        c->entries[index].exec_id = page->exec_id;
+        tlb_bit_set(c->used, index, true);
+        tlb_bit_set(c->exec_global, index, m.global);
     }
 }
 
@@ -181,15 +199,16 @@ unsigned vcpu_fetch(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len)
     return here;
 }
 
-void tlb_jump_set(TlbContext *c, uint64_t pc, uint32_t flags, void *code)
+void tlb_jump_set(TlbContext *c, uint64_t pc, uint32_t flags, void *code, bool global)
 {
     JumpEntry *j = tlb_jump_entry(c, pc);
-    unsigned index = tlb_index(pc);
 
     j->pc = pc;
     j->flags = flags;
     j->code = code;
-    c->jump_pages[index / 64] |= UINT64_C(1) << (index % 64);
+    j->global = global;
+    tlb_bit_set(c->jump_used, j - c->jumps, true);
+    tlb_bit_set(c->jump_pages, tlb_index(pc), true);
 }
 
 void tlb_jump_clear_all(Vcpu *vcpu)

@@ -1,5 +1,5 @@
 /*
- * The software TLB: contexts, filling and flushing. See tlb.h.
+ * The software TLB: walking and filling. See tlb.h.
  */
 #include "softmmu/tlb-internal.h"
 #include "softmmu/cpus.h"
@@ -16,185 +16,6 @@ static void *reserve(size_t bytes)
     void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                    -1, 0);
     return p == MAP_FAILED ? NULL : p;
-}
-
-static void context_clear_entries(TlbContext *context)
-{
-    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-        TlbEntry *e = &context->entries[i];
-        e->read_tag = e->write_tag = tlb_no_tag(i);
-        e->addend = 0;
-        e->exec_id = 0;
-        e->ram_page = 0;
-    }
-    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
-        context->victim_page[i] = ~UINT64_C(0);
-    }
-    memset(context->large, 0, sizeof(context->large));
-    context->lost_from = ~UINT64_C(0);
-    context->lost_to = 0;
-}
-
-static void context_clear_jumps(TlbContext *context)
-{
-    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-        context->jumps[i].pc = ~UINT64_C(0);
-    }
-    memset(context->jump_pages, 0, sizeof(context->jump_pages));
-}
-
-static void context_clear(TlbContext *context)
-{
-    context_clear_entries(context);
-    context_clear_jumps(context);
-}
-
-/* The context for @key: found, or the least recently used of its set emptied for it. */
-static TlbContext *context_find(Vcpu *vcpu, const uint64_t key[2])
-{
-    VcpuTlb *tlbs = vcpu->tlbs;
-    uint64_t hash = (key[0] ^ key[1] * 0x9e3779b97f4a7c15u) * 0xd6e8feb86659fd93u;
-    unsigned set = (hash >> 58) % (TLB_CONTEXTS / TLB_WAYS) * TLB_WAYS;
-    TlbContext *oldest = NULL;
-    unsigned slot = set;
-
-    for (unsigned i = set; i < set + TLB_WAYS; i++) {
-        TlbContext *c = tlbs->contexts[i];
-        if (!c) {
-            slot = i;
-            oldest = NULL;
-            break;
-        }
-        if (c->key[0] == key[0] && c->key[1] == key[1]) {
-            __atomic_store_n(&c->last_use, ++tlbs->clock, __ATOMIC_RELAXED);
-            return c;
-        }
-        if (!oldest || c->last_use < oldest->last_use) {
-            oldest = c;
-            slot = i;
-        }
-    }
-    tlbs->stats.context_misses++;
-    g_mutex_lock(&tlbs->lock);
-    if (!oldest) {
-        oldest = g_aligned_alloc0(1, sizeof(TlbContext), 64);
-        oldest->slot = slot;
-        tlbs->contexts[slot] = oldest;
-    }
-    context_clear(oldest);
-    g_mutex_unlock(&tlbs->lock);
-    oldest->key[0] = key[0];
-    oldest->key[1] = key[1];
-    __atomic_store_n(&oldest->last_use, ++tlbs->clock, __ATOMIC_RELAXED);
-    return oldest;
-}
-
-void vcpu_mmu_changed(Vcpu *vcpu)
-{
-    uint64_t key[2];
-
-    vcpu->arch->mmu_key(vcpu, key);
-    TlbContext *now = vcpu->tlb;
-    if (now && now->key[0] == key[0] && now->key[1] == key[1]) {
-        return;
-    }
-    vcpu->tlb = context_find(vcpu, key);
-}
-
-static void entry_drop(TlbEntry *e, unsigned index)
-{
-    e->read_tag = e->write_tag = tlb_no_tag(index);
-}
-
-/* Drops all entries cut from the part of the address space [base, base + size). */
-static void context_flush_range(TlbContext *c, uint64_t base, uint64_t size)
-{
-    for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-        TlbEntry *e = &c->entries[i];
-        if (e->read_tag - base < size || e->write_tag - base < size) {
-            entry_drop(e, i);
-        }
-        e->exec_id = 0;
-    }
-    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
-        if (c->victim_page[i] - base < size) {
-            c->victim_page[i] = ~UINT64_C(0);
-        }
-    }
-    context_clear_jumps(c);
-}
-
-/* Jump entries of all pages with the index bits of @page. */
-static void context_flush_jumps(TlbContext *c, uint64_t page)
-{
-    unsigned index = tlb_index(page);
-
-    if (!(c->jump_pages[index / 64] >> (index % 64) & 1)) {
-        return;
-    }
-    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-        if (tlb_index(c->jumps[i].pc) == index) {
-            c->jumps[i].pc = ~UINT64_C(0);
-        }
-    }
-    c->jump_pages[index / 64] &= ~(UINT64_C(1) << (index % 64));
-}
-
-static void context_flush_page(TlbContext *c, uint64_t page)
-{
-    if (page >= c->lost_from && page < c->lost_to) {
-        context_clear(c);
-        return;
-    }
-    for (unsigned i = 0; i < TLB_LARGE; i++) {
-        TlbLarge *l = &c->large[i];
-        if (l->size && page - l->base < l->size) {
-            context_flush_range(c, l->base, l->size);
-            l->size = 0;
-        }
-    }
-    unsigned index = tlb_index(page);
-    TlbEntry *e = &c->entries[index];
-    if (e->read_tag == page || e->write_tag == page) {
-        entry_drop(e, index);
-    }
-    e->exec_id = 0;
-    for (unsigned i = 0; i < TLB_VICTIMS; i++) {
-        if (c->victim_page[i] == page) {
-            c->victim_page[i] = ~UINT64_C(0);
-        }
-    }
-    context_flush_jumps(c, page);
-}
-
-void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr, bool (*match)(const uint64_t key[2], uint64_t arg),
-                    uint64_t arg, bool keep_global)
-{
-    VcpuTlb *tlbs = vcpu->tlbs;
-
-    /* Entries do not record whether their mapping is global; dropping those too is always allowed. */
-    (void)keep_global;
-    g_mutex_lock(&tlbs->lock);
-    for (unsigned i = 0; i < TLB_CONTEXTS; i++) {
-        TlbContext *c = tlbs->contexts[i];
-        if (!c || !c->last_use || (match && !match(c->key, arg))) {
-            continue;
-        }
-        if (addr == ~UINT64_C(0)) {
-            tlbs->stats.flushes++;
-            if (c == vcpu->tlb) {
-                context_clear(c);
-            } else {
-                /* Emptied when it is next selected. */
-                c->key[0] = c->key[1] = ~UINT64_C(0);
-                __atomic_store_n(&c->last_use, 0, __ATOMIC_RELAXED);
-            }
-        } else {
-            tlbs->stats.page_flushes++;
-            context_flush_page(c, addr & TLB_PAGE_MASK);
-        }
-    }
-    g_mutex_unlock(&tlbs->lock);
 }
 
 void tlb_fault(Vcpu *vcpu, uint64_t addr, MmuAccess access, MmuFault fault)
@@ -313,6 +134,7 @@ static bool victim_restore(Vcpu *vcpu, TlbContext *c, TlbEntry *e, unsigned inde
         c->victim_page[v] = ~UINT64_C(0);
         victim_save(c, e, index, page);
         *e = found;
+        tlb_bit_set(c->global, index, false); /* or perhaps it was */
         g_mutex_unlock(&vcpu->tlbs->lock);
         vcpu->tlbs->stats.victim_hits++;
         return (access == MMU_READ ? e->read_tag : e->write_tag) == page;
@@ -320,13 +142,21 @@ static bool victim_restore(Vcpu *vcpu, TlbContext *c, TlbEntry *e, unsigned inde
     return false;
 }
 
-static void note_writer(uint32_t *writer, uint32_t me)
+/* An entry that has been written to at @me from now on may be. */
+void tlb_note_writer(TlbSystem *system, uint32_t ram_page, uint32_t me)
 {
-    uint32_t old = WRITER_NONE;
+    uint32_t *writer = &system->writers[ram_page], old = WRITER_NONE;
 
-    if (!__atomic_compare_exchange_n(writer, &old, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) &&
-        old != me) {
-        __atomic_store_n(writer, WRITER_MANY, __ATOMIC_SEQ_CST);
+    if (__atomic_compare_exchange_n(writer, &old, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+        return;
+    }
+    while (old != me && old != WRITER_MANY) {
+        /* The same place in other contexts of this vCPU: the usual case, memory of the guest's kernel. */
+        uint32_t now = writer_anywhere(old) == writer_anywhere(me) ? writer_anywhere(me) : WRITER_MANY;
+        if (old == now || __atomic_compare_exchange_n(writer, &old, now, false, __ATOMIC_SEQ_CST,
+                                                      __ATOMIC_SEQ_CST)) {
+            return;
+        }
     }
 }
 
@@ -380,7 +210,7 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
     if (!hit->readonly) {
         /* Announce before looking, as tlb_mark_code() does the other way round. */
         if (m->writable) {
-            note_writer(&system->writers[hit->ram_page], writer_of(vcpu->index, c->slot, index));
+            tlb_note_writer(system, hit->ram_page, writer_of(vcpu->index, c->slot, index));
         }
         uint8_t now = __atomic_load_n(flags, __ATOMIC_SEQ_CST);
         tracked = now & PAGE_HAS_CODE;
@@ -394,6 +224,8 @@ static bool tlb_fill(Vcpu *vcpu, uint64_t page, const MmuMapping *m, const Memor
     e->write_tag = write_tag;
     e->addend = (uint64_t)(uintptr_t)hit->host - page;
     e->ram_page = hit->ram_page;
+    tlb_bit_set(c->used, index, true);
+    tlb_bit_set(c->global, index, m->global);
     g_mutex_unlock(&vcpu->tlbs->lock);
     vcpu->tlbs->stats.fills++;
     return tracked;

@@ -6,7 +6,8 @@
  * flushes nothing. A context has a direct-mapped table of 4 KiB entries that translated code probes
  * inline, a few victims, and the large pages that entries were cut from. It also holds what depends on
  * the same mapping: for each page the id of its (virtual, physical) pair for fetches, which links between
- * translations on different pages check, and the jump cache of translated code.
+ * translations on different pages check, and the jump cache of translated code. What comes from global
+ * mappings is handed on to new contexts (tlb-context.c).
  *
  * Code tracking: a page of RAM that code was translated from is never writable through an entry, so that
  * stores reach the slow path, which tells the engine's hook. Marking a page revokes write entries in all
@@ -46,8 +47,9 @@ typedef struct TlbEntry {
 typedef struct JumpEntry {
     uint64_t pc;
     void *code;
-    uint32_t flags, pad;
-    uint64_t pad2;
+    uint32_t flags;
+    uint32_t global; /* pc is in a global mapping */
+    uint64_t pad;
 } JumpEntry;
 
 /* A translation of more than 4 KiB. */
@@ -66,6 +68,10 @@ struct TlbContext {
     uint64_t lost_from,
         lost_to; /* where large pages lie that are forgotten while entries cut from them
                                     may remain: a flush in there empties the context */
+    /* Bits by index: entries that are not empty or have an execution id (changed by the vCPU only, read with
+     * the lock by others), and those whose tags, or execution id, come from global mappings. */
+    uint64_t used[TLB_ENTRIES / 64], global[TLB_ENTRIES / 64], exec_global[TLB_ENTRIES / 64];
+    uint64_t jump_used[JUMP_ENTRIES / 64]; /* jump entries that may be set */
     uint64_t jump_pages[TLB_ENTRIES / 64]; /* index bits of pages that may have jump entries */
     uint64_t key[2];
     uint64_t last_use; /* atomic; 0: flushed, to be emptied when it is next selected */
@@ -126,6 +132,7 @@ typedef struct CodePage {
     uint64_t ram_page;
     const uint8_t *host; /* of the page's first byte */
     uint32_t exec_id;    /* 0: the mapping may not be cached (protection splits the page) */
+    bool global;         /* in all address spaces, as far as is known */
 } CodePage;
 
 /* Finds it, walking if need be. A fault is delivered and unwinds. */
@@ -139,7 +146,7 @@ static inline JumpEntry *tlb_jump_entry(TlbContext *context, uint64_t pc)
 {
     return &context->jumps[(pc >> 1) & (JUMP_ENTRIES - 1)];
 }
-void tlb_jump_set(TlbContext *context, uint64_t pc, uint32_t flags, void *code);
+void tlb_jump_set(TlbContext *context, uint64_t pc, uint32_t flags, void *code, bool global);
 void tlb_jump_clear_all(Vcpu *vcpu);
 void tlb_jump_clear_pc(Vcpu *vcpu, uint64_t pc);
 

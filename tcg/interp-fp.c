@@ -85,6 +85,8 @@ bool ir_fp_has_flags(IrOp op)
     case IR_fma:
     case IR_vfp:
     case IR_vfma:
+    case IR_vfsqrt:
+    case IR_vfcmp:
     case IR_fminnum:
     case IR_fmaxnum:
     case IR_fcmp:
@@ -400,6 +402,15 @@ static uint64_t lane_of(const uint64_t *v, unsigned lane_bytes, unsigned i)
     return lane;
 }
 
+/* Lanes of less than 64 bits. */
+static uint64_t saturate(unsigned kind, unsigned lane_bytes, int64_t a, int64_t b)
+{
+    int64_t limit = INT64_C(1) << (8 * lane_bytes - 1);
+    int64_t v = kind == IR_VEC_ADDS ? a + b : a - b;
+
+    return (uint64_t)CLAMP(v, -limit, limit - 1);
+}
+
 static uint64_t eval_lane_int(unsigned kind, unsigned lane_bytes, uint64_t a, uint64_t b)
 {
     int64_t sa = bits_sext(a, 8 * lane_bytes), sb = bits_sext(b, 8 * lane_bytes);
@@ -412,6 +423,13 @@ static uint64_t eval_lane_int(unsigned kind, unsigned lane_bytes, uint64_t a, ui
     case IR_VEC_MAXU: return MAX(a, b);
     case IR_VEC_SHL: return a << (b & 63);
     case IR_VEC_SHR: return a >> (b & 63);
+    case IR_VEC_ADDS:
+    case IR_VEC_SUBS: return saturate(kind, lane_bytes, sa, sb);
+    case IR_VEC_ADDU: return MIN(a + b, UINT64_MAX >> (64 - 8 * lane_bytes));
+    case IR_VEC_SUBU: return a - MIN(a, b);
+    case IR_VEC_MULHS: return (uint64_t)(sa * sb) >> 8 * lane_bytes;
+    case IR_VEC_MULHU: return a * b >> 8 * lane_bytes;
+    case IR_VEC_AVGU: return (a + b + 1) >> 1;
     default: return (uint64_t)(sa >> (b & 63));
     }
 }
@@ -419,13 +437,13 @@ static uint64_t eval_lane_int(unsigned kind, unsigned lane_bytes, uint64_t a, ui
 static uint64_t eval_lane_fp(IrOp op, unsigned kind, unsigned lane_bytes, uint64_t a, uint64_t b,
                              uint64_t c)
 {
-    static const IrOp ops[] = {IR_fadd, IR_fsub, IR_fmul, IR_fdiv};
+    static const IrOp ops[] = {IR_fadd, IR_fsub, IR_fmul, IR_fdiv, IR_fminnum, IR_fmaxnum};
     IrType type = lane_bytes == 8 ? IR_F64 : IR_F32;
 
     if (op == IR_vfma) {
         return ir_eval_fp(IR_fma, type, kind >> 4 | IR_FMA_INF_ZERO, a, b, c);
     }
-    return ir_eval_fp(IR_fcanon, type, 0, ir_eval_fp(ops[kind >> 4 & 3], type, 0, a, b, 0), 0, 0);
+    return ir_eval_fp(IR_fcanon, type, 0, ir_eval_fp(ops[kind >> 4], type, 0, a, b, 0), 0, 0);
 }
 
 static void eval_lanes(IrOp op, unsigned aux, uint64_t result[2], const uint64_t *a,
@@ -444,9 +462,85 @@ static void eval_lanes(IrOp op, unsigned aux, uint64_t result[2], const uint64_t
     memcpy(result, r, 16);
 }
 
+static void set_lane(void *v, unsigned lane_bytes, unsigned i, uint64_t lane)
+{
+    memcpy((char *)v + i * lane_bytes, &lane, lane_bytes);
+}
+
+static bool eval_lane_cmp(IrOp op, unsigned kind, unsigned lane_bytes, uint64_t a, uint64_t b)
+{
+    if (op == IR_vfcmp) {
+        return ir_eval_fp(IR_fcmp, lane_bytes == 8 ? IR_F64 : IR_F32, kind >> 4, a, b, 0);
+    }
+    return kind == IR_VEC_EQ    ? a == b
+           : kind == IR_VEC_GTU ? a > b
+                                : bits_sext(a, 8 * lane_bytes) > bits_sext(b, 8 * lane_bytes);
+}
+
+/* Ops that change the lanes' size, or make lanes of single results. */
+static void eval_shapes(IrOp op, unsigned aux, uint64_t result[2], const uint64_t *a,
+                        const uint64_t *b)
+{
+    unsigned size = aux & 15, n = 16 / size, bits = 8 * size;
+    uint64_t r[2] = {0, 0};
+
+    for (unsigned i = 0; i < n; i++) {
+        switch (op) {
+        case IR_vmask: set_lane(r, size, i, -(a[0] >> i & 1)); break;
+        case IR_vbits: r[0] |= (lane_of(a, size, i) >> (bits - 1) & 1) << i; break;
+        case IR_vext:
+            if (i < n / 2) {
+                uint64_t lane = lane_of(a, size, aux & IR_VEC_UPPER ? i + n / 2 : i);
+                set_lane(r, 2 * size, i,
+                         aux & IR_VEC_SIGNED ? (uint64_t)bits_sext(lane, bits) : lane);
+            }
+            break;
+        case IR_vnarrow:
+            set_lane(r, size, i, lane_of(i < n / 2 ? a : b, 2 * size, i % (n / 2)));
+            break;
+        case IR_vfsqrt: {
+            IrType type = size == 8 ? IR_F64 : IR_F32;
+            uint64_t root = ir_eval_fp(IR_fsqrt, type, 0, lane_of(a, size, i), 0, 0);
+            set_lane(r, size, i, ir_eval_fp(IR_fcanon, type, 0, root, 0, 0));
+            break;
+        }
+        default: { /* vcmp, vfcmp */
+            bool v = eval_lane_cmp(op, aux & 0xf0, size, lane_of(a, size, i), lane_of(b, size, i));
+            set_lane(r, size, i, -(uint64_t)v);
+            break;
+        }
+        }
+    }
+    memcpy(result, r, 16);
+}
+
 void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_t *a,
                  const uint64_t *b, const uint64_t *c)
 {
+    switch (op) {
+    case IR_vsel:
+        for (unsigned i = 0; i < 2; i++) {
+            result[i] = (a[i] & c[i]) | (b[i] & ~c[i]);
+        }
+        return;
+    case IR_vset:
+    {
+        uint64_t lane = b[0];
+
+        memmove(result, a, 16);
+        set_lane(result, lane_bytes & 15, lane_bytes >> 4, lane);
+        return;
+    }
+    case IR_vget:
+        result[0] = lane_of(a, lane_bytes & 15, lane_bytes >> 4);
+        result[1] = 0;
+        return;
+    default: break;
+    }
+    if (op >= IR_vcmp) {
+        eval_shapes(op, lane_bytes, result, a, b);
+        return;
+    }
     if (op >= IR_vint) {
         eval_lanes(op, lane_bytes, result, a, b, c);
         return;

@@ -27,7 +27,7 @@
 /* clang-format off */
 #define OTHERS(X)                                                                                \
     X(const) X(copy) X(copy128) X(load_state) X(load_state128) X(store_state) X(store_state128)  \
-    X(ld_env) X(st_env) X(eval) X(fp) X(fflags) X(vec)                                                     \
+    X(ld_env) X(st_env) X(eval) X(fp) X(fflags) X(vec) X(vec_bits)                                                     \
     X(ext_u8) X(ext_s8) X(ext_u16) X(ext_s16) X(low32) X(ext_s32)                                \
     X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(probe) X(ld_host) X(st_host) X(rmw) X(cas)   \
     X(fence) X(call) X(insn_start) X(insn_start_counted) X(count) X(poll) X(br)                  \
@@ -172,6 +172,8 @@ static Code int_code(const IrInsn *insn)
 static const uint8_t own_code[IR_NOPS] = {
     [IR_ld_env] = C_ld_env,
     [IR_fflags] = C_fflags,
+    [IR_vbits] = C_vec_bits,
+    [IR_vget] = C_vec_bits,
     [IR_st_env] = C_st_env,
     [IR_translate] = C_translate,
     [IR_probe] = C_probe,
@@ -577,6 +579,13 @@ L_fp:
 L_fflags:
     DST = ir_fp_flags_of_mxcsr(_mm_getcsr());
     NEXT();
+L_vec_bits : {
+    uint64_t r[2];
+
+    ir_eval_vec((IrOp)op->op, op->aux, r, &A, &A, &A);
+    DST = r[0];
+    NEXT();
+}
 L_vec:
     ir_eval_vec((IrOp)op->op, op->aux, &DST, &A, &B, &slots[op->c]);
     NEXT();

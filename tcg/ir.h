@@ -72,8 +72,17 @@ typedef enum IrVecInt {
     IR_VEC_MINS = 0x10, IR_VEC_MAXS = 0x20, IR_VEC_MINU = 0x30, IR_VEC_MAXU = 0x40, /* 1, 2, 4 */
     IR_VEC_SHL = 0x50, IR_VEC_SHR = 0x60, /* 4, 8 */
     IR_VEC_SAR = 0x70, /* 4 */
+    IR_VEC_ADDS = 0x80, IR_VEC_ADDU = 0x90, IR_VEC_SUBS = 0xa0, IR_VEC_SUBU = 0xb0, /* saturating: 1, 2 */
+    IR_VEC_MULHS = 0xc0, IR_VEC_MULHU = 0xd0, /* high halves: 2 */
+    IR_VEC_AVGU = 0xe0, /* (a + b + 1) >> 1, unsigned: 1, 2 */
 } IrVecInt;
-typedef enum IrVecFp { IR_VEC_FADD = 0x00, IR_VEC_FSUB = 0x10, IR_VEC_FMUL = 0x20, IR_VEC_FDIV = 0x30 } IrVecFp;
+/* FMIN, FMAX: as fminnum and fmaxnum. */
+typedef enum IrVecFp {
+    IR_VEC_FADD = 0x00, IR_VEC_FSUB = 0x10, IR_VEC_FMUL = 0x20, IR_VEC_FDIV = 0x30, IR_VEC_FMIN = 0x40,
+    IR_VEC_FMAX = 0x50
+} IrVecFp;
+typedef enum IrVecCmp { IR_VEC_EQ = 0x00, IR_VEC_GTS = 0x10, IR_VEC_GTU = 0x20 } IrVecCmp;
+typedef enum IrVecExt { IR_VEC_SIGNED = 0x10, IR_VEC_UPPER = 0x20 /* of the source's lanes, the upper half */ } IrVecExt;
 
 /* Quiet: no invalid flag for a quiet NaN. Silent: no flag at all. */
 typedef enum IrFcmp {

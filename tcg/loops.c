@@ -3,7 +3,8 @@
  *
  * A back edge is one to a block on the path of a depth-first walk. The blocks of a loop are those that
  * reach one of its back edges without passing its header; where that takes in the region's entry, the
- * loop can be entered in the middle and is left alone. Regions are small, so sets are byte arrays.
+ * loop can be entered in the middle and is left alone. Of several back edges to one header, some may close inner
+ * loops and others loops around them. Regions are small, so sets are byte arrays.
  */
 #include "tcg/optimize.h"
 #include <string.h>
@@ -64,34 +65,57 @@ static void walk(Walk *w)
     g_free(state);
 }
 
-/* Marks the blocks of the loop of @header in @in. False: it is not one of the kind wanted. */
-static bool find_body(const Walk *w, unsigned header, uint8_t *in)
+/* Adds to @in, which has @header, the blocks of the loop that the back edge from @latch closes. False, with @in as it
+ * was: it is not one of the kind wanted. */
+static bool add_body(const Walk *w, unsigned header, unsigned latch, uint8_t *in)
 {
-    bool changed = true;
+    unsigned n = w->ir->nblocks;
+    uint8_t *mine = g_new0(uint8_t, n);
+    bool changed = true, good = true;
     uint16_t out[2];
 
-    memset(in, 0, w->ir->nblocks);
-    in[header] = 1;
-    while (changed) {
+    mine[header] = mine[latch] = 1;
+    good = latch == header || (latch != 0 && !w->header[latch]);
+    while (changed && good) {
         changed = false;
-        for (unsigned i = w->nreached; i-- > 0;) {
-            unsigned b = w->order[i], n = opt_successors(w->ir, b, out);
+        for (unsigned i = w->nreached; i-- > 0 && good;) {
+            unsigned b = w->order[i], nout = opt_successors(w->ir, b, out);
 
-            for (unsigned k = 0; !in[b] && k < n; k++) {
-                bool back = w->back[b] >> k & 1;
-
-                /* Edges to the header count only if they close the loop. */
-                if (out[k] == header ? back : in[out[k]]) {
-                    if (b == 0 || w->header[b]) {
-                        return false;
-                    }
-                    in[b] = 1;
+            for (unsigned k = 0; !mine[b] && k < nout; k++) {
+                if (out[k] != header && mine[out[k]]) {
+                    good = b != 0 && !w->header[b];
+                    mine[b] = 1;
                     changed = true;
                 }
             }
         }
     }
-    return true;
+    for (unsigned b = 0; good && b < n; b++) {
+        in[b] |= mine[b];
+    }
+    g_free(mine);
+    return good;
+}
+
+/* Marks the blocks of the loops of @header in @in; those of its back edges that have loops inside count as
+ * entries. False: there is none of the kind wanted. */
+static bool find_body(const Walk *w, unsigned header, uint8_t *in)
+{
+    uint16_t out[2];
+    bool any = false;
+
+    memset(in, 0, w->ir->nblocks);
+    in[header] = 1;
+    for (unsigned i = 0; i < w->nreached; i++) {
+        unsigned b = w->order[i], n = opt_successors(w->ir, b, out);
+
+        for (unsigned k = 0; k < n; k++) {
+            if (out[k] == header && (w->back[b] >> k & 1)) {
+                any |= add_body(w, header, b, in);
+            }
+        }
+    }
+    return any;
 }
 
 GArray *opt_find_loops(const IrRegion *ir)

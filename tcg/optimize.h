@@ -184,7 +184,8 @@ void opt_count_preds(IrOptScratch *o);
 unsigned opt_successors(const IrRegion *ir, unsigned block, uint16_t out[2]);
 
 /* A loop without loops in it that is entered only at its header. Of its blocks the header comes first, and each
- * one after those that lead to it, but for back edges, which all lead to the header. */
+ * one after those that lead to it, but for back edges, which all lead to the header.
+ * (Others may come to the header from a loop around it.) */
 #define OPT_LOOP_BLOCKS 24
 typedef struct OptLoop {
     uint16_t blocks[OPT_LOOP_BLOCKS];

@@ -60,6 +60,15 @@ static void print_aux(const IrInsn *insn, GString *out)
     case IR_vint:
     case IR_vfp:
     case IR_vfma:
+    case IR_vcmp:
+    case IR_vmask:
+    case IR_vset:
+    case IR_vext:
+    case IR_vnarrow:
+    case IR_vfsqrt:
+    case IR_vfcmp:
+    case IR_vbits:
+    case IR_vget:
     case IR_exit_indirect: g_string_append_printf(out, " %u", insn->aux); break;
     case IR_translate:
         g_string_append_printf(out, " %s%u", insn->aux & IR_XLATE_WRITE ? "w" : "r", insn->len);

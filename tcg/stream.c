@@ -60,6 +60,7 @@ typedef struct Streamer {
     Sym *states;     /* of variables, at the loop's blocks' entries */
     uint8_t *in;     /* of blocks: 1 + position in the loop */
     uint8_t *set;    /* of variables: the loop sets them */
+    uint16_t *depth; /* of the original's blocks, before it was changed */
     Stream streams[MAX_STREAMS];
     unsigned nstreams;
     unsigned ninsns; /* of the loop */
@@ -410,16 +411,14 @@ static IrRef put_select(Streamer *s, IrCond cond, IrRef a, IrRef b, IrRef c, IrR
     return opt_put(s->o, &insn);
 }
 
-static void begin(Streamer *s, unsigned block, uint64_t pc, bool cold)
+/* Begins a block that runs as often as block @like of the original, or, if that is NULL, seldom. */
+static void begin(Streamer *s, unsigned block, uint64_t pc, const IrBlock *like)
 {
-    const IrBlock *header = &s->ir->blocks[s->loop->blocks[0]];
-    uint16_t depth = header->loop_depth;
-
     s->ir->blocks[block] = (IrBlock){.first = s->o->n,
                                      .pc = pc,
-                                     .weight = cold ? 1 : header->weight,
-                                     .loop_depth = cold ? 0 : depth,
-                                     .cold = cold};
+                                     .weight = like ? like->weight : 1,
+                                     .loop_depth = like ? s->depth[like - s->ir->blocks] : 0,
+                                     .cold = !like};
 }
 
 static void end(Streamer *s, unsigned block)
@@ -464,7 +463,7 @@ static void put_preparation(Streamer *s, unsigned block, unsigned original, unsi
 {
     IrRef room[MAX_STREAMS], all = IR_NOREF;
 
-    begin(s, block, s->pc, true);
+    begin(s, block, s->pc, NULL);
     put_op(s, IR_poll, 0, IR_NOREF, IR_NOREF, (int64_t)s->pc);
     s->o->out[s->o->n - 1].type = IR_NONE;
     for (unsigned i = 0; i < s->nstreams; i++) {
@@ -496,7 +495,7 @@ static void put_checks(Streamer *s, unsigned block, unsigned again, unsigned pre
 {
     bool any = false;
 
-    begin(s, block, s->pc, false);
+    begin(s, block, s->pc, &s->ir->blocks[s->loop->blocks[0]]);
     for (unsigned i = 0; i < s->nstreams; i++) {
         const Stream *stream = &s->streams[i];
 
@@ -508,7 +507,7 @@ static void put_checks(Streamer *s, unsigned block, unsigned again, unsigned pre
                 last->target[0] = (uint16_t)next;
                 end(s, block);
                 block = next;
-                begin(s, block, s->pc, false);
+                begin(s, block, s->pc, &s->ir->blocks[s->loop->blocks[0]]);
             }
             put_brcond(s, IR_LEU, put_get(s, stream->var), put_get(s, (unsigned)stream->limit),
                        again, preparation);
@@ -553,7 +552,7 @@ static unsigned put_way_out(Streamer *s, unsigned target)
 {
     unsigned block = ir_block_new(s->ir);
 
-    begin(s, block, s->ir->blocks[target].pc, true);
+    begin(s, block, s->ir->blocks[target].pc, NULL);
     put_const(s, 0);
     put_br(s, target);
     end(s, block);
@@ -570,7 +569,7 @@ static void put_fast(Streamer *s, unsigned first, unsigned checks)
         uint32_t start = from->first, stop = start + from->count;
         IrRef addend[MAX_STREAMS];
 
-        begin(s, first + k, from->pc, false);
+        begin(s, first + k, from->pc, from);
         memset(addend, 0xff, sizeof(addend));
         for (uint32_t i = start; i < stop; i++) {
             copy_fast(s, i, addend);
@@ -640,6 +639,7 @@ bool opt_stream_loops(IrOptScratch *o)
     IrRegion *ir = o->ir;
     GArray *loops = opt_find_loops(ir);
     Streamer s = {.o = o, .ir = ir};
+    unsigned nblocks = ir->nblocks;
     bool any = false;
 
     if (loops->len) {
@@ -648,7 +648,11 @@ bool opt_stream_loops(IrOptScratch *o)
         s.access = g_new0(uint8_t, ir->ninsns);
         s.states = g_new(Sym, (ir->nvars + IR_SCRATCH_VARS) * OPT_LOOP_BLOCKS);
         s.set = g_new(uint8_t, ir->nvars + IR_SCRATCH_VARS);
-        s.in = g_new0(uint8_t, ir->nblocks + loops->len * 4 * OPT_LOOP_BLOCKS);
+        s.in = g_new0(uint8_t, nblocks + loops->len * 4 * OPT_LOOP_BLOCKS);
+        s.depth = g_new(uint16_t, nblocks);
+        for (unsigned b = 0; b < nblocks; b++) {
+            s.depth[b] = ir->blocks[b].loop_depth;
+        }
     }
     for (unsigned i = 0; i < loops->len; i++) {
         s.loop = &g_array_index(loops, OptLoop, i);
@@ -669,5 +673,6 @@ bool opt_stream_loops(IrOptScratch *o)
     g_free(s.states);
     g_free(s.set);
     g_free(s.in);
+    g_free(s.depth);
     return any;
 }

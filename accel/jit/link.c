@@ -170,7 +170,7 @@ static void *lookup(Vcpu *vcpu, bool plain)
     CodePage page;
     if (!plain && !log_enabled(LOG_EXEC) && tlb_code_page_cached(vcpu, pc, &page) &&
         page.ram_page == region->ram_page) {
-        tlb_jump_set(vcpu->tlb, pc, flags, best->code.entry);
+        tlb_jump_set(vcpu->tlb, pc, flags, best->code.entry, page.global);
     }
     return best->code.entry;
 }
@@ -191,6 +191,7 @@ typedef struct ExitInfo {
     uint64_t pc;
     uint64_t source_pc;
     uint32_t flags, mode;
+    uint32_t target, exec_id;
     bool linkable;
 } ExitInfo;
 
@@ -202,7 +203,26 @@ __attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(
                       .source_pc = source->pc,
                       .flags = source->flags,
                       .mode = source->mode & (MODE_COUNT | MODE_INTERP),
+                      .target = exit->target,
+                      .exec_id = exit->exec_id,
                       .linkable = source->exec_id != 0};
+}
+
+/* An exit is here although it is linked when this context did not know the page that it leads to. If it
+ * turns out to be the page that the link is for, the link holds. */
+static void *follow_link(Vcpu *vcpu, const ExitInfo *info)
+{
+    const Region *target = meta_ptr(accel_vcpu(vcpu)->accel, info->target);
+    CodePage page;
+
+    if (!target) {
+        return NULL;
+    }
+    tlb_code_page(vcpu, info->pc, &page);
+    return page.exec_id == info->exec_id && page.exec_id &&
+                   !__atomic_load_n(&target->dead, __ATOMIC_RELAXED)
+               ? target->code.entry
+               : NULL;
 }
 
 void *jit_resolve(void *opaque, TcgExit *exit)
@@ -220,6 +240,10 @@ void *jit_resolve(void *opaque, TcgExit *exit)
     }
     if (unlikely(log_enabled(LOG_EXEC) || info.mode != translate_mode(vcpu, 0))) {
         return lookup(vcpu, false);
+    }
+    void *linked = follow_link(vcpu, &info);
+    if (linked) {
+        return linked;
     }
     Region *region = jit_region(vcpu, info.pc, info.flags, info.mode);
     if (!region) {

@@ -302,6 +302,7 @@ const GuestArch riscv64_guest = {
     .walk = riscv_walk,
     .debug_translate = riscv_debug_translate,
     .mmu_key = riscv_mmu_key,
+    .mmu_shares_globals = riscv_mmu_shares_globals,
     .deliver_fault = riscv_deliver_fault,
     .take_interrupt = riscv_take_interrupt,
     .has_work = riscv_has_work,

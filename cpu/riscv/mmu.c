@@ -105,6 +105,17 @@ void riscv_mmu_key(const Vcpu *vcpu, uint64_t key[2])
     key[1] |= s->menvcfg & MENVCFG_ADUE ? KEY_ADUE : 0;
 }
 
+/* The same tables' format, privilege and qualifying bits, for supervisor mode: user mode has no use for global
+ * mappings. With SUM there may be more of them (of user pages), not others. */
+bool riscv_mmu_shares_globals(const uint64_t from[2], const uint64_t to[2])
+{
+    const uint64_t supervisor =
+        (uint64_t)RISCV_PRIV_S << KEY_FETCH_PRIV_SHIFT | (uint64_t)RISCV_PRIV_S << KEY_DATA_PRIV_SHIFT;
+
+    return satp_mode(to[0]) != 0 && satp_mode(to[0]) == satp_mode(from[0]) &&
+           (to[1] & 15) == supervisor && (from[1] == to[1] || (from[1] | KEY_SUM) == to[1]);
+}
+
 static bool key_translated(const uint64_t key[2], uint64_t arg)
 {
     return satp_mode(key[0]) != 0;

@@ -112,6 +112,7 @@ void riscv_set_status(Vcpu *vcpu, RiscvPriv priv, uint64_t mstatus);
 MmuFault riscv_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *out);
 bool riscv_debug_translate(Vcpu *vcpu, uint64_t addr, uint64_t *gpa);
 void riscv_mmu_key(const Vcpu *vcpu, uint64_t key[2]);
+bool riscv_mmu_shares_globals(const uint64_t from[2], const uint64_t to[2]);
 
 /* Drops what sfence.vma drops. @addr and @asid NULL: all. */
 void riscv_tlb_fence(Vcpu *vcpu, const uint64_t *addr, const uint64_t *asid);

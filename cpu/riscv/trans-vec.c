@@ -4,20 +4,9 @@
  * vtype, whether vl is VLMAX and whether vstart is 0 are part of the translation's key, so that all
  * checks are made here and helpers make none. What changes them ends the block.
  */
-#include "cpu/riscv/translate.h"
-#include "cpu/riscv/vector.h"
+#include "cpu/riscv/trans-vec.h"
 
 /* ---- State ---- */
-
-static int vec_sew(const RiscvDis *ctx)
-{
-    return (int)((ctx->flags >> (RISCV_TB_VTYPE_SHIFT + 3)) & 7);
-}
-
-static int vec_emul(const RiscvDis *ctx)
-{
-    return vec_lmul((ctx->flags >> RISCV_TB_VTYPE_SHIFT) & 7);
-}
 
 /* The VS field is not Off, and @vtype: vtype is valid. */
 static bool vec_on(const RiscvDis *ctx, bool vtype)
@@ -39,26 +28,6 @@ static void vec_done(RiscvDis *ctx)
     if (!(ctx->flags & RISCV_TB_VSTART0)) {
         gen_exit_next(ctx);
     }
-}
-
-static int insn_rd(const RiscvDis *ctx)
-{
-    return (int)bits_get(ctx->insn, 7, 5);
-}
-
-static int insn_rs1(const RiscvDis *ctx)
-{
-    return (int)bits_get(ctx->insn, 15, 5);
-}
-
-static int insn_rs2(const RiscvDis *ctx)
-{
-    return (int)bits_get(ctx->insn, 20, 5);
-}
-
-static bool insn_masked(const RiscvDis *ctx)
-{
-    return !bits_get(ctx->insn, 25, 1);
 }
 
 /* ---- Register groups (V 1.0, 3.4.2 and 5.2) ---- */
@@ -197,34 +166,7 @@ static void gen_op_helper(RiscvDis *ctx, const VecRow *row)
     }
 }
 
-/* ---- Inline: whole register groups, by pieces of 16 bytes ---- */
-
-/* The pieces of an operand of elements of SEW; 0 if it has to be done by elements: masked, not all of the
- * group, or less than a piece. */
-static unsigned whole_pieces(const RiscvDis *ctx, int emul)
-{
-    const uint32_t need = RISCV_TB_VLMAX | RISCV_TB_VSTART0;
-    unsigned bytes = emul >= 0 ? ctx->vlenb << emul : ctx->vlenb >> -emul;
-    return (ctx->flags & need) == need && !insn_masked(ctx) ? bytes / 16 : 0;
-}
-
-static unsigned piece_var(const RiscvDis *ctx, int reg, unsigned piece)
-{
-    return RISCV_VAR_V((unsigned)reg * ctx->vlenb / 16 + piece);
-}
-
-static IrRef get_piece(RiscvDis *ctx, int reg, unsigned piece)
-{
-    return ir_get_var(ctx->ir, piece_var(ctx, reg, piece));
-}
-
-static void set_piece(RiscvDis *ctx, int reg, unsigned piece, IrRef v)
-{
-    ir_set_var(ctx->ir, piece_var(ctx, reg, piece), v);
-}
-
-/* The scalar operand as an integer, whose low bits are the element's. */
-static IrRef scalar_bits(RiscvDis *ctx, const VecRow *row)
+IrRef vec_scalar(RiscvDis *ctx, const VecRow *row)
 {
     switch (row->form) {
     case VEC_I: return c64(ctx, riscv_decode_sext((uint32_t)insn_rs1(ctx), 5));
@@ -240,125 +182,9 @@ static IrRef scalar_bits(RiscvDis *ctx, const VecRow *row)
     }
 }
 
-static IrRef splat(RiscvDis *ctx, IrRef v)
-{
-    return ir_op1(ctx->ir, IR_vsplat, IR_V128, 1u << vec_sew(ctx), v);
-}
-
-/* Operations of two operands and of three, as IR has them for some lane sizes. */
-typedef enum InlineKind {
-    INLINE_MOV,
-    INLINE_OP,
-    INLINE_SHIFT,
-    INLINE_MACC,
-    INLINE_FP,
-    INLINE_FMA
-} InlineKind;
-
-typedef struct InlineRow {
-    VecFn *fn;
-    uint8_t kind, op, aux;
-    uint8_t lanes; /* bit n: lanes of 2^n bytes */
-    bool swap;     /* b before a; vd as a factor instead of vs2 */
-} InlineRow;
-
-static const InlineRow inline_rows[] = {
-    {riscv_vec_mov, INLINE_MOV, 0, 0, 15, false},
-    {riscv_vec_add, INLINE_OP, IR_vadd, 0, 15, false},
-    {riscv_vec_sub, INLINE_OP, IR_vsub, 0, 15, false},
-    {riscv_vec_rsub, INLINE_OP, IR_vsub, 0, 15, true},
-    {riscv_vec_and, INLINE_OP, IR_vand, 0, 15, false},
-    {riscv_vec_or, INLINE_OP, IR_vor, 0, 15, false},
-    {riscv_vec_xor, INLINE_OP, IR_vxor, 0, 15, false},
-    {riscv_vec_mul, INLINE_OP, IR_vint, IR_VEC_MUL, 6, false},
-    {riscv_vec_min, INLINE_OP, IR_vint, IR_VEC_MINS, 7, false},
-    {riscv_vec_max, INLINE_OP, IR_vint, IR_VEC_MAXS, 7, false},
-    {riscv_vec_minu, INLINE_OP, IR_vint, IR_VEC_MINU, 7, false},
-    {riscv_vec_maxu, INLINE_OP, IR_vint, IR_VEC_MAXU, 7, false},
-    {riscv_vec_sll, INLINE_SHIFT, IR_vint, IR_VEC_SHL, 12, false},
-    {riscv_vec_srl, INLINE_SHIFT, IR_vint, IR_VEC_SHR, 12, false},
-    {riscv_vec_sra, INLINE_SHIFT, IR_vint, IR_VEC_SAR, 4, false},
-    {riscv_vec_macc, INLINE_MACC, IR_vadd, 0, 6, false},
-    {riscv_vec_nmsac, INLINE_MACC, IR_vsub, 0, 6, false},
-    {riscv_vec_madd, INLINE_MACC, IR_vadd, 0, 6, true},
-    {riscv_vec_nmsub, INLINE_MACC, IR_vsub, 0, 6, true},
-    {riscv_vec_fadd, INLINE_FP, IR_vfp, IR_VEC_FADD, 12, false},
-    {riscv_vec_fsub, INLINE_FP, IR_vfp, IR_VEC_FSUB, 12, false},
-    {riscv_vec_frsub, INLINE_FP, IR_vfp, IR_VEC_FSUB, 12, true},
-    {riscv_vec_fmul, INLINE_FP, IR_vfp, IR_VEC_FMUL, 12, false},
-    {riscv_vec_fdiv, INLINE_FP, IR_vfp, IR_VEC_FDIV, 12, false},
-    {riscv_vec_frdiv, INLINE_FP, IR_vfp, IR_VEC_FDIV, 12, true},
-    {riscv_vec_fmacc, INLINE_FMA, IR_vfma, 0, 12, false},
-    {riscv_vec_fnmacc, INLINE_FMA, IR_vfma, IR_FMA_NEG_MUL | IR_FMA_NEG_ADD, 12, false},
-    {riscv_vec_fmsac, INLINE_FMA, IR_vfma, IR_FMA_NEG_ADD, 12, false},
-    {riscv_vec_fnmsac, INLINE_FMA, IR_vfma, IR_FMA_NEG_MUL, 12, false},
-    {riscv_vec_fmadd, INLINE_FMA, IR_vfma, 0, 12, true},
-    {riscv_vec_fnmadd, INLINE_FMA, IR_vfma, IR_FMA_NEG_MUL | IR_FMA_NEG_ADD, 12, true},
-    {riscv_vec_fmsub, INLINE_FMA, IR_vfma, IR_FMA_NEG_ADD, 12, true},
-    {riscv_vec_fnmsub, INLINE_FMA, IR_vfma, IR_FMA_NEG_MUL, 12, true},
-};
-
-/* The row for elements of SEW, NULL if the instruction goes by the helper. */
-static const InlineRow *find_inline(const RiscvDis *ctx, const VecRow *row)
-{
-    enum { MAX_HOST_FRM = 3 };
-    if (row->cls != VEC_ELEM || row->d || row->a || row->b) {
-        return NULL;
-    }
-    for (unsigned i = 0; i < ARRAY_SIZE(inline_rows); i++) {
-        const InlineRow *r = &inline_rows[i];
-        if (r->fn == row->fn) {
-            bool fp = r->kind >= INLINE_FP;
-            bool host_mode =
-                ((ctx->flags & RISCV_TB_FRM_MASK) >> RISCV_TB_FRM_SHIFT) <= MAX_HOST_FRM;
-            return ((r->lanes >> vec_sew(ctx)) & 1) && (!fp || host_mode) ? r : NULL;
-        }
-    }
-    return NULL;
-}
-
-static IrRef inline_op(RiscvDis *ctx, const InlineRow *r, IrRef a, IrRef b)
-{
-    return ir_op2(ctx->ir, (IrOp)r->op, IR_V128, r->aux | 1u << vec_sew(ctx), r->swap ? b : a,
-                  r->swap ? a : b);
-}
-
-static IrRef inline_piece(RiscvDis *ctx, const InlineRow *r, unsigned i, IrRef b)
-{
-    unsigned lane = 1u << vec_sew(ctx);
-    if (r->kind == INLINE_MOV) {
-        return b;
-    }
-    IrRef a = get_piece(ctx, insn_rs2(ctx), i);
-    if (r->kind == INLINE_SHIFT) {
-        b = ir_op2(ctx->ir, IR_vand, IR_V128, 0, b, splat(ctx, c64(ctx, 8 * (int64_t)lane - 1)));
-    }
-    if (r->kind != INLINE_MACC && r->kind != INLINE_FMA) {
-        return inline_op(ctx, r, a, b);
-    }
-    IrRef d = get_piece(ctx, insn_rd(ctx), i);
-    IrRef factor = r->swap ? d : a, addend = r->swap ? a : d;
-    if (r->kind == INLINE_FMA) {
-        return ir_emit(ctx->ir, IR_vfma, IR_V128, (unsigned)r->aux << 4 | lane, factor, b, addend,
-                       IR_NOREF, 0);
-    }
-    IrRef product = ir_op2(ctx->ir, IR_vint, IR_V128, IR_VEC_MUL | lane, factor, b);
-    return ir_op2(ctx->ir, (IrOp)r->op, IR_V128, lane, addend, product);
-}
-
 static bool gen_op_inline(RiscvDis *ctx, const VecRow *row)
 {
-    const InlineRow *r = find_inline(ctx, row);
-    unsigned n = whole_pieces(ctx, vec_emul(ctx));
-    if (!n || !r) {
-        return false;
-    }
-    IrRef scalar = row->form == VEC_V ? IR_NOREF : splat(ctx, scalar_bits(ctx, row));
-    for (unsigned i = 0; i < n; i++) {
-        IrRef b = row->form == VEC_V ? get_piece(ctx, insn_rs1(ctx), i) : scalar;
-        set_piece(ctx, insn_rd(ctx), i, inline_piece(ctx, r, i, b));
-    }
-    return true;
+    return gen_vec_elements(ctx, row) || gen_vec_masks(ctx, row) || gen_vec_scalars(ctx, row);
 }
 
 static bool gen_op(RiscvDis *ctx)
@@ -473,7 +299,7 @@ bool trans_vmem_unit(RiscvDis *ctx, const ArgsVunit *a)
     if (!vec_on(ctx, true) || !fields_valid(ctx, &d, a->nf + 1)) {
         return false;
     }
-    unsigned n = whole_pieces(ctx, d.emul);
+    unsigned n = vec_whole_pieces(ctx, d.emul);
     if (n && !first_only && a->nf == 0) {
         gen_mem_inline(ctx, n);
         return true;

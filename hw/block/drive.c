@@ -29,11 +29,11 @@ static bool named_by_device(Machine *machine, const char *id)
     return false;
 }
 
-/* The interface of a drive. Without if=, it is for a -device that names it, or virtio. */
+/* The interface of a drive. Without if=, it is for a -device that names it, or the machine's usual one. */
 static const char *drive_interface(Machine *machine, Options *opts)
 {
-    const char *fallback =
-        named_by_device(machine, options_get(opts, "id", NULL)) ? "none" : "virtio";
+    const char *usual = machine->cls->drive_interface ? machine->cls->drive_interface : "virtio";
+    const char *fallback = named_by_device(machine, options_get(opts, "id", NULL)) ? "none" : usual;
 
     return options_get(opts, "if", fallback);
 }
@@ -173,6 +173,14 @@ const char *drive_serial(Machine *machine, const char *id)
                : options_get(g_ptr_array_index(machine->config.drives, index), "serial", NULL);
 }
 
+bool drive_is_cdrom(Machine *machine, const char *id)
+{
+    int index = index_of(machine, id);
+    Options *opts = index < 0 ? NULL : g_ptr_array_index(machine->config.drives, index);
+
+    return opts && strcmp(options_get(opts, "media", "disk"), "cdrom") == 0;
+}
+
 /* The device for a drive with if=virtio. */
 static bool create_device(Machine *machine, const char *drive, GError **error)
 {
@@ -194,7 +202,8 @@ static bool create_device(Machine *machine, const char *drive, GError **error)
 
 bool hw_create_drives(Machine *machine, GError **error)
 {
-    static const char *const interfaces[] = {"none", "virtio", "pflash", NULL};
+    /* The last one, if the machine has it beside the others. */
+    const char *const interfaces[] = {"none", "virtio", "pflash", machine->cls->drive_interface, NULL};
     GPtrArray *drives = machine->config.drives;
 
     if (!nodes_open_all(machine, error)) {

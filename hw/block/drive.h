@@ -19,6 +19,9 @@ BlockDev *drive_by_unit(Machine *machine, const char *interface, unsigned unit, 
 /* The serial= of the drive @id, or NULL. */
 const char *drive_serial(Machine *machine, const char *id);
 
+/* Whether the drive @id is a CD-ROM (media=cdrom). */
+bool drive_is_cdrom(Machine *machine, const char *id);
+
 /* Opens all drives and makes a device for each with if=virtio, and for those without if= that no
  * -device names. Fails for interfaces that the machine does not have. After the -device ones. */
 bool hw_create_drives(Machine *machine, GError **error);

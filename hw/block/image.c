@@ -3,7 +3,7 @@
  *
  * Images come from elsewhere, and name other files: backing files, data files. One that names a file of the
  * host's that its user did not think of would show it to the guest. So the rule: a backing file is opened if
- * it is in the directory of the image that names it, or below; all others only if the user allowed them.
+ * it is in the same directory as the image that names it; all others only if the user allowed them.
  * Symbolic links count as what they lead to.
  */
 #include "hw/block/image.h"
@@ -145,8 +145,11 @@ bool image_may_open(const BlockFile *file, const char *path, const ImageOpen *ho
     bool may = false;
 
     if (real && image) {
-        *strrchr(image, '/') = 0; /* its directory; "" is the root */
-        may = is_within(real, image);
+        char *dir = g_path_get_dirname(image), *other = g_path_get_dirname(real);
+
+        may = strcmp(dir, other) == 0;
+        g_free(dir);
+        g_free(other);
     }
     for (unsigned i = 0; !may && real && how->allowed && how->allowed[i]; i++) {
         char *allowed = realpath(how->allowed[i], NULL);
@@ -161,23 +164,28 @@ bool image_may_open(const BlockFile *file, const char *path, const ImageOpen *ho
 
 /* ---- Opening ---- */
 
-/* Whether @file is already in the chain above it. */
-static bool check_chain(const BlockFile *file, const ImageOpen *how, GError **error)
+/* Whether the file at @path is already in the chain above it. Looked at before it is opened, since its own lock
+ * would be in the way. */
+static bool check_chain(const char *path, const ImageOpen *how, GError **error)
 {
     unsigned depth = 0;
+    struct stat st;
 
     for (const ImageOpen *above = how; above && above->overlay_file; above = above->overlay) {
-        if (above->overlay_file->dev == file->dev && above->overlay_file->ino == file->ino) {
+        const BlockFile *file = above->overlay_file;
+
+        if (stat(path, &st) == 0 && !file->device && file->dev == st.st_dev &&
+            file->ino == st.st_ino) {
             return error_set(error,
                              "'%s' is, through its backing files, its own backing file; mend "
                              "that with `qemu-img rebase -u`",
-                             file->path);
+                             path);
         }
         if (++depth >= CHAIN_MAX) {
             return error_set(error,
                              "'%s' is the backing file of more than %u images on top of each "
                              "other; merge some with `qemu-img rebase`",
-                             file->path, CHAIN_MAX);
+                             path, CHAIN_MAX);
         }
     }
     return true;
@@ -194,14 +202,15 @@ BlockImage *image_open(const ImageOpen *how, GError **error)
     BlockImage *image = NULL;
     BlockFile *file;
 
-    if (!plain_path(how->path, &open.path, error)) {
+    if (!plain_path(how->path, &open.path, error) || !check_chain(open.path, how, error)) {
         return NULL;
     }
     file = block_file_open(&open, error);
     if (!file) {
         return NULL;
     }
-    if (check_chain(file, how, error) && (format = choose_format(file, how, &probed, error))) {
+    format = choose_format(file, how, &probed, error);
+    if (format) {
         image = open_format(file, format, probed, how, error);
     }
     if (!image) {

@@ -112,8 +112,8 @@ typedef struct Qcow2Create {
 /* Writes an empty image to an empty file. */
 bool qcow2_create(BlockFile *file, const Qcow2Create *how, GError **error);
 
-/* Opens what an image refers to, by the rule of which files it may: those in its own directory or below, and
- * what the user allowed. */
+/* Opens what an image refers to, by the rule of which files it may: those in its own directory, and what the
+ * user allowed. */
 BlockImage *image_open_backing(BlockFile *file, const char *name, const char *format,
                                const ImageOpen *how, GError **error);
 bool image_may_open(const BlockFile *file, const char *path, const ImageOpen *how);

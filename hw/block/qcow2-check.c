@@ -192,6 +192,7 @@ static int store(Recount *r)
 bool qcow2_recount(Qcow2 *q, GError **error)
 {
     const char *path = q->image.file->path;
+    bool lazy = q->lazy;
     Recount r = {.q = q};
     int err;
 
@@ -205,6 +206,7 @@ bool qcow2_recount(Qcow2 *q, GError **error)
         return error_set(error, "'%s' was not closed, and there is not enough memory to mend it; "
                                 "run `qemu-img check -r all %s`", path, path);
     }
+    q->lazy = false; /* what is counted now is written now */
     err = count_all(&r);
     err = err ? err : mark_all(&r);
     err = err ? err : store(&r);
@@ -214,6 +216,7 @@ bool qcow2_recount(Qcow2 *q, GError **error)
         q->incompatible &= ~(uint64_t)QCOW2_DIRTY;
         err = qcow2_write_be64(q, QCOW2_AT_INCOMPATIBLE, q->incompatible);
     }
+    q->lazy = lazy;
     g_free(r.counts);
     return err ? error_set_errno(error, err, "'%s' was not closed, and cannot be mended; run "
                                              "`qemu-img check -r all`", path)

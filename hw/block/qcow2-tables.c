@@ -36,8 +36,7 @@ static uint64_t *read_table(const Qcow2 *q, uint64_t offset, uint64_t count, GEr
     return table;
 }
 
-/* Notes what the tables of @entries point to as tables; two that overlap are refused if the image is to be
- * written. */
+/* Notes what @entries point to as tables, if the image is to be written; two that overlap are then refused. */
 static bool note_tables(Qcow2 *q, const uint64_t *entries, uint64_t count, const char *what,
                         GError **error)
 {
@@ -53,7 +52,7 @@ static bool note_tables(Qcow2 *q, const uint64_t *entries, uint64_t count, const
                              "it with `qemu-img check -r all`",
                              q->image.file->path, what);
         }
-        if (!qcow2_add_metadata(q, offset, q->cluster_size) && !q->image.read_only) {
+        if (!q->image.read_only && !qcow2_add_metadata(q, offset, q->cluster_size)) {
             return damaged(q, "tables overlap", error);
         }
     }
@@ -63,8 +62,8 @@ static bool note_tables(Qcow2 *q, const uint64_t *entries, uint64_t count, const
 /* Tables of more than one cluster. */
 static bool note_area(Qcow2 *q, uint64_t offset, uint64_t bytes, GError **error)
 {
-    return !bytes || qcow2_add_metadata(q, offset, align_up(bytes, q->cluster_size)) ||
-           q->image.read_only || damaged(q, "tables overlap", error);
+    return !bytes || q->image.read_only ||
+           qcow2_add_metadata(q, offset, align_up(bytes, q->cluster_size)) || damaged(q, "tables overlap", error);
 }
 
 bool qcow2_load_tables(Qcow2 *q, GError **error)

@@ -9,6 +9,7 @@
 
 typedef VirtioDevice *VirtioCreate(Machine *machine, Options *opts, const char *id, GError **error);
 
+VirtioCreate virtio_9p_create;
 VirtioCreate virtio_balloon_create;
 VirtioCreate virtio_blk_create;
 VirtioCreate virtio_keyboard_create;

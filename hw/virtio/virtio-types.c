@@ -85,6 +85,16 @@ static bool create_on_pci(Machine *machine, Options *opts, VirtioCreate *create,
     return true;
 }
 
+static bool create_9p_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_9p_create, error);
+}
+
+static bool create_9p_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_9p_create, error);
+}
+
 static bool create_balloon_device(Machine *machine, Options *opts, GError **error)
 {
     return create_on_mmio(machine, opts, virtio_balloon_create, error);
@@ -150,6 +160,8 @@ static bool create_serial_pci(Machine *machine, Options *opts, GError **error)
 #define SERIAL_BUS "virtio-serial-bus"
 
 const HwDeviceType virtio_device_types[] = {
+    {"virtio-9p-device", MMIO_BUS, "shared folder", create_9p_device},
+    {"virtio-9p-pci", PCI_BUS, "shared folder", create_9p_pci},
     {"virtio-balloon-device", MMIO_BUS, "memory balloon", create_balloon_device},
     {"virtio-balloon-pci", PCI_BUS, "memory balloon", create_balloon_pci},
     {"virtio-balloon", PCI_BUS, "memory balloon, short for virtio-balloon-pci", create_balloon_pci},

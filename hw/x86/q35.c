@@ -13,6 +13,7 @@
 #include "hw/block/drive.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/ns16550.h"
+#include "hw/ide/ahci.h"
 #include "hw/input/i8042.h"
 #include "hw/loader.h"
 #include "hw/misc/fw-cfg.h"
@@ -327,7 +328,7 @@ static bool make_devices(Q35 *q, GError **error)
     i8042_new(machine, pc_irq_line(q->irqs, IRQ_KEYBOARD), pc_irq_line(q->irqs, IRQ_MOUSE));
     add_silent_ports(machine);
     q->fw_cfg = fw_cfg_new_pio(machine, FW_CFG_PORT);
-    return true;
+    return ahci_new(q->pci, PCI_DEVFN(ICH9_LPC_SLOT, 2), NULL, true, error);
 }
 
 /* ---- What firmware is told ---- */
@@ -536,6 +537,7 @@ const MachineClass x86_q35_machine = {
     .max_cpus = MACHINE_MAX_CPUS,
     .default_ram = 128 * MIB,
     .default_cpu = "max",
+    .drive_interface = "ide",
     .init = q35_init,
     .reset = q35_reset,
     .finalize = q35_finalize,

@@ -105,13 +105,31 @@ typedef enum X86Op {
     X_PMAXSB = 0x3c | X_0F38 | X_66, X_PMAXSW = 0xee | X_0F | X_66, X_PMAXSD = 0x3d | X_0F38 | X_66,
     X_PMINUB = 0xda | X_0F | X_66, X_PMINUW = 0x3a | X_0F38 | X_66, X_PMINUD = 0x3b | X_0F38 | X_66,
     X_PMAXUB = 0xde | X_0F | X_66, X_PMAXUW = 0x3e | X_0F38 | X_66, X_PMAXUD = 0x3f | X_0F38 | X_66,
+    X_PADDSB = 0xec | X_0F | X_66, X_PADDSW = 0xed | X_0F | X_66,
+    X_PADDUSB = 0xdc | X_0F | X_66, X_PADDUSW = 0xdd | X_0F | X_66,
+    X_PSUBSB = 0xe8 | X_0F | X_66, X_PSUBSW = 0xe9 | X_0F | X_66,
+    X_PSUBUSB = 0xd8 | X_0F | X_66, X_PSUBUSW = 0xd9 | X_0F | X_66,
+    X_PMULHW = 0xe5 | X_0F | X_66, X_PMULHUW = 0xe4 | X_0F | X_66,
+    X_PAVGB = 0xe0 | X_0F | X_66, X_PAVGW = 0xe3 | X_0F | X_66,
+    X_PCMPEQB = 0x74 | X_0F | X_66, X_PCMPEQW = 0x75 | X_0F | X_66, X_PCMPEQD = 0x76 | X_0F | X_66,
+    X_PCMPEQQ = 0x29 | X_0F38 | X_66,
+    X_PCMPGTB = 0x64 | X_0F | X_66, X_PCMPGTW = 0x65 | X_0F | X_66, X_PCMPGTD = 0x66 | X_0F | X_66,
+    X_PCMPGTQ = 0x37 | X_0F38 | X_66,
+    X_PANDN = 0xdf | X_0F | X_66, X_VPBLENDVB = 0x4c | X_0F3A | X_66, /* mask register: imm8[7:4] */
+    X_PMOVMSKB = 0xd7 | X_0F | X_66, X_MOVMSKPS = 0x50 | X_0F, /* reg: general */
+    X_PACKSSWB = 0x63 | X_0F | X_66, X_PACKUSWB = 0x67 | X_0F | X_66, X_PACKUSDW = 0x2b | X_0F38 | X_66,
+    X_PSHUFB = 0x00 | X_0F38 | X_66, X_SHUFPS = 0xc6 | X_0F,
+    X_PSRLDQ = 0x73 | X_0F | X_66, /* /3; VEX: result in vvvv */
+    X_PINSRB = 0x20 | X_0F3A | X_66, X_PINSRW = 0xc4 | X_0F | X_66, X_PINSRD = 0x22 | X_0F3A | X_66,
+    X_PMOVSXBW = 0x20 | X_0F38 | X_66, X_PMOVSXWD = 0x23 | X_0F38 | X_66, X_PMOVSXDQ = 0x25 | X_0F38 | X_66,
+    X_PMOVZXBW = 0x30 | X_0F38 | X_66, X_PMOVZXWD = 0x33 | X_0F38 | X_66, X_PMOVZXDQ = 0x35 | X_0F38 | X_66,
     /* W: 64-bit lanes. */
     X_VPSLLV = 0x47 | X_0F38 | X_66, X_VPSRLV = 0x45 | X_0F38 | X_66, X_VPSRAVD = 0x46 | X_0F38 | X_66,
     X_VFMADD231PS = 0xb8 | X_0F38 | X_66, X_VFMSUB231PS = 0xba | X_0F38 | X_66,
     X_VFNMADD231PS = 0xbc | X_0F38 | X_66, X_VFNMSUB231PS = 0xbe | X_0F38 | X_66,
     /* | X_66: double */
     X_ADDPS = 0x58 | X_0F, X_SUBPS = 0x5c | X_0F, X_MULPS = 0x59 | X_0F, X_DIVPS = 0x5e | X_0F,
-    X_CMPPS = 0xc2 | X_0F,
+    X_CMPPS = 0xc2 | X_0F, X_SQRTPS = 0x51 | X_0F, X_MINPS = 0x5d | X_0F, X_MAXPS = 0x5f | X_0F,
     X_VTESTPS = 0x0e | X_0F38 | X_66, X_VTESTPD = 0x0f | X_0F38 | X_66,
     X_VPBROADCASTB = 0x78 | X_0F38 | X_66, X_VPBROADCASTW = 0x79 | X_0F38 | X_66,
     X_VPBROADCASTD = 0x58 | X_0F38 | X_66, X_VPBROADCASTQ = 0x59 | X_0F38 | X_66,

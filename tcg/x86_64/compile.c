@@ -45,6 +45,8 @@ const bool op_is_skippable[IR_NOPS] = {
     [IR_fabs... IR_fsgnjx] = true,
     [IR_fbox... IR_bits_is] = true,
     [IR_vand... IR_vint] = true,
+    [IR_vcmp... IR_vnarrow] = true,
+    [IR_vbits... IR_vget] = true,
 };
 
 void op_mov(Emit *e, const IrInsn *in)

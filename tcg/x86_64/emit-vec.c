@@ -138,6 +138,14 @@ static void call_function(Emit *e, const void *fn)
     x_call(&e->as, e->stubs->math);
 }
 
+/* Evaluates @in of xmm0 and xmm1 to xmm0. */
+void emit_call_eval(Emit *e, const IrInsn *in)
+{
+    x_mov_imm(&e->as, RCX, in->op);
+    x_mov_imm(&e->as, RDX, in->aux);
+    call_function(e, (const void *)eval_binary);
+}
+
 static void call_binary(Emit *e, const IrInsn *in)
 {
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
@@ -145,9 +153,7 @@ static void call_binary(Emit *e, const IrInsn *in)
 
     emit_mov(e, XMM0, ra);
     emit_mov(e, XMM1, rb);
-    x_mov_imm(&e->as, RCX, in->op);
-    x_mov_imm(&e->as, RDX, in->aux);
-    call_function(e, (const void *)eval_binary);
+    emit_call_eval(e, in);
     emit_mov(e, d, XMM0);
     reg_bind(e, d, 0);
 }
@@ -155,14 +161,23 @@ static void call_binary(Emit *e, const IrInsn *in)
 /* The instruction for an integer op, 0 if this host has none. */
 static unsigned int_op(const Emit *e, const IrInsn *in)
 {
-    static const unsigned ops[5][3] = {
-        {0, X_PMULLW, X_PMULLD},        {X_PMINSB, X_PMINSW, X_PMINSD},
-        {X_PMAXSB, X_PMAXSW, X_PMAXSD}, {X_PMINUB, X_PMINUW, X_PMINUD},
+    static const unsigned ops[15][3] = {
+        {0, X_PMULLW, X_PMULLD},
+        {X_PMINSB, X_PMINSW, X_PMINSD},
+        {X_PMAXSB, X_PMAXSW, X_PMAXSD},
+        {X_PMINUB, X_PMINUW, X_PMINUD},
         {X_PMAXUB, X_PMAXUW, X_PMAXUD},
+        [IR_VEC_ADDS >> 4] = {X_PADDSB, X_PADDSW},
+        [IR_VEC_ADDU >> 4] = {X_PADDUSB, X_PADDUSW},
+        [IR_VEC_SUBS >> 4] = {X_PSUBSB, X_PSUBSW},
+        [IR_VEC_SUBU >> 4] = {X_PSUBUSB, X_PSUBUSW},
+        [IR_VEC_MULHS >> 4] = {0, X_PMULHW},
+        [IR_VEC_MULHU >> 4] = {0, X_PMULHUW},
+        [IR_VEC_AVGU >> 4] = {X_PAVGB, X_PAVGW},
     };
     unsigned kind = in->aux & 0xf0, lane = in->aux & 15;
 
-    if (kind <= IR_VEC_MAXU) {
+    if (kind < IR_VEC_SHL || kind > IR_VEC_SAR) {
         return e->f->sse41 && lane <= 4 ? ops[kind >> 4][__builtin_ctz(lane)] : 0;
     }
     if (!e->f->avx2 || lane < 4 || (kind == IR_VEC_SAR && lane == 8)) {
@@ -172,12 +187,19 @@ static unsigned int_op(const Emit *e, const IrInsn *in)
     return op | (lane == 8 ? X_W : 0);
 }
 
+static bool int_commutes(const IrInsn *in)
+{
+    unsigned kind = in->aux & 0xf0;
+
+    return kind < IR_VEC_SHL || kind == IR_VEC_ADDS || kind == IR_VEC_ADDU || kind >= IR_VEC_MULHS;
+}
+
 void op_vint(Emit *e, const IrInsn *in)
 {
     unsigned op = int_op(e, in);
 
     if (op) {
-        vec_binary(e, in, op, (in->aux & 0xf0) <= IR_VEC_MAXU);
+        vec_binary(e, in, op, int_commutes(in));
     } else {
         call_binary(e, in);
     }
@@ -262,12 +284,54 @@ static Cold *check_nan(Emit *e, const IrInsn *in, unsigned d, void (*cold)(Emit 
     return c;
 }
 
+void emit_check_nan(Emit *e, const IrInsn *in, unsigned d)
+{
+    check_nan(e, in, d, cold_vec_nan);
+}
+
+/* A NaN among the operands, whose comparison has raised what is to be raised. reg: result, a, b. */
+static void cold_vec_minmax(Emit *e, const Cold *c)
+{
+    emit_mov(e, XMM0, c->reg[1]);
+    emit_mov(e, XMM1, c->reg[2]);
+    emit_call_eval(e, &e->insns[c->insn]);
+    emit_mov(e, c->reg[0], XMM0);
+    x_jmp_back(&e->as, c->back);
+}
+
+/* Of equal operands the host gives the second: both ways, and of zeros the one with the right sign is
+ * made of the two by or (minimum) or and. */
+static void vec_minmax(Emit *e, const IrInsn *in)
+{
+    bool max = (in->aux & 0xf0) == IR_VEC_FMAX;
+    unsigned wide = is_f64(in) ? X_66 : 0, op = (max ? X_MAXPS : X_MINPS) | wide;
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    unsigned d = reg_def(e, NOREG, NOREG);
+
+    v_rrr(&e->as, X_CMPPS | wide, XMM0, ra, rb);
+    asm_u8(&e->as, 3); /* unordered */
+    v_rrr(&e->as, wide ? X_VTESTPD : X_VTESTPS, XMM0, 0, XMM0);
+    Cold *c = cold_new(e, cold_vec_minmax, x_jcc32(&e->as, CC_NE));
+    c->reg[0] = d;
+    c->reg[1] = ra;
+    c->reg[2] = rb;
+    v_rrr(&e->as, op, XMM0, ra, rb);
+    v_rrr(&e->as, op, XMM1, rb, ra);
+    v_rrr(&e->as, max ? X_ANDPS : X_ORPS, d, XMM0, XMM1);
+    c->back = e->as.p;
+    reg_bind(e, d, 0);
+}
+
 void op_vfp(Emit *e, const IrInsn *in)
 {
     static const unsigned ops[4] = {X_ADDPS, X_SUBPS, X_MULPS, X_DIVPS};
 
     if (!e->avx) {
         call_binary(e, in);
+        return;
+    }
+    if ((in->aux & 0xf0) >= IR_VEC_FMIN) {
+        vec_minmax(e, in);
         return;
     }
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);

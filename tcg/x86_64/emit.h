@@ -147,7 +147,12 @@ enum {
     POOL_VNAN64 = 112,
     POOL_VNAN32 = 128,
     POOL_FLAGS = 144, /* IrFpFlag of each value of MXCSR's six sticky bits */
-    POOL_SIZE = 208
+    POOL_TOP = 208,   /* by log2 of the lane size: the top bit of each lane */
+    POOL_BITS = 272,  /* by log2 of the lane size: in lane i, bit i */
+    POOL_SPREAD = 336, /* for PSHUFB: byte 0 eight times, byte 1 eight times */
+    POOL_LOW8 = 352,  /* the low byte of each 16 bits */
+    POOL_LOW16 = 368, /* and the low half of each 32 */
+    POOL_SIZE = 384
 };
 
 struct Emit {
@@ -358,6 +363,10 @@ void fp_rrr(Emit *e, unsigned op, unsigned d, unsigned a, unsigned b); /* d = a 
 void fp_rip(Emit *e, unsigned op, unsigned d, unsigned a, unsigned pool);
 void fp_rip_load(Emit *e, unsigned op, unsigned d, unsigned pool);
 void fp_rm(Emit *e, unsigned op, unsigned reg, unsigned base, int32_t disp);
+
+/* emit-vec.c */
+void emit_call_eval(Emit *e, const IrInsn *in);             /* xmm0 = the op of xmm0 and xmm1, by a function */
+void emit_check_nan(Emit *e, const IrInsn *in, unsigned d); /* makes NaN lanes canonical */
 
 /* Stores a constant to the guest pc; clobbers rax. */
 static inline void emit_store_pc(Emit *e, uint64_t pc)

@@ -211,6 +211,28 @@ static void emit_math(Emit *e, Stubs *s)
     restore_registers(e, true);
 }
 
+/* The constants of the pool that are regular. */
+static void emit_lane_constants(uint8_t *pool)
+{
+    for (unsigned log2 = 0; log2 < 4; log2++) {
+        unsigned size = 1 << log2;
+
+        for (unsigned i = 0; i < 16 / size; i++) {
+            pool[POOL_TOP + 16 * log2 + (i + 1) * size - 1] = 0x80;
+            /* The comparison of 64-bit lanes is by 32 bits. */
+            pool[POOL_BITS + 16 * log2 + i * size] = 1u << (i & 7);
+            if (size == 8) {
+                pool[POOL_BITS + 16 * log2 + i * size + 4] = 1u << i;
+            }
+        }
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        pool[POOL_SPREAD + i] = i / 8;
+        pool[POOL_LOW8 + i] = i % 2 ? 0 : 0xff;
+        pool[POOL_LOW16 + i] = i % 4 < 2 ? 0xff : 0;
+    }
+}
+
 static void emit_pool(Emit *e, Stubs *s)
 {
     static const uint64_t pool[POOL_SIZE / 8] = {
@@ -233,6 +255,7 @@ static void emit_pool(Emit *e, Stubs *s)
     for (unsigned mxcsr = 0; mxcsr < 64; mxcsr++) {
         e->as.p[POOL_FLAGS + mxcsr] = ir_fp_flags_of_mxcsr(mxcsr);
     }
+    emit_lane_constants(e->as.p);
     e->as.p += sizeof(pool);
 }
 

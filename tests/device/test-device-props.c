@@ -20,6 +20,7 @@ static const char *value_for(const char *name, const char *kind)
         {"mac", "52:54:00:12:34:99"},
         {"chardev", "c0"},
         {"netdev", "n0"},
+        {"fsdev", "f0"},
         {"queue-size", "64"},
         {"rx_queue_size", "64"},
         {"addr", "5"},
@@ -63,6 +64,8 @@ static Machine *make_machine(const char *disk)
     MachineConfig config = {
         .bios = "none",
         .drives = one_option("-drive", drive, "file"),
+        .fsdevs =
+            one_option("-fsdev", "local,id=f0,path=/,security_model=none,readonly=on", "fsdriver"),
         .netdevs = one_option("-netdev", "user,id=n0", "type"),
     };
     Machine *machine = machine_new(&riscv_virt_machine, &config, true, &error);

@@ -73,6 +73,8 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
         .ram_size = RAM_SIZE,
         .cpu_model = "max",
         .drives = virt ? one_option("-drive", drive, "file") : NULL,
+        .fsdevs = one_option("-fsdev", "local,id=f0,path=/proc/self/fdinfo,security_model=none,readonly=on",
+                             "fsdriver"),
         .netdevs = virt ? one_option("-netdev", "user,id=n0", "type") : NULL,
     };
     Machine *machine = machine_new(cls, &config, true, &error);
@@ -99,7 +101,7 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
 static const MachineClass *class_for(const char *type)
 {
     const char *bus = hw_device_bus(type);
-    bool pc = !g_strcmp0(bus, "ISA") || !g_strcmp0(bus, "PC");
+    bool pc = !g_strcmp0(bus, "ISA") || !g_strcmp0(bus, "IDE") || !g_strcmp0(bus, "PC");
     return pc ? &x86_q35_machine : &riscv_virt_machine;
 }
 
@@ -108,9 +110,10 @@ static char *device_text(const char *type)
     static const struct {
         const char *prefix, *options;
     } rows[] = {
+        {"virtio-9p", ",fsdev=f0,mount_tag=host"},
         {"virtio-blk", ",drive=d0,num-queues=2"},  {"virtio-net", ",netdev=n0"},
         {"virtio-rng", ",max-bytes=64,period=10"}, {"virtconsole", ",chardev=c0"},
-        {"virtserialport", ",chardev=c0"},
+        {"virtserialport", ",chardev=c0"},         {"ide-hd", ",drive=d0"},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         if (g_str_has_prefix(type, rows[i].prefix)) {
@@ -380,8 +383,9 @@ static void test_poison(Paths *paths, gconstpointer data)
 /* Whoever has registers, memory or queues has state, and a table of it. */
 static void test_all_have_tables(Paths *paths, gconstpointer data)
 {
-    static const char *const without[] = {"block-back-ends", "net-back-ends", "gpex-pcihost",
-                                          "isa-debugcon",    "isa-debug-exit", "pvpanic",
+    static const char *const without[] = {"block-back-ends", "net-back-ends",
+                                          "gpex-pcihost",    "isa-debugcon",
+                                          "isa-debug-exit",  "pvpanic",
                                           "pc-interrupts",   NULL};
     const char *type;
     for (unsigned i = 0; (type = hw_device_nth(i)) != NULL; i++) {

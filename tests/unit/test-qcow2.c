@@ -491,6 +491,199 @@ static void test_threads(gconstpointer data)
     disk_free(d);
 }
 
+/* ---- Images that are damaged, or made to do harm ---- */
+
+/* Opening fails with one line that has @expected in it. */
+static void check_refused(Disk *d, ImageOpen how, const char *expected)
+{
+    GError *error = NULL;
+
+    how.path = d->path;
+    how.quiet = true;
+    g_assert_null(image_open(&how, &error));
+    g_assert_nonnull(error);
+    g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, expected));
+    g_assert_null(strchr(error->message, '\n'));
+    g_clear_error(&error);
+}
+
+static void patch(const char *path, uint64_t offset, uint64_t value, unsigned bytes)
+{
+    uint64_t raw = GUINT64_TO_BE(value << (64 - 8 * bytes));
+    int fd = open(path, O_WRONLY);
+
+    g_assert_cmpint(pwrite(fd, &raw, bytes, offset), ==, bytes);
+    close(fd);
+}
+
+static const struct {
+    uint64_t offset, value;
+    unsigned bytes;
+    const char *expected;
+} header_patches[] = {
+    {4, 1, 4, "version 1"},
+    {20, 8, 4, "512 bytes to 2 MiB"},
+    {20, 22, 4, "512 bytes to 2 MiB"},
+    {24, UINT64_C(0x7fffffffffffffff), 8, "damaged"},
+    {24, UINT64_C(1) << 62, 8, "made to do harm"},
+    {24, UINT64_C(1) << 45, 8, "L1 table is too small"},
+    {32, 1, 4, "encrypted"},
+    {36, 0xffffffff, 4, "more than there can be"},
+    {36, 0x100000, 4, "not inside the file"},
+    {40, 0x30001, 8, "not inside the file"},
+    {40, UINT64_C(1) << 60, 8, "not inside the file"},
+    {48, UINT64_C(1) << 60, 8, "not inside the file"},
+    {56, 0xffffffff, 4, "more than there can be"},
+    {56, 0, 4, "no refcount table"},
+    {60, 0xffffffff, 4, "snapshots"},
+    {72, UINT64_C(1) << 40, 8, "number 40"},
+    {72, 1 << 1, 8, "says that it is damaged"},
+    {72, 1 << 4, 8, "extended L2"},
+    {96, 7, 4, "64 bits"},
+    {100, 0xfffffff8, 4, "impossible length"},
+    {100, 100, 4, "impossible length"},
+    {104, UINT64_C(0x0300000000000000), 8, "compression type 3"},
+    {8, 0x10000000, 8, NULL}, /* without a length, a place is nothing */
+    {0x30000, 0x30000, 8, "tables overlap"},      /* an L2 table in the L1 table */
+    {0x30000, UINT64_C(1) << 50, 8, "inside the file"},
+    {0x10000, 0x10000, 8, "tables overlap"}, /* a refcount block in the refcount table */
+    {0x10000, 0x20200, 8, "inside the file"},
+};
+
+static void test_hostile(void)
+{
+    Disk *d = disk_new(4 * MIB);
+    GError *error = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(header_patches); i++) {
+        BlockFile *file;
+
+        g_assert_true(g_file_set_contents(d->path, "", 0, NULL));
+        file = block_file_open(&(BlockFileOpen){.path = d->path}, &error);
+        g_assert_no_error(error);
+        g_assert_true(qcow2_create(
+            file, &(Qcow2Create){.size = d->size, .cluster_bits = 16, .version = 3}, &error));
+        block_file_close(file);
+        if (header_patches[i].offset == 104) {
+            patch(d->path, 100, 112, 4);
+        }
+        patch(d->path, header_patches[i].offset, header_patches[i].value, header_patches[i].bytes);
+        if (header_patches[i].expected) {
+            check_refused(d, (ImageOpen){.format = "qcow2"}, header_patches[i].expected);
+        } else {
+            disk_open(d, false);
+            disk_close(d);
+        }
+    }
+    disk_free(d);
+}
+
+/* Entries that point to where nothing is, or to tables: an error, and nothing else is harmed. */
+static void test_bad_entries(void)
+{
+    static const uint64_t entries[] = {
+        UINT64_C(1) << 50,                               /* past the end */
+        0x50200,                                         /* not aligned */
+        QCOW2_COPIED | 0x30000,                          /* the L1 table */
+        QCOW2_COMPRESSED | UINT64_C(0x3fffffffffffffff), /* compressed, past the end */
+        QCOW2_COMPRESSED | 0x30000,                      /* compressed, and not */
+    };
+    Disk *d = disk_new(4 * MIB);
+    uint8_t buf[4096] = {1};
+    struct iovec iov = {buf, sizeof(buf)};
+
+    for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
+        GError *error = NULL;
+        BlockFile *file;
+        uint64_t l2;
+        int fd;
+
+        g_assert_true(g_file_set_contents(d->path, "", 0, NULL));
+        file = block_file_open(&(BlockFileOpen){.path = d->path}, &error);
+        qcow2_create(file, &(Qcow2Create){.size = d->size, .cluster_bits = 16, .version = 3}, NULL);
+        block_file_close(file);
+        disk_open(d, false);
+        do_write(d, 0, 512);
+        disk_close(d);
+        fd = open(d->path, O_RDONLY);
+        g_assert_cmpint(pread(fd, &l2, 8, 0x30000), ==, 8);
+        close(fd);
+        patch(d->path, GUINT64_FROM_BE(l2) & QCOW2_OFFSET, entries[i], 8);
+        disk_open(d, false);
+        if (i != 2) { /* reading a table does no harm */
+            g_assert_cmpint(d->image->ops->readv(d->image, 0, &iov, 1), ==, EIO);
+        }
+        g_assert_cmpint(d->image->ops->writev(d->image, 0, &iov, 1), ==, EIO);
+        image_close(d->image);
+    }
+    disk_free(d);
+}
+
+static void test_chains(void)
+{
+    char *outside = g_strdup_printf("%s/amphi-outside-%d.raw", g_get_tmp_dir(), getpid());
+    const char *allowed[] = {outside, NULL};
+    Disk *d;
+
+    if (!have_qemu_img()) {
+        g_free(outside);
+        return;
+    }
+    d = disk_new(MIB);
+    must(sh("cd %s && truncate -s 1M %s base.raw && "
+            "qemu-img create -q -f qcow2 -F raw -b base.raw disk.qcow2 && "
+            "qemu-img create -q -f qcow2 -F qcow2 -b disk.qcow2 top.qcow2 && "
+            "qemu-img rebase -u -F qcow2 -b top.qcow2 disk.qcow2", d->dir, outside));
+    check_refused(d, (ImageOpen){0}, "its own backing file");
+    must(sh("cd %s && qemu-img rebase -u -F qcow2 -b disk.qcow2 disk.qcow2", d->dir));
+    check_refused(d, (ImageOpen){0}, "its own backing file");
+    must(sh("cd %s && qemu-img rebase -u -F raw -b gone.raw disk.qcow2", d->dir));
+    check_refused(d, (ImageOpen){0}, "gone.raw', which is not there");
+    must(sh("cd %s && qemu-img rebase -u -F vmdk -b base.raw disk.qcow2", d->dir));
+    check_refused(d, (ImageOpen){0}, "format 'vmdk' is not supported");
+    must(sh("cd %s && qemu-img rebase -u -F raw -b nbd:localhost:1 disk.qcow2", d->dir));
+    check_refused(d, (ImageOpen){0}, "backing file");
+    must(sh("cd %s && qemu-img rebase -u -F raw -b %s disk.qcow2", d->dir, outside));
+    check_refused(d, (ImageOpen){0}, "allow-path=");
+    must(sh("cd %s && ln -s %s link.raw && qemu-img rebase -u -F raw -b link.raw disk.qcow2",
+            d->dir, outside));
+    check_refused(d, (ImageOpen){0}, "allow-path=");
+    d->image = open_with(d, (ImageOpen){.allowed = allowed});
+    check_read(d, 0, d->size);
+    disk_close(d);
+    must(sh("cd %s && qemu-img create -q -f qcow2 -o extended_l2=on,cluster_size=64k disk.qcow2 1M",
+            d->dir));
+    check_refused(d, (ImageOpen){0}, "extended L2");
+    must(sh("cd %s && qemu-img create -q -f vmdk disk.qcow2 1M", d->dir));
+    check_refused(d, (ImageOpen){0}, "is a vmdk image");
+    must(sh("cd %s && qemu-img create -q -f qcow2 disk.qcow2 1M && truncate -s 150000 disk.qcow2",
+            d->dir));
+    check_refused(d, (ImageOpen){0}, "cut short");
+    g_unlink(outside);
+    g_free(outside);
+    disk_free(d);
+}
+
+/* What was taken for raw stays raw. */
+static void test_probed(void)
+{
+    static uint8_t magic[512] = "QFI\xfb\0\0\0\3", other[512] = "anything";
+    struct iovec first = {magic, 512}, second = {other, 512};
+    Disk *d = disk_new(MIB);
+
+    g_assert_true(g_file_set_contents(d->path, (char *)d->model, d->size, NULL));
+    d->image = open_with(d, (ImageOpen){0});
+    g_assert_cmpstr(d->image->ops->format, ==, "raw");
+    g_assert_cmpint(d->image->ops->writev(d->image, 0, &first, 1), ==, EPERM);
+    g_assert_cmpint(d->image->ops->writev(d->image, 0, &second, 1), ==, 0);
+    disk_close(d);
+    d->image = open_with(d, (ImageOpen){.format = "raw"});
+    g_assert_cmpint(d->image->ops->writev(d->image, 0, &first, 1), ==, 0);
+    disk_close(d);
+    disk_free(d);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -518,5 +711,9 @@ int main(int argc, char **argv)
     g_test_add_data_func("/qcow2/data-file/raw", ",data_file_raw=on", test_data_file);
     g_test_add_data_func("/qcow2/threads/plain", "", test_threads);
     g_test_add_data_func("/qcow2/threads/zlib", "-c -o cluster_size=4096", test_threads);
+    g_test_add_func("/qcow2/hostile/headers", test_hostile);
+    g_test_add_func("/qcow2/hostile/entries", test_bad_entries);
+    g_test_add_func("/qcow2/hostile/chains", test_chains);
+    g_test_add_func("/qcow2/probed", test_probed);
     return g_test_run();
 }

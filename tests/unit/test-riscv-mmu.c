@@ -3,6 +3,7 @@
  * are built in RAM and walked.
  */
 #include "tests/unit/riscv-hart.h"
+#include "softmmu/tlb.h"
 
 /* Where things are in RAM. */
 #define ROOT (HART_RAM_BASE + 0x100000)
@@ -344,6 +345,84 @@ static void test_fences(void)
     hart_free(sp.vcpu);
 }
 
+static unsigned code_writes;
+
+static void note_code_write(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
+{
+    code_writes++;
+}
+
+/* Goes to address space @asid, with the same tables. */
+static void switch_to(Space *sp, unsigned asid)
+{
+    hart_csr_write(sp->vcpu, CSR_SATP,
+                   (uint64_t)sp->mode << 60 | (uint64_t)asid << 44 | ROOT >> 12);
+}
+
+/* What is cached of a global mapping holds in other address spaces, until it is fenced; what is cached of
+ * others does not. */
+static void test_globals(void)
+{
+    Space sp = space_new("rv64", SV39);
+    RiscvState *s = riscv_state(sp.vcpu);
+    uint64_t asid;
+
+    hart_poke(sp.vcpu, DATA, 11);
+    hart_poke(sp.vcpu, DATA + 0x1000, 22);
+    switch_to(&sp, 5);
+    map(&sp, 0x1000, DATA, 0, RWX | AD | G);
+    map(&sp, 0x2000, DATA, 0, RWX | AD);
+    map(&sp, 0x3000, DATA, 0, RWX | AD | G | U);
+    map(&sp, 0x4000, DATA + 0x4000, 0, RWX | AD | G);
+    g_assert_cmpuint(vcpu_load(sp.vcpu, 0x1000, 8), ==, 11);
+    vcpu_store(sp.vcpu, 0x4000, 11, 8);
+    g_assert_cmpuint(vcpu_load(sp.vcpu, 0x2000, 8), ==, 11);
+    hart_poke(sp.vcpu, entry_at(&sp, 0x1000, 0), pte(DATA + 0x1000, RWX | AD | G));
+    hart_poke(sp.vcpu, entry_at(&sp, 0x2000, 0), pte(DATA + 0x1000, RWX | AD));
+    for (unsigned i = 6; i < 100; i++) { /* more than there are contexts */
+        switch_to(&sp, i);
+        g_assert_cmpuint(vcpu_load(sp.vcpu, 0x1000, 8), ==, 11);
+        g_assert_cmpuint(vcpu_load(sp.vcpu, 0x2000, 8), ==, 22);
+    }
+    hart_poke(sp.vcpu, entry_at(&sp, 0x2000, 0), pte(DATA, RWX | AD));
+    asid = 99;
+    riscv_tlb_fence(sp.vcpu, NULL, &asid);
+    g_assert_cmpuint(vcpu_load(sp.vcpu, 0x1000, 8), ==, 11);
+    g_assert_cmpuint(vcpu_load(sp.vcpu, 0x2000, 8), ==, 11);
+
+    /* A copy of an entry for writing gives way to code like the first one. */
+    TlbSystem *system = sp.vcpu->machine->tlb_system;
+    MemoryHit hit;
+    g_assert_true(memory_map_find(sp.vcpu->machine->memory, DATA + 0x4000, &hit));
+    tlb_set_code_hook(system, note_code_write, NULL);
+    tlb_mark_code(sp.vcpu, hit.ram_page);
+    for (unsigned i = 90; i < 110; i++) {
+        switch_to(&sp, i);
+        code_writes = 0;
+        vcpu_store(sp.vcpu, 0x4000, 11, 8);
+        g_assert_cmpuint(code_writes, ==, 1);
+    }
+    tlb_unmark_code(system, hit.ram_page);
+
+    /* Rights to user pages go with SUM, global or not. */
+    s->mstatus |= MSTATUS_SUM;
+    vcpu_mmu_changed(sp.vcpu);
+    g_assert_cmpuint(vcpu_load(sp.vcpu, 0x3000, 8), ==, 11);
+    s->mstatus &= ~MSTATUS_SUM;
+    for (unsigned i = 200; i < 240; i++) {
+        switch_to(&sp, i);
+        g_assert_true(HART_TRAPS(sp.vcpu, vcpu_load(sp.vcpu, 0x3000, 8)));
+        hart_set_priv(sp.vcpu, RISCV_PRIV_S);
+    }
+
+    riscv_tlb_fence(sp.vcpu, NULL, NULL);
+    for (unsigned i = 1; i < 100; i++) {
+        switch_to(&sp, i);
+        g_assert_cmpuint(vcpu_load(sp.vcpu, 0x1000, 8), ==, 22);
+    }
+    hart_free(sp.vcpu);
+}
+
 static void test_faults(void)
 {
     Space sp = space_new("rv64", SV39);
@@ -561,6 +640,7 @@ int main(int argc, char **argv)
     g_test_add_func("/riscv/mmu/mprv", test_mprv);
     g_test_add_func("/riscv/mmu/context-keys", test_context_keys);
     g_test_add_func("/riscv/mmu/fences", test_fences);
+    g_test_add_func("/riscv/mmu/globals", test_globals);
     g_test_add_func("/riscv/mmu/faults", test_faults);
     g_test_add_func("/riscv/memory/lr-sc", test_lr_sc);
     g_test_add_func("/riscv/memory/amocas128", test_amocas128);

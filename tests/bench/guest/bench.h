@@ -25,6 +25,10 @@ extern const Kernel double_kernels[];
 extern const Kernel vector_kernels[];
 extern const Kernel memory_kernels[];
 extern const Kernel system_kernels[];
+extern const Kernel parallel_kernels[]; /* only when asked for */
+
+/* What the program does as one of the processes of a parallel kernel. */
+int parallel_job(unsigned n);
 
 /* Where the program itself is, for exec, and a directory on a tmpfs. */
 extern const char *bench_path;

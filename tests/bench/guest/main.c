@@ -30,6 +30,7 @@ static const struct {
 #else
     {"integer", integer_kernels}, {"muldiv", muldiv_kernels}, {"double", double_kernels},
     {"vector", vector_kernels},   {"memory", memory_kernels}, {"system", system_kernels},
+    {"parallel", parallel_kernels},
 #endif
 };
 
@@ -136,6 +137,12 @@ int main(int argc, char **argv)
         return 42; /* what the exec kernel runs */
     }
     bench_path = argv[0];
+#ifndef VECTOR_ONLY
+    if (argc > 3 && !strcmp(argv[1], "job")) {
+        bench_tmp = argv[3];
+        return parallel_job((unsigned)atoi(argv[2]));
+    }
+#endif
     if (argc > 1 && !strcmp(argv[1], "boot")) {
         printf("BENCH init\n");
         fflush(stdout);

@@ -1,0 +1,124 @@
+/*
+ * What the files that translate vector instructions share: fields of the instruction, vtype, register
+ * groups as pieces of 16 bytes, and which elements are active. Private to cpu/riscv/trans-vec*.c.
+ */
+#ifndef AMPHI_RISCV_TRANS_VEC_H
+#define AMPHI_RISCV_TRANS_VEC_H
+
+#include "cpu/riscv/translate.h"
+#include "cpu/riscv/vector.h"
+
+/* log2 of bytes of an element, and of LMUL. */
+static inline int vec_sew(const RiscvDis *ctx)
+{
+    return (int)((ctx->flags >> (RISCV_TB_VTYPE_SHIFT + 3)) & 7);
+}
+
+static inline int vec_emul(const RiscvDis *ctx)
+{
+    return vec_lmul((ctx->flags >> RISCV_TB_VTYPE_SHIFT) & 7);
+}
+
+static inline int insn_rd(const RiscvDis *ctx)
+{
+    return (int)bits_get(ctx->insn, 7, 5);
+}
+
+static inline int insn_rs1(const RiscvDis *ctx)
+{
+    return (int)bits_get(ctx->insn, 15, 5);
+}
+
+static inline int insn_rs2(const RiscvDis *ctx)
+{
+    return (int)bits_get(ctx->insn, 20, 5);
+}
+
+static inline bool insn_masked(const RiscvDis *ctx)
+{
+    return !bits_get(ctx->insn, 25, 1);
+}
+
+/* ---- Pieces ---- */
+
+static inline unsigned piece_var(const RiscvDis *ctx, int reg, unsigned piece)
+{
+    return RISCV_VAR_V((unsigned)reg * ctx->vlenb / 16 + piece);
+}
+
+static inline IrRef get_piece(RiscvDis *ctx, int reg, unsigned piece)
+{
+    return ir_get_var(ctx->ir, piece_var(ctx, reg, piece));
+}
+
+static inline void set_piece(RiscvDis *ctx, int reg, unsigned piece, IrRef v)
+{
+    ir_set_var(ctx->ir, piece_var(ctx, reg, piece), v);
+}
+
+/* Whole pieces of a group, if vl is VLMAX, nothing is masked and vstart is 0; else 0. */
+unsigned vec_whole_pieces(const RiscvDis *ctx, int emul);
+
+/* Vector ops; @aux is the lane size and what else the op has there. */
+static inline IrRef vop1(RiscvDis *ctx, IrOp op, unsigned aux, IrRef a)
+{
+    return ir_op1(ctx->ir, op, op == IR_vget || op == IR_vbits ? IR_I64 : IR_V128, aux, a);
+}
+
+static inline IrRef vop2(RiscvDis *ctx, IrOp op, unsigned aux, IrRef a, IrRef b)
+{
+    return ir_op2(ctx->ir, op, IR_V128, aux, a, b);
+}
+
+static inline IrRef vsel(RiscvDis *ctx, IrRef yes, IrRef no, IrRef mask)
+{
+    return ir_emit(ctx->ir, IR_vsel, IR_V128, 0, yes, no, mask, IR_NOREF, 0);
+}
+
+static inline IrRef vsplat(RiscvDis *ctx, int log2, IrRef v)
+{
+    return vop1(ctx, IR_vsplat, 1u << log2, v);
+}
+
+/* A 64-bit word of a register. */
+static inline IrRef vword(RiscvDis *ctx, int reg, unsigned word)
+{
+    return vop1(ctx, IR_vget, 8 | (word % 2) << 4, get_piece(ctx, reg, word / 2));
+}
+
+/* ---- Which elements are active ---- */
+
+enum { VEC_MAX_WORDS = 8 };
+
+/* A bit for each element: of v0 if the instruction is masked, less what is at vl and above. */
+typedef struct VecActive {
+    bool all; /* of all pieces */
+    unsigned n; /* VLMAX */
+    IrRef word[VEC_MAX_WORDS];
+} VecActive;
+
+/* For elements of vtype's SEW and LMUL. False if vstart may not be 0. */
+bool vec_active_begin(RiscvDis *ctx, VecActive *active, bool masked);
+
+/* The lanes of piece @piece that are active, of elements of 1 << @log2 bytes, from words as in VecActive. */
+IrRef vec_piece_mask(RiscvDis *ctx, const IrRef *word, unsigned piece, int log2);
+
+/* Words of a mask as piece @piece of it is made. */
+static inline unsigned vec_first_element(unsigned piece, int log2)
+{
+    return piece * (16u >> log2);
+}
+
+/* The scalar operand as an integer, whose low bits are the element's. */
+IrRef vec_scalar(RiscvDis *ctx, const VecRow *row);
+
+/* Whether the host rounds as frm says. */
+bool vec_host_mode(const RiscvDis *ctx);
+
+/* ---- Translation without a helper; false (and nothing emitted): with one. ---- */
+
+bool gen_vec_elements(RiscvDis *ctx, const VecRow *row); /* trans-vec-elem.c */
+bool gen_vec_masks(RiscvDis *ctx, const VecRow *row);    /* trans-vec-mask.c */
+bool gen_vec_scalars(RiscvDis *ctx, const VecRow *row);
+
+#endif

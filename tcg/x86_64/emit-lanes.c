@@ -1,0 +1,250 @@
+/*
+ * Vectors: comparisons and masks, single lanes, lanes of other sizes, square roots.
+ *
+ * On AVX; hosts without it call the interpreter's function, but for what SSE2 can do. Where a function
+ * takes an integer, that is the low word of the vector argument.
+ */
+#include "tcg/x86_64/emit.h"
+
+static unsigned lane_size(const IrInsn *in)
+{
+    return in->aux & 15;
+}
+
+static unsigned lane_log2(const IrInsn *in)
+{
+    return __builtin_ctz(lane_size(in)) & 3;
+}
+
+/* The operand as a vector in @xmm, for a function. */
+static void load_argument(Emit *e, IrRef ref, unsigned xmm)
+{
+    unsigned r = reg_use(e, ref);
+
+    if (is_xmm(r)) {
+        emit_mov(e, xmm, r);
+    } else {
+        fp_rr(e, X_MOVD_X | X_W, xmm, r);
+    }
+}
+
+static void call_eval(Emit *e, const IrInsn *in)
+{
+    unsigned d;
+
+    load_argument(e, in->arg[0], XMM0);
+    if (in->arg[1] != IR_NOREF) {
+        load_argument(e, in->arg[1], XMM1);
+    }
+    d = reg_def(e, NOREG, NOREG);
+    emit_call_eval(e, in);
+    emit_mov(e, d, XMM0);
+    reg_bind(e, d, 0);
+}
+
+/* ---- Comparison and choice ---- */
+
+/* d = a > b, as integers with a sign, or without: then both are offset by half the range. */
+static void emit_greater(Emit *e, const IrInsn *in, unsigned d, unsigned a, unsigned b)
+{
+    static const unsigned ops[4] = {X_PCMPGTB, X_PCMPGTW, X_PCMPGTD, X_PCMPGTQ};
+    unsigned lane = lane_log2(in);
+
+    if ((in->aux & 0xf0) == IR_VEC_GTU) {
+        fp_rip(e, X_PXOR, XMM0, a, POOL_TOP + 16 * lane);
+        fp_rip(e, X_PXOR, XMM1, b, POOL_TOP + 16 * lane);
+        a = XMM0;
+        b = XMM1;
+    }
+    v_rrr(&e->as, ops[lane], d, a, b);
+}
+
+void op_vcmp(Emit *e, const IrInsn *in)
+{
+    static const unsigned equal[4] = {X_PCMPEQB, X_PCMPEQW, X_PCMPEQD, X_PCMPEQQ};
+
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+
+    if ((in->aux & 0xf0) == IR_VEC_EQ) {
+        v_rrr(&e->as, equal[lane_log2(in)], d, ra, rb);
+    } else {
+        emit_greater(e, in, d, ra, rb);
+    }
+    reg_bind(e, d, 0);
+}
+
+void op_vfcmp(Emit *e, const IrInsn *in)
+{
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+
+    v_rrr(&e->as, X_CMPPS | (lane_size(in) == 8 ? X_66 : 0), d, ra, rb);
+    asm_u8(&e->as, in->aux >> 4 & 3); /* equal (quiet), less, less or equal (signaling) */
+    reg_bind(e, d, 0);
+}
+
+void op_vsel(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), rc = reg_use(e, in->arg[2]);
+    unsigned d = reg_def(e, e->avx ? rb : NOREG, e->avx ? ra : NOREG);
+
+    if (e->avx) {
+        v_rrr(&e->as, X_VPBLENDVB, d, rb, ra);
+        asm_u8(&e->as, (rc & 15) << 4);
+    } else {
+        fp_rrr(e, X_PAND, XMM0, ra, rc);
+        fp_rrr(e, X_PANDN, XMM1, rc, rb);
+        fp_rrr(e, X_POR, d, XMM0, XMM1);
+    }
+    reg_bind(e, d, 0);
+}
+
+/* ---- Masks ---- */
+
+/* The bits in each lane, then the lane's own bit alone, compared with that bit. */
+void op_vmask(Emit *e, const IrInsn *in)
+{
+    static const unsigned equal[4] = {X_PCMPEQB, X_PCMPEQW, X_PCMPEQD, X_PCMPEQD};
+    unsigned lane = lane_log2(in), pool = POOL_BITS + 16 * lane;
+
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
+
+    v_rrr(&e->as, X_MOVD_X, d, 0, ra);
+    if (lane == 0) {
+        fp_rip(e, X_PSHUFB, d, d, POOL_SPREAD);
+    } else if (lane == 1) {
+        v_rrr(&e->as, X_PSHUFLW, d, 0, d);
+        asm_u8(&e->as, 0);
+    }
+    if (lane) {
+        v_rrr(&e->as, X_PSHUFD, d, 0, d);
+        asm_u8(&e->as, 0);
+    }
+    fp_rip(e, X_PAND, d, d, pool);
+    fp_rip(e, equal[lane], d, d, pool);
+    reg_bind(e, d, 0);
+}
+
+void op_vbits(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
+
+    switch (lane_size(in)) {
+    case 1: fp_rr(e, X_PMOVMSKB, d, ra); break;
+    case 2:
+        fp_rrr(e, X_PACKSSWB, XMM0, ra, ra);
+        fp_rr(e, X_PMOVMSKB, d, XMM0);
+        x_rr(&e->as, X_MOVZX8, d, d);
+        break;
+    case 4: fp_rr(e, X_MOVMSKPS, d, ra); break;
+    default: fp_rr(e, X_MOVMSKPS | X_66, d, ra); break;
+    }
+    reg_bind(e, d, VALUE_ZX);
+}
+
+/* ---- Single lanes ---- */
+
+void op_vget(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG), size = lane_size(in);
+    unsigned bytes = (in->aux >> 4) * size;
+
+    if (bytes) {
+        if (e->avx) {
+            v_rrr(&e->as, X_PSRLDQ, 3, XMM0, ra);
+        } else {
+            emit_mov(e, XMM0, ra);
+            x_rr(&e->as, X_PSRLDQ, 3, XMM0);
+        }
+        asm_u8(&e->as, bytes);
+        ra = XMM0;
+    }
+    fp_rr(e, X_MOVD_R | (size == 8 ? X_W : 0), ra, d);
+    if (size < 4) {
+        x_rr(&e->as, size == 1 ? X_MOVZX8 : X_MOVZX16, d, d);
+    }
+    reg_bind(e, d, size < 8 ? VALUE_ZX : 0);
+}
+
+void op_vset(Emit *e, const IrInsn *in)
+{
+    static const unsigned ops[4] = {X_PINSRB, X_PINSRW, X_PINSRD, X_PINSRD | X_W};
+
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, NOREG);
+
+    v_rrr(&e->as, ops[lane_log2(in)], d, ra, rb);
+    asm_u8(&e->as, in->aux >> 4);
+    reg_bind(e, d, 0);
+}
+
+/* ---- Lanes of other sizes ---- */
+
+void op_vext(Emit *e, const IrInsn *in)
+{
+    static const unsigned ops[2][3] = {{X_PMOVZXBW, X_PMOVZXWD, X_PMOVZXDQ},
+                                       {X_PMOVSXBW, X_PMOVSXWD, X_PMOVSXDQ}};
+
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+
+    if (in->aux & IR_VEC_UPPER) {
+        v_rrr(&e->as, X_PSHUFD, XMM0, 0, ra);
+        asm_u8(&e->as, 0xee);
+        ra = XMM0;
+    }
+    v_rrr(&e->as, ops[!!(in->aux & IR_VEC_SIGNED)][lane_log2(in)], d, 0, ra);
+    reg_bind(e, d, 0);
+}
+
+void op_vnarrow(Emit *e, const IrInsn *in)
+{
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+
+    if (lane_size(in) == 4) {
+        v_rrr(&e->as, X_SHUFPS, d, ra, rb);
+        asm_u8(&e->as, 0x88);
+    } else {
+        unsigned pool = lane_size(in) == 2 ? POOL_LOW16 : POOL_LOW8;
+
+        /* The halves alone, so that packing does not saturate. */
+        fp_rip(e, X_PAND, XMM0, ra, pool);
+        fp_rip(e, X_PAND, XMM1, rb, pool);
+        v_rrr(&e->as, lane_size(in) == 2 ? X_PACKUSDW : X_PACKUSWB, d, XMM0, XMM1);
+    }
+    reg_bind(e, d, 0);
+}
+
+void op_vfsqrt(Emit *e, const IrInsn *in)
+{
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+
+    v_rrr(&e->as, X_SQRTPS | (lane_size(in) == 8 ? X_66 : 0), d, 0, ra);
+    emit_check_nan(e, in, d);
+    reg_bind(e, d, 0);
+}

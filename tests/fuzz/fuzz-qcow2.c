@@ -1,0 +1,186 @@
+/*
+ * Fuzzer of qcow2 images: the input is a small program that changes bytes of an image and uses it. Built with
+ * clang -fsanitize=fuzzer -DAMPHI_LIBFUZZER it is a libFuzzer target; otherwise a test that runs the files named
+ * on the command line, or many random inputs.
+ *
+ * Input: one byte for the cluster size and version, then steps. A step is a byte for its kind, and its operands;
+ * running out of input ends the program. Nothing that an image says may crash or hang whoever opens it,
+ * nor make it allocate without bounds; requests then may fail.
+ */
+#include "hw/block/image.h"
+#include "softmmu/base/error.h"
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DISK_SIZE (1 * MIB)
+#define MAX_REQUEST (64 * 1024)
+#define MAX_FILE (64 * MIB) /* what is changed is before that */
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct Input {
+    const uint8_t *data;
+    size_t left;
+} Input;
+
+static uint64_t take(Input *in, unsigned bytes)
+{
+    uint64_t value = 0;
+
+    for (unsigned i = 0; i < bytes && in->left; i++, in->left--) {
+        value |= (uint64_t)*in->data++ << (8 * i);
+    }
+    return value;
+}
+
+static BlockImage *open_image(const char *path, bool read_only)
+{
+    return image_open(&(ImageOpen){.path = path,
+                                   .format = "qcow2",
+                                   .read_only = read_only,
+                                   .no_locking = true,
+                                   .ignore_flush = true,
+                                   .discard = true},
+                      NULL);
+}
+
+/* The bytes at which an image has something to say: of the header, of tables, or anything. */
+static uint64_t take_place(Input *in, unsigned cluster_bits)
+{
+    unsigned kind = take(in, 1);
+
+    switch (kind & 3) {
+    case 0: return take(in, 1) % 120;
+    case 1: /* a table entry of one of the first clusters */
+        return ((uint64_t)(kind >> 2) << cluster_bits) + (take(in, 1) & 31) * 8;
+    default: return take(in, 3);
+    }
+}
+
+static void patch(int fd, Input *in, unsigned cluster_bits)
+{
+    uint64_t place = take_place(in, cluster_bits), value = 0;
+    unsigned len = take(in, 1) % 9;
+
+    for (unsigned i = 0; i < len; i++) {
+        value |= take(in, 1) << (8 * i);
+    }
+    if (place < MAX_FILE) {
+        (void)!pwrite(fd, &value, len, place);
+    }
+}
+
+static void request(BlockImage *image, unsigned kind, Input *in)
+{
+    static uint8_t buf[MAX_REQUEST];
+    uint64_t offset = take(in, 2) * 512 % image->size;
+    uint64_t wanted = (take(in, 1) + 1) * 256 / 512 * 512, len = MIN(wanted, image->size - offset);
+    struct iovec iov[2] = {{buf, len / 2}, {buf + len / 2, len - len / 2}};
+
+    if (image->read_only || kind == 0) {
+        image->ops->readv(image, offset, iov, 2);
+        return;
+    }
+    switch (kind) {
+    case 1: memset(buf, offset >> 9, len); image->ops->writev(image, offset, iov, 2); break;
+    case 2: image->ops->zero(image, offset, len, true); break;
+    case 3: image->ops->discard(image, offset, len); break;
+    case 4: image->ops->flush(image); break;
+    case 5: image->ops->resize(image, image->size + len * 16, NULL); break;
+    }
+}
+
+static void run(int fd, const char *path, Input *in, unsigned cluster_bits)
+{
+    BlockImage *image = NULL;
+    GString *text = g_string_new(NULL);
+
+    while (in->left) {
+        unsigned op = take(in, 1);
+
+        if ((op & 15) < 6) {
+            patch(fd, in, cluster_bits);
+        } else if ((op & 15) == 6 || !image) {
+            if (image) {
+                image_close(image);
+            }
+            image = open_image(path, op >> 7);
+            if (image) {
+                image->ops->print(image, text);
+            }
+        } else if (image->size) {
+            request(image, (op & 15) % 6, in);
+        }
+    }
+    if (image) {
+        image_close(image);
+    }
+    g_string_free(text, true);
+}
+
+static void be_quiet(const gchar *text)
+{
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    Input in = {data, MIN(size, 4096)};
+    unsigned first = take(&in, 1), cluster_bits = 9 + first % 5;
+    Qcow2Create create = {.size = DISK_SIZE,
+                          .cluster_bits = cluster_bits,
+                          .version = 2 + (first >> 7),
+                          .lazy_refcounts = first >> 6 & 1};
+    int fd = memfd_create("qcow2", MFD_CLOEXEC);
+    char *path = g_strdup_printf("/proc/self/fd/%d", fd);
+    BlockFile *file = block_file_open(&(BlockFileOpen){.path = path, .no_locking = true}, NULL);
+
+    g_set_printerr_handler(be_quiet);
+    if (file && qcow2_create(file, &create, NULL)) {
+        run(fd, path, &in, cluster_bits);
+    }
+    if (file) {
+        block_file_close(file);
+    }
+    g_free(path);
+    close(fd);
+    return 0;
+}
+
+#ifndef AMPHI_LIBFUZZER
+
+static void test_random(void)
+{
+    GRand *rand = g_rand_new_with_seed(11);
+    uint8_t data[192];
+
+    for (unsigned n = 0; n < 6000; n++) {
+        for (unsigned i = 0; i < sizeof(data); i++) {
+            data[i] = g_rand_int(rand);
+        }
+        data[1] = 6; /* most begin with an image that is whole */
+        LLVMFuzzerTestOneInput(data, sizeof(data));
+    }
+    g_rand_free(rand);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    if (argc > 1) {
+        for (int i = 1; i < argc; i++) {
+            char *data;
+            gsize len;
+
+            if (g_file_get_contents(argv[i], &data, &len, NULL)) {
+                LLVMFuzzerTestOneInput((uint8_t *)data, len);
+                g_free(data);
+            }
+        }
+        return 0;
+    }
+    g_test_add_func("/fuzz/qcow2/random", test_random);
+    return g_test_run();
+}
+
+#endif
