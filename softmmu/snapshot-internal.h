@@ -6,13 +6,13 @@
  * states of vCPUs and devices when it has stopped.
  *
  *   header     "amphi-VM", 32-bit version, 32 bits of zero
- *   section    32-bit kind, 32-bit number (from 0), 64-bit length of the payload, CRC-32 of the payload,
- *              CRC-32 of these 20 bytes; then the payload
+ *   section    32-bit kind, 32-bit number (from 0), 64-bit length of the payload, CRC-32C of the payload,
+ *              CRC-32C of these 20 bytes; then the payload
  *
  *   CONFIG     first: what the machine is made of, as pairs of strings (snapshot-config.c)
  *   RAM        pages of guest memory; those in none are zero (snapshot-ram.c)
  *   STATE      16-bit length of a name, the name, and a state table's payload (snapshot-state.c)
- *   END        last: 32-bit CRC-32 of all payloads' CRC-32s
+ *   END        last: 32-bit CRC-32C of all payloads' CRC-32Cs
  *
  * Numbers are little-endian. What is read is hostile: lengths are bounded, checksums are compared first, and a
  * section that is unknown, missing, twice there or out of order refuses the whole.
@@ -54,6 +54,8 @@ typedef struct StateStream {
 } StateStream;
 
 uint32_t snapshot_crc(const void *buf, size_t len);
+/* Of what has @crc so far, and @buf behind it. */
+uint32_t snapshot_crc_more(uint32_t crc, const void *buf, size_t len);
 
 bool stream_write_header(StateStream *stream, GError **error);
 /* @crc: of the payload. */

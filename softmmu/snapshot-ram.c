@@ -22,7 +22,7 @@
 #define CHUNK_PAGES 256u
 #define CHUNK_SIZE (CHUNK_PAGES * RAM_PAGE_SIZE)
 #define BITMAP_SIZE (CHUNK_PAGES / 8)
-#define LEVEL 1 /* of compression: faster than most disks, and half of what level 3 costs */
+#define LEVEL -1 /* of compression: twice as fast as 1, for files a twentieth longer */
 #define MAX_THREADS 8
 #define JOBS (2 * MAX_THREADS)
 

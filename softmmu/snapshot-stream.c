@@ -3,17 +3,54 @@
  */
 #include "softmmu/base/error.h"
 #include "softmmu/snapshot-internal.h"
+#include <nmmintrin.h>
 #include <string.h>
-#include <zlib.h>
 
 typedef struct StreamHeader {
     char magic[8];
     uint32_t version, zero;
 } StreamHeader;
 
+/*
+ * CRC-32C (Castagnoli), which processors since SSE4.2 compute.
+ */
+
+#define CRC_POLYNOMIAL 0x82f63b78u /* reversed */
+
+static uint32_t crc_by_bits(uint32_t crc, const uint8_t *at, size_t len)
+{
+    while (len--) {
+        crc ^= *at++;
+        for (unsigned bit = 0; bit < 8; bit++) {
+            crc = crc >> 1 ^ (crc & 1 ? CRC_POLYNOMIAL : 0);
+        }
+    }
+    return crc;
+}
+
+__attribute__((target("sse4.2"))) static uint32_t crc_by_processor(uint32_t crc, const uint8_t *at,
+                                                                   size_t len)
+{
+    for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t), at += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, at, sizeof(word));
+        crc = _mm_crc32_u64(crc, word);
+    }
+    while (len--) {
+        crc = _mm_crc32_u8(crc, *at++);
+    }
+    return crc;
+}
+
+uint32_t snapshot_crc_more(uint32_t crc, const void *buf, size_t len)
+{
+    return ~(__builtin_cpu_supports("sse4.2") ? crc_by_processor(~crc, buf, len)
+                                              : crc_by_bits(~crc, buf, len));
+}
+
 uint32_t snapshot_crc(const void *buf, size_t len)
 {
-    return crc32_z(0, buf, len);
+    return snapshot_crc_more(0, buf, len);
 }
 
 static uint32_t header_crc(const SectionHeader *section)
@@ -24,7 +61,7 @@ static uint32_t header_crc(const SectionHeader *section)
 static void count_section(StateStream *stream, const SectionHeader *section)
 {
     stream->sections++;
-    stream->crc = crc32_z(stream->crc, (const uint8_t *)&section->crc, sizeof(section->crc));
+    stream->crc = snapshot_crc_more(stream->crc, &section->crc, sizeof(section->crc));
 }
 
 bool stream_altered(GError **error)

@@ -1,10 +1,10 @@
 /*
- * Loops of a region: natural loops that contain no other loop, for passes that work on one.
+ * Loops of a region: natural loops, for passes that work on one.
  *
  * A back edge is one to a block on the path of a depth-first walk. The blocks of a loop are those that
  * reach one of its back edges without passing its header; where that takes in the region's entry, the
- * loop can be entered in the middle and is left alone. Of several back edges to one header, some may close inner
- * loops and others loops around them. Regions are small, so sets are byte arrays.
+ * loop can be entered in the middle and is left alone. Of several back edges to one header, some may close
+ * inner loops and others loops around them: both are found. Regions are small, so sets are byte arrays.
  */
 #include "tcg/optimize.h"
 #include <string.h>
@@ -66,8 +66,8 @@ static void walk(Walk *w)
 }
 
 /* Adds to @in, which has @header, the blocks of the loop that the back edge from @latch closes. False, with @in as it
- * was: it is not one of the kind wanted. */
-static bool add_body(const Walk *w, unsigned header, unsigned latch, uint8_t *in)
+ * was: it can be entered in the middle, or has loops inside and @inner is set. */
+static bool add_body(const Walk *w, unsigned header, unsigned latch, bool inner, uint8_t *in)
 {
     unsigned n = w->ir->nblocks;
     uint8_t *mine = g_new0(uint8_t, n);
@@ -75,7 +75,7 @@ static bool add_body(const Walk *w, unsigned header, unsigned latch, uint8_t *in
     uint16_t out[2];
 
     mine[header] = mine[latch] = 1;
-    good = latch == header || (latch != 0 && !w->header[latch]);
+    good = latch == header || (latch != 0 && !(inner && w->header[latch]));
     while (changed && good) {
         changed = false;
         for (unsigned i = w->nreached; i-- > 0 && good;) {
@@ -83,7 +83,7 @@ static bool add_body(const Walk *w, unsigned header, unsigned latch, uint8_t *in
 
             for (unsigned k = 0; !mine[b] && k < nout; k++) {
                 if (out[k] != header && mine[out[k]]) {
-                    good = b != 0 && !w->header[b];
+                    good = b != 0 && !(inner && w->header[b]);
                     mine[b] = 1;
                     changed = true;
                 }
@@ -97,9 +97,8 @@ static bool add_body(const Walk *w, unsigned header, unsigned latch, uint8_t *in
     return good;
 }
 
-/* Marks the blocks of the loops of @header in @in; those of its back edges that have loops inside count as
- * entries. False: there is none of the kind wanted. */
-static bool find_body(const Walk *w, unsigned header, uint8_t *in)
+/* Marks the blocks of the loops of @header in @in. False: there is none. */
+static bool find_body(const Walk *w, unsigned header, bool inner, uint8_t *in)
 {
     uint16_t out[2];
     bool any = false;
@@ -111,11 +110,27 @@ static bool find_body(const Walk *w, unsigned header, uint8_t *in)
 
         for (unsigned k = 0; k < n; k++) {
             if (out[k] == header && (w->back[b] >> k & 1)) {
-                any |= add_body(w, header, b, in);
+                any |= add_body(w, header, b, inner, in);
             }
         }
     }
     return any;
+}
+
+/* Appends the loop of the blocks in @in, the first of which in order is at @from. */
+static void add_loop(const Walk *w, const uint8_t *in, unsigned from, GArray *loops)
+{
+    OptLoop loop = {.nblocks = 0};
+
+    for (unsigned k = from; k < w->nreached && loop.nblocks < OPT_LOOP_BLOCKS; k++) {
+        if (in[w->order[k]]) {
+            loop.headers |= w->header[w->order[k]] ? 1u << loop.nblocks : 0;
+            loop.blocks[loop.nblocks++] = w->order[k];
+        }
+    }
+    if (loop.nblocks < OPT_LOOP_BLOCKS) {
+        g_array_append_val(loops, loop);
+    }
 }
 
 GArray *opt_find_loops(const IrRegion *ir)
@@ -124,29 +139,30 @@ GArray *opt_find_loops(const IrRegion *ir)
               .order = g_new(uint16_t, ir->nblocks),
               .header = g_new0(uint8_t, ir->nblocks),
               .back = g_new0(uint8_t, ir->nblocks)};
-    uint8_t *in = g_new(uint8_t, ir->nblocks);
+    uint8_t *in = g_new(uint8_t, ir->nblocks), *inner = g_new(uint8_t, ir->nblocks);
     GArray *loops = g_array_new(FALSE, FALSE, sizeof(OptLoop));
 
     walk(&w);
     for (unsigned i = 0; i < w.nreached; i++) {
         unsigned header = w.order[i];
-        OptLoop loop = {.nblocks = 0};
+        bool has_inner;
 
-        if (!w.header[header] || !find_body(&w, header, in)) {
+        if (!w.header[header]) {
             continue;
         }
-        for (unsigned k = i; k < w.nreached && loop.nblocks < OPT_LOOP_BLOCKS; k++) {
-            if (in[w.order[k]]) {
-                loop.blocks[loop.nblocks++] = w.order[k];
-            }
+        has_inner = find_body(&w, header, true, inner);
+        if (has_inner) {
+            add_loop(&w, inner, i, loops);
         }
-        if (loop.nblocks < OPT_LOOP_BLOCKS) {
-            g_array_append_val(loops, loop);
+        if (find_body(&w, header, false, in) &&
+            !(has_inner && memcmp(in, inner, ir->nblocks) == 0)) {
+            add_loop(&w, in, i, loops);
         }
     }
     g_free(w.order);
     g_free(w.header);
     g_free(w.back);
     g_free(in);
+    g_free(inner);
     return loops;
 }

@@ -183,16 +183,17 @@ void opt_count_preds(IrOptScratch *o);
 /* loops.c: successors of a block, without repetition; returns their number. */
 unsigned opt_successors(const IrRegion *ir, unsigned block, uint16_t out[2]);
 
-/* A loop without loops in it that is entered only at its header. Of its blocks the header comes first, and each
- * one after those that lead to it, but for back edges, which all lead to the header.
- * (Others may come to the header from a loop around it.) */
-#define OPT_LOOP_BLOCKS 24
+/* A loop that is entered only at its header. Of its blocks the header comes first, and each one after those that
+ * lead to it, but for back edges; these lead to headers, of this loop or of one inside. (To its own header, others may
+ * come from a loop around it.) */
+#define OPT_LOOP_BLOCKS 32
 typedef struct OptLoop {
     uint16_t blocks[OPT_LOOP_BLOCKS];
     unsigned nblocks; /* less than OPT_LOOP_BLOCKS */
+    uint32_t headers; /* bit k: blocks[k] is one */
 } OptLoop;
 
-/* Array of OptLoop; they have no block in common. */
+/* Array of OptLoop: any two are disjoint, or one is part of the other. */
 GArray *opt_find_loops(const IrRegion *ir);
 
 /* stream.c: loops that walk through memory get a copy without TLB probes. True: there is a new copy. */

@@ -58,7 +58,8 @@ void hmp_system_powerdown(Monitor *mon, char *args)
 {
     Machine *machine = monitor_machine(mon);
     if (!machine->power_button.fn) {
-        monitor_puts(mon, "Error: this machine has no power button; use quit\n");
+        monitor_puts(mon, "Error: this machine has no power button; start it with -device virtio-keyboard-pci, which has "
+            "a power key, or use quit\n");
         return;
     }
     machine_powerdown(machine);

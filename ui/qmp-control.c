@@ -39,7 +39,8 @@ JsonNode *qmp_system_reset(Machine *machine, JsonObject *args, GError **error)
 JsonNode *qmp_system_powerdown(Machine *machine, JsonObject *args, GError **error)
 {
     if (!machine->power_button.fn) {
-        error_set(error, "machine '%s' has no power button; use quit", machine->cls->name);
+        error_set(error, "machine '%s' has no power button; start it with -device virtio-keyboard-pci, which has a power "
+                  "key, or use quit", machine->cls->name);
         return NULL;
     }
     machine_powerdown(machine);

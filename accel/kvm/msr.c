@@ -10,11 +10,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* For KVM_GET_MSRS and KVM_SET_MSRS. */
+/* For KVM_GET_MSRS and KVM_SET_MSRS: struct kvm_msrs, which ends in an array, with room. */
 typedef struct MsrBatch {
-    struct kvm_msrs header;
+    uint32_t nmsrs, pad;
     struct kvm_msr_entry entries[X86_MAX_MSRS + 64];
 } MsrBatch;
+G_STATIC_ASSERT(sizeof(struct kvm_msrs) == offsetof(MsrBatch, entries));
 
 /* Those that go with the segments. */
 static bool elsewhere(uint32_t index)
@@ -25,7 +26,7 @@ static bool elsewhere(uint32_t index)
 
 static bool readable(int fd, uint32_t index)
 {
-    MsrBatch one = {.header.nmsrs = 1, .entries = {{.index = index}}};
+    MsrBatch one = {.nmsrs = 1, .entries = {{.index = index}}};
     return ioctl(fd, KVM_GET_MSRS, &one) == 1;
 }
 
@@ -53,7 +54,7 @@ bool kvm_list_msrs(KvmVm *vm, int vcpu_fd, GError **error)
 bool kvm_get_msrs(KvmVcpu *kv, X86State *s)
 {
     KvmVm *vm = kv->vm;
-    MsrBatch batch = {.header.nmsrs = vm->nmsrs};
+    MsrBatch batch = {.nmsrs = vm->nmsrs};
 
     for (unsigned i = 0; i < vm->nmsrs; i++) {
         batch.entries[i].index = vm->msrs[i];
@@ -64,7 +65,7 @@ bool kvm_get_msrs(KvmVcpu *kv, X86State *s)
     }
     if (got >= 0 && got < (int)vm->nmsrs) { /* one is not there at present: the others all the same */
         for (unsigned i = got; i < vm->nmsrs; i++) {
-            MsrBatch one = {.header.nmsrs = 1, .entries = {{.index = vm->msrs[i]}}};
+            MsrBatch one = {.nmsrs = 1, .entries = {{.index = vm->msrs[i]}}};
             if (ioctl(kv->fd, KVM_GET_MSRS, &one) == 1) {
                 x86_msr_set(s, vm->msrs[i], one.entries[0].data);
             }
@@ -105,7 +106,7 @@ bool kvm_put_msrs(KvmVcpu *kv, const X86State *s, const X86State *old, bool late
         struct kvm_msr_entry *rest = &batch.entries[done];
         memmove(batch.entries, rest, (n - done) * sizeof(*rest));
         n -= done;
-        batch.header.nmsrs = n;
+        batch.nmsrs = n;
         int r = kvm_ioctl(kv->fd, KVM_SET_MSRS, &batch);
         if (r < 0) {
             return false;

@@ -7,7 +7,6 @@
 #include "cpu/x86/model.h"
 #include <string.h>
 
-#define SIGNATURE_KVM "KVMKVMKVM\0\0\0"
 #define CLFLUSH_BYTES 64u
 #define XSAVE_HEADER_END 576u
 /* Features of leaf 1 that AMD processors show in leaf 0x80000001 too. */
@@ -233,8 +232,8 @@ static void add_paravirtual(X86Model *m)
         base += 0x100;
     }
     if (m->kvm) {
-        set(m, base, -1, base + 1, word4(SIGNATURE_KVM), word4(SIGNATURE_KVM + 4),
-            word4(SIGNATURE_KVM + 8));
+        static const char signature[12] = "KVMKVMKVM";
+        set(m, base, -1, base + 1, word4(signature), word4(signature + 4), word4(signature + 8));
         set(m, base + 1, -1, m->features[X86_FKVM_EAX], 0, 0, 0);
     }
 }

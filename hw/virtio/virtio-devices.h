@@ -12,6 +12,7 @@ typedef VirtioDevice *VirtioCreate(Machine *machine, Options *opts, const char *
 VirtioCreate virtio_9p_create;
 VirtioCreate virtio_balloon_create;
 VirtioCreate virtio_blk_create;
+VirtioCreate virtio_keyboard_create;
 VirtioCreate virtio_net_create;
 VirtioCreate virtio_rng_create;
 VirtioCreate virtio_serial_create;

@@ -289,6 +289,7 @@ static const struct {
     {VIRTIO_ID_NET, 0x020000, PROXY_OPS("virtio-net-pci")},        /* Ethernet controller */
     {VIRTIO_ID_BLOCK, 0x010000, PROXY_OPS("virtio-blk-pci")},      /* mass storage, SCSI */
     {VIRTIO_ID_CONSOLE, 0x078000, PROXY_OPS("virtio-serial-pci")}, /* communication, other */
+    {VIRTIO_ID_INPUT, 0x090000, PROXY_OPS("virtio-keyboard-pci")}, /* input, keyboard */
     {VIRTIO_ID_9P, 0x000200, PROXY_OPS("virtio-9p-pci")},          /* unclassified */
     {VIRTIO_ID_BALLOON, 0x00ff00, PROXY_OPS("virtio-balloon-pci")},
     {VIRTIO_ID_RNG, 0x00ff00, PROXY_OPS("virtio-rng-pci")},

@@ -115,6 +115,16 @@ static bool create_blk_pci(Machine *machine, Options *opts, GError **error)
     return create_on_pci(machine, opts, virtio_blk_create, error);
 }
 
+static bool create_keyboard_device(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_mmio(machine, opts, virtio_keyboard_create, error);
+}
+
+static bool create_keyboard_pci(Machine *machine, Options *opts, GError **error)
+{
+    return create_on_pci(machine, opts, virtio_keyboard_create, error);
+}
+
 static bool create_net_device(Machine *machine, Options *opts, GError **error)
 {
     return create_on_mmio(machine, opts, virtio_net_create, error);
@@ -158,6 +168,9 @@ const HwDeviceType virtio_device_types[] = {
     {"virtio-blk-device", MMIO_BUS, "block device", create_blk_device},
     {"virtio-blk-pci", PCI_BUS, "block device", create_blk_pci},
     {"virtio-blk", PCI_BUS, "block device, short for virtio-blk-pci", create_blk_pci},
+    {"virtio-keyboard-device", MMIO_BUS, "keyboard with a power key", create_keyboard_device},
+    {"virtio-keyboard-pci", PCI_BUS, "keyboard with a power key", create_keyboard_pci},
+    {"virtio-keyboard", PCI_BUS, "keyboard, short for virtio-keyboard-pci", create_keyboard_pci},
     {"virtio-net-device", MMIO_BUS, "network card", create_net_device},
     {"virtio-net-pci", PCI_BUS, "network card", create_net_pci},
     {"virtio-net", PCI_BUS, "network card, short for virtio-net-pci", create_net_pci},

@@ -15,6 +15,7 @@ BEGIN {
     bar["init"] = 0.75
     bar["resident"] = 0.6
     bar["start"] = 0.015
+    bar["snapshot"] = 1
 }
 
 {
@@ -142,6 +143,16 @@ function boot_rows(    q, a) {
     }
 }
 
+# Of snapshots: what is at most as much as QEMU's.
+function snapshot_row(kernel, text, digits,    q, a) {
+    q = median("snapshot " kernel, "qemu")
+    a = median("snapshot " kernel, "amphi")
+    if (q > 0) {
+        row(text, "", number(q, digits), number(a, digits), "", "", number(ratio(a, q), 2),
+            verdict(a > 0 && a <= bar["snapshot"] * q, "at most QEMU's"))
+    }
+}
+
 END {
     while ((getline line < description) > 0) {
         print format == "markdown" ? "- " line : line
@@ -155,6 +166,10 @@ END {
             boots = 1
             continue
         }
+        if (part[1] == "snapshot") {
+            snapshots = 1
+            continue
+        }
         if (part[1] != group) {
             finish_group(group)
             group = part[1]
@@ -165,6 +180,12 @@ END {
     finish_group(group)
     crowd_row()
     if (boots) { boot_rows() }
+    if (snapshots) {
+        snapshot_row("save", "savevm, s", 3)
+        snapshot_row("loadvm", "loadvm, s", 3)
+        snapshot_row("load", "-loadvm to run, s", 3)
+        snapshot_row("size", "its size, MiB", 1)
+    }
     for (name in differs) {
         printf "%s", differs[name] > "/dev/stderr"
         missing++

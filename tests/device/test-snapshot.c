@@ -73,6 +73,8 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
         .ram_size = RAM_SIZE,
         .cpu_model = "max",
         .drives = virt ? one_option("-drive", drive, "file") : NULL,
+        .fsdevs = one_option("-fsdev", "local,id=f0,path=/proc/self/fdinfo,security_model=none,readonly=on",
+                             "fsdriver"),
         .netdevs = virt ? one_option("-netdev", "user,id=n0", "type") : NULL,
     };
     Machine *machine = machine_new(cls, &config, true, &error);
@@ -108,6 +110,7 @@ static char *device_text(const char *type)
     static const struct {
         const char *prefix, *options;
     } rows[] = {
+        {"virtio-9p", ",fsdev=f0,mount_tag=host"},
         {"virtio-blk", ",drive=d0,num-queues=2"},  {"virtio-net", ",netdev=n0"},
         {"virtio-rng", ",max-bytes=64,period=10"}, {"virtconsole", ",chardev=c0"},
         {"virtserialport", ",chardev=c0"},         {"ide-hd", ",drive=d0"},

@@ -37,8 +37,9 @@ static void set(LoopGen *g, unsigned var, uint64_t v)
 static void add(LoopGen *g, unsigned to, unsigned from, int64_t v)
 {
     start_insn(g);
-    ir_set_var(g->ir, to, ir_op2(g->ir, IR_add, IR_I64, 0, ir_get_var(g->ir, from),
-                                 ir_const(g->ir, IR_I64, v)));
+    ir_set_var(g->ir, to,
+               ir_op2(g->ir, IR_add, IR_I64, 0, ir_get_var(g->ir, from),
+                      ir_const(g->ir, IR_I64, v)));
 }
 
 /* Pointers into the pages, or close to their ends. */
@@ -49,7 +50,7 @@ static void set_up(LoopGen *g, unsigned depth)
 
         set(g, POINTER(i), RANDOM_MEM_BASE + offset);
     }
-    set(g, STRIDE, pick(g, 8) ? pick(g, 40) : (uint64_t)-(int64_t)pick(g, 4));
+    set(g, STRIDE, pick(g, 8) ? pick(g, 40) : (uint64_t) - (int64_t)pick(g, 4));
     set(g, COUNTER(depth), 1 + pick(g, pick(g, 4) ? 12 : 400));
 }
 
@@ -63,9 +64,15 @@ static void gen_access(LoopGen *g)
     start_insn(g);
     at = ir_get_var(g->ir, POINTER(pick(g, NPOINTERS)));
     switch (pick(g, 8)) {
-    case 0: ir_st(g->ir, IR_F64, IR_64, at, offset, ir_get_var(g->ir, RANDOM_NX + pick(g, 4))); break;
-    case 1: ir_set_var(g->ir, RANDOM_NX + pick(g, 4), ir_ld(g->ir, IR_F64, IR_64, at, offset)); break;
-    case 2: ir_set_var(g->ir, RANDOM_NX + RANDOM_NF, ir_ld(g->ir, IR_V128, IR_128, at, offset)); break;
+    case 0:
+        ir_st(g->ir, IR_F64, IR_64, at, offset, ir_get_var(g->ir, RANDOM_NX + pick(g, 4)));
+        break;
+    case 1:
+        ir_set_var(g->ir, RANDOM_NX + pick(g, 4), ir_ld(g->ir, IR_F64, IR_64, at, offset));
+        break;
+    case 2:
+        ir_set_var(g->ir, RANDOM_NX + RANDOM_NF, ir_ld(g->ir, IR_V128, IR_128, at, offset));
+        break;
     case 3:
     case 4: ir_st(g->ir, IR_I64, size & ~IR_SIGNED, at, offset, ir_get_var(g->ir, data)); break;
     default: ir_set_var(g->ir, data, ir_ld(g->ir, IR_I64, size, at, offset)); break;
@@ -80,8 +87,9 @@ static void gen_step(LoopGen *g)
     switch (pick(g, 12)) {
     case 0:
         start_insn(g);
-        ir_set_var(g->ir, p, ir_op2(g->ir, IR_add, IR_I64, 0, ir_get_var(g->ir, p),
-                                    ir_get_var(g->ir, STRIDE)));
+        ir_set_var(g->ir, p,
+                   ir_op2(g->ir, IR_add, IR_I64, 0, ir_get_var(g->ir, p),
+                          ir_get_var(g->ir, STRIDE)));
         break;
     case 1: add(g, p, POINTER(pick(g, NPOINTERS)), 8); break;
     case 2: set(g, p, RANDOM_MEM_BASE + pick(g, 8000)); break;
@@ -150,7 +158,7 @@ static void gen_loop(LoopGen *g, unsigned depth)
     ir_br(g->ir, header);
     ir_block_place(g->ir, header, pc);
     gen_some(g, 1 + pick(g, 6));
-    if (depth == 0 && pick(g, 8) == 0) {
+    if (depth == 0 && pick(g, 3) == 0) {
         set(g, COUNTER(1), 1 + pick(g, 20));
         gen_loop(g, 1);
     }

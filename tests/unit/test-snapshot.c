@@ -399,6 +399,18 @@ static void test_full_disk(Rig *rig, gconstpointer data)
     g_byte_array_unref(again);
 }
 
+/* RFC 3720, appendix B.4. */
+static void test_crc(Rig *rig, gconstpointer data)
+{
+    uint8_t bytes[32] = {0};
+    g_assert_cmphex(snapshot_crc(bytes, sizeof(bytes)), ==, 0x8a9136aa);
+    for (unsigned i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = i;
+    }
+    g_assert_cmphex(snapshot_crc(bytes, sizeof(bytes)), ==, 0x46dd794e);
+    g_assert_cmphex(snapshot_crc_more(snapshot_crc(bytes, 11), bytes + 11, 21), ==, 0x46dd794e);
+}
+
 static void test_info(Rig *rig, gconstpointer data)
 {
     SnapshotInfo info;
@@ -430,6 +442,7 @@ int main(int argc, char **argv)
         {"/snapshot/no-file", test_no_file},
         {"/snapshot/not-replaced", test_not_replaced},
         {"/snapshot/full-disk", test_full_disk},
+        {"/snapshot/crc", test_crc},
         {"/snapshot/info", test_info},
     };
     g_test_init(&argc, &argv, NULL);

@@ -1,0 +1,280 @@
+/*
+ * Streams: the new code for a loop; see stream.c for what it is.
+ */
+#include "tcg/stream.h"
+#include <string.h>
+
+#define POLL_INSNS 8192 /* of IR: about so many are executed at most without a poll */
+
+static IrRef put_op(Streamer *s, IrOp op, unsigned aux, IrRef a, IrRef b, int64_t imm)
+{
+    IrInsn insn = {.op = (uint8_t)op,
+                   .type = IR_I64,
+                   .aux = (uint8_t)aux,
+                   .arg = {a, b, IR_NOREF, IR_NOREF},
+                   .imm = imm};
+
+    return opt_put(s->o, &insn);
+}
+
+static IrRef put_const(Streamer *s, int64_t v)
+{
+    return put_op(s, IR_const, 0, IR_NOREF, IR_NOREF, v);
+}
+
+static IrRef put_get(Streamer *s, unsigned var)
+{
+    return put_op(s, IR_get_var, 0, IR_NOREF, IR_NOREF, var);
+}
+
+static void put_br(Streamer *s, unsigned target)
+{
+    IrInsn insn = {.op = IR_br, .arg = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}};
+
+    insn.target[0] = (uint16_t)target;
+    opt_put(s->o, &insn);
+}
+
+static void put_brcond(Streamer *s, IrCond cond, IrRef a, IrRef b, unsigned yes, unsigned no)
+{
+    IrInsn insn = {
+        .op = IR_brcond, .type = IR_I64, .aux = (uint8_t)cond, .arg = {a, b, IR_NOREF, IR_NOREF}};
+
+    insn.target[0] = (uint16_t)yes;
+    insn.target[1] = (uint16_t)no;
+    opt_put(s->o, &insn);
+}
+
+/* a cond b ? c : d */
+static IrRef put_select(Streamer *s, IrCond cond, IrRef a, IrRef b, IrRef c, IrRef d)
+{
+    IrInsn insn = {.op = IR_select, .type = IR_I64, .aux = (uint8_t)cond, .arg = {a, b, c, d}};
+
+    return opt_put(s->o, &insn);
+}
+
+/* Begins a block that runs as often as block @like of the original, or, if that is NULL, seldom. */
+static void begin(Streamer *s, unsigned block, uint64_t pc, const IrBlock *like)
+{
+    s->ir->blocks[block] = (IrBlock){.first = s->o->n,
+                                     .pc = pc,
+                                     .weight = like ? like->weight : 1,
+                                     .loop_depth = like ? s->depth[like - s->ir->blocks] : 0,
+                                     .cold = !like};
+}
+
+static void end(Streamer *s, unsigned block)
+{
+    s->ir->blocks[block].count = s->o->n - s->ir->blocks[block].first;
+}
+
+/* By how much the variable of @stream may advance before an access leaves the page: negative if it is not
+ * to be used now. */
+static IrRef put_room(Streamer *s, const Stream *stream)
+{
+    IrRef var = put_get(s, stream->var), low = put_const(s, stream->low), none = put_const(s, -1);
+    IrRef at = put_op(s, IR_add, 0, var, low, 0);
+    IrRef addend = put_op(s, IR_probe, stream->write ? IR_XLATE_WRITE : 0, at, IR_NOREF, 0);
+    IrRef in_page, room, grow;
+
+    put_op(s, IR_set_var, 0, addend, IR_NOREF, stream->addend);
+    in_page = put_op(s, IR_and, 0, at, put_const(s, 4095), 0);
+    room = put_op(s, IR_sub, 0, put_const(s, 4096 - (stream->high - stream->low)), in_page, 0);
+    room = put_select(s, IR_EQ, addend, put_const(s, 0), none, room);
+    if (!stream_stands(stream)) {
+        /* At the top of the address space it would wrap past the limit. */
+        IrRef far = put_op(s, IR_add, 0, var, put_const(s, 4096 + 2 * MAX_STRIDE), 0);
+
+        room = put_select(s, IR_LTU, far, var, none, room);
+    }
+    if (stream->grow >= 0) {
+        grow = put_op(s, IR_sub, 0, put_get(s, (unsigned)stream->grow), put_const(s, 1), 0);
+        room = put_select(s, IR_GTU, grow, put_const(s, MAX_STRIDE - 1), none, room);
+    }
+    return room;
+}
+
+/* How far the limit may be if the loop has no poll of its own. */
+static int64_t furthest(const Streamer *s, const Stream *stream)
+{
+    return MAX(POLL_INSNS / s->ninsns, 16u) * (unsigned)stream->min_step;
+}
+
+/* The preparation for the header at position @k, whose fast copy is @fast. */
+static void put_preparation(Streamer *s, unsigned k, unsigned fast)
+{
+    unsigned block = s->preparation[k], original = s->loop->blocks[k];
+    IrRef room[MAX_STREAMS], all = IR_NOREF;
+
+    begin(s, block, s->pc[k], NULL);
+    put_op(s, IR_poll, 0, IR_NOREF, IR_NOREF, (int64_t)s->pc[k]);
+    s->o->out[s->o->n - 1].type = IR_NONE;
+    for (unsigned i = 0; i < s->nstreams; i++) {
+        room[i] = put_room(s, &s->streams[i]);
+        all = i ? put_select(s, IR_LT, room[i], all, room[i], all) : room[0];
+    }
+    for (unsigned i = 0; i < s->nstreams; i++) {
+        const Stream *stream = &s->streams[i];
+
+        if (stream->limit >= 0) {
+            /* The first one's limit has to do for those that go with it. */
+            IrRef far = i == 0 ? all : room[i];
+
+            if (stream->min_step > 0) {
+                IrRef max = put_const(s, furthest(s, stream));
+
+                far = put_select(s, IR_LT, far, max, far, max);
+            }
+            put_op(s, IR_set_var, 0, put_op(s, IR_add, 0, put_get(s, stream->var), far, 0),
+                   IR_NOREF, stream->limit);
+        }
+    }
+    put_brcond(s, IR_LT, all, put_const(s, 0), original, fast);
+    end(s, block);
+}
+
+/* The checks before the header at position @k, whose fast copy is @again. */
+static void put_checks(Streamer *s, unsigned k, unsigned again)
+{
+    unsigned block = s->checks[k], preparation = s->preparation[k];
+    bool any = false;
+
+    begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
+    for (unsigned i = 0; i < s->nstreams; i++) {
+        const Stream *stream = &s->streams[i];
+
+        if (stream->limit >= 0) {
+            if (any) {
+                unsigned next = ir_block_new(s->ir);
+                IrInsn *last = &s->o->out[s->o->n - 1];
+
+                last->target[0] = (uint16_t)next;
+                end(s, block);
+                block = next;
+                begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
+            }
+            put_brcond(s, IR_LEU, put_get(s, stream->var), put_get(s, (unsigned)stream->limit),
+                       again, preparation);
+            any = true;
+        }
+    }
+    if (!any) {
+        put_br(s, again);
+    }
+    end(s, block);
+}
+
+/* Copies an instruction of the fast copy. @addend: of streams, the value in this block. */
+static void copy_fast(Streamer *s, uint32_t index, IrRef *addend)
+{
+    IrOptScratch *o = s->o;
+    IrInsn insn = s->ir->insns[index];
+    IrRef ref;
+
+    if (insn.op == IR_poll && s->bounded && !s->writes) {
+        return;
+    }
+    for (unsigned k = 0; k < 4 && insn.arg[k] != IR_NOREF; k++) {
+        insn.arg[k] = o->map[insn.arg[k]];
+    }
+    if (s->access[index]) {
+        unsigned i = s->access[index] - 1u;
+
+        if (addend[i] == IR_NOREF) {
+            addend[i] = put_get(s, s->streams[i].addend);
+        }
+        insn.arg[0] = put_op(s, IR_add, 0, insn.arg[0], addend[i], 0);
+        insn.op = insn.op == IR_ld ? IR_ld_host : IR_st_host;
+    }
+    ref = opt_put(o, &insn); /* may move the map */
+    o->map[index] = ref;
+}
+
+/* A block through which the fast copy leaves to @target, so that what the edge needs is not done in the loop. The
+ * constant keeps the block from being passed by. */
+static unsigned put_way_out(Streamer *s, unsigned target)
+{
+    unsigned block = ir_block_new(s->ir);
+
+    begin(s, block, s->ir->blocks[target].pc, NULL);
+    put_const(s, 0);
+    put_br(s, target);
+    end(s, block);
+    return block;
+}
+
+static void put_fast(Streamer *s, unsigned first)
+{
+    IrRegion *ir = s->ir;
+    unsigned n = s->loop->nblocks;
+
+    for (unsigned k = 0; k < n; k++) {
+        const IrBlock *from = &ir->blocks[s->loop->blocks[k]];
+        uint32_t start = from->first, stop = start + from->count;
+        IrRef addend[MAX_STREAMS];
+
+        begin(s, first + k, from->pc, from);
+        memset(addend, 0xff, sizeof(addend));
+        for (uint32_t i = start; i < stop; i++) {
+            copy_fast(s, i, addend);
+        }
+        end(s, first + k);
+    }
+    for (unsigned k = 0; k < n; k++) {
+        uint32_t at = ir->blocks[first + k].first + ir->blocks[first + k].count - 1;
+        unsigned ntargets = s->o->out[at].op == IR_brcond ? 2 : 1;
+
+        for (unsigned t = 0; t < ntargets; t++) {
+            unsigned target = s->o->out[at].target[t], in = s->in[target];
+            unsigned to = !in                        ? put_way_out(s, target)
+                          : stream_header(s, in - 1) ? s->checks[in - 1]
+                                                     : first + in - 1;
+
+            s->o->out[at].target[t] = (uint16_t)to;
+        }
+    }
+}
+
+/* The original's back edges, which have polled, lead to preparations, and it is not where time is spent. */
+static void divert_original(Streamer *s)
+{
+    for (unsigned k = 0; k < s->loop->nblocks; k++) {
+        IrBlock *block = &s->ir->blocks[s->loop->blocks[k]];
+        IrInsn *last = &s->o->out[block->first + block->count - 1];
+        unsigned ntargets = last->op == IR_brcond ? 2 : 1;
+
+        for (unsigned t = 0; t < ntargets; t++) {
+            unsigned in = last->target[t] < s->noriginal ? s->in[last->target[t]] : 0;
+
+            if (in && in <= k + 1 && stream_header(s, in - 1)) {
+                last->target[t] = (uint16_t)s->preparation[in - 1];
+            }
+        }
+        block->cold = s->loop->blocks[k] != 0;
+        block->loop_depth = 0;
+    }
+}
+
+void stream_transform(Streamer *s)
+{
+    IrRegion *ir = s->ir;
+    unsigned n = s->loop->nblocks, first = ir->nblocks;
+
+    for (unsigned k = 0; k < n; k++) {
+        ir_block_new(ir);
+    }
+    for (unsigned k = 0; k < n; k++) {
+        if (stream_header(s, k)) {
+            s->checks[k] = ir_block_new(ir);
+            s->preparation[k] = ir_block_new(ir);
+        }
+    }
+    put_fast(s, first);
+    for (unsigned k = 0; k < n; k++) {
+        if (stream_header(s, k)) {
+            put_checks(s, k, first + k);
+            put_preparation(s, k, first + k);
+        }
+    }
+    divert_original(s);
+}
