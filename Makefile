@@ -171,7 +171,30 @@ $(virt_programs): $(BUILD)/%.elf: %.c $(wildcard tests/guest/link.ld) $(BUILD)/c
 	    -fno-builtin -nostdlib -static -fuse-ld=lld -Wl,-T,tests/guest/link.ld -I. -MMD -MP -MT $@ \
 	    -MF $(@:.elf=.d) -o $@ $<
 
-tests: all $(test_programs) $(guest_programs)
+# For x86: Multiboot programs, and, as their first lines say, raw firmware that ends at 4 GiB or an image in
+# Linux's format.
+x86_firmware := $(shell grep -l '^/\* firmware' tests/guest/x86/*.S 2> /dev/null)
+x86_linux := $(shell grep -l '^/\* linux' tests/guest/x86/*.S 2> /dev/null)
+x86_sources := $(filter-out $(x86_firmware) $(x86_linux),$(wildcard tests/guest/x86/*.S))
+x86_programs := $(patsubst %.S,$(BUILD)/%.elf,$(x86_sources)) \
+    $(patsubst %.S,$(BUILD)/%.bin,$(x86_firmware) $(x86_linux))
+
+$(patsubst %.S,$(BUILD)/%.elf,$(x86_sources)): $(BUILD)/%.elf: %.S tests/guest/x86/test.h \
+    tests/guest/x86/link.ld $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,GUEST,$<) $(GUEST_CC) --target=i386-none-elf -nostdlib -static -fuse-ld=lld \
+	    -Wl,-T,tests/guest/x86/link.ld -I. -o $@ $<
+
+$(patsubst %.S,$(BUILD)/%.bin,$(x86_firmware)): x86_flags = --target=i386-none-elf \
+    -Wl,-T,tests/guest/x86/firmware.ld
+$(patsubst %.S,$(BUILD)/%.bin,$(x86_linux)): x86_flags = --target=x86_64-none-elf \
+    -Wl,-T,tests/guest/x86/linux.ld
+$(patsubst %.S,$(BUILD)/%.bin,$(x86_firmware) $(x86_linux)): $(BUILD)/%.bin: %.S $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,GUEST,$<) $(GUEST_CC) $(x86_flags) -nostdlib -static -fuse-ld=lld \
+	    -Wl,--oformat=binary -I. -o $@ $<
+
+tests: all $(test_programs) $(guest_programs) $(x86_programs)
 
 # ---- Benchmarks ----
 

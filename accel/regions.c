@@ -18,11 +18,12 @@
 /* What one region can take there at most, of those that are not refused for it. */
 #define META_MIN (64u * 1024)
 
+/* Code that is close together is found close together: look-ups go along with execution. */
 static unsigned region_hash(uint64_t pc, uint32_t ram_page, uint32_t flags, uint32_t mode)
 {
-    uint64_t h = (pc >> 1) * 0x9e3779b97f4a7c15u ^ ram_page * 0xd6e8feb86659fd93u ^
+    uint64_t h = (pc >> 12) * 0x9e3779b97f4a7c15u ^ ram_page * 0xd6e8feb86659fd93u ^
                  ((uint64_t)flags << 32 | mode) * 0xc2b2ae3d27d4eb4fu;
-    return h >> (64 - REGION_HASH_BITS);
+    return ((h >> (64 - REGION_HASH_BITS)) + (pc >> 1)) & ((1u << REGION_HASH_BITS) - 1);
 }
 
 static unsigned hash_of(const Region *region)

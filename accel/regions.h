@@ -24,7 +24,7 @@
 #define MODE_STEP (1u << 2)  /* of a single step: no breakpoint at its first instruction */
 #define MODE_LIMIT_SHIFT 8   /* at most so many instructions; 0: no limit */
 
-#define REGION_HASH_BITS 16
+#define REGION_HASH_BITS 17
 #define REGION_NO_PAGE UINT32_MAX
 #define KILL_LOG 256u
 #define SEGMENTS 16u

@@ -44,6 +44,9 @@ static const DeviceProperty net_properties[] = {
     {"bootindex", "int32"},      {"rx_queue_size", "uint16"},
     {"tx_queue_size", "uint16"}, {"csum", "bool"},
     {"guest_csum", "bool"},      {"mrg_rxbuf", "bool"},
+    {"host_tso4", "bool"},       {"host_tso6", "bool"},
+    {"host_ecn", "bool"},        {"guest_tso4", "bool"},
+    {"guest_tso6", "bool"},      {"guest_ecn", "bool"},
     {"ctrl_vq", "bool"},         {NULL, NULL},
 };
 

@@ -3,6 +3,7 @@
  */
 #include "hw/hw.h"
 #include "hw/iommu/iommu-devices.h"
+#include "hw/display/vga.h"
 #include "hw/ide/ahci.h"
 #include "hw/virtio/virtio.h"
 #include "hw/x86/isa-devices.h"
@@ -16,6 +17,7 @@ static const HwDeviceType *const device_lists[] = {
     virtio_device_types,
     isa_device_types,
     ahci_device_types,
+    vga_device_types,
     iommu_device_types,
 };
 

@@ -442,6 +442,15 @@ static bool opt_display(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
+static bool opt_vga(CmdLine *cmd, const char *value, GError **error)
+{
+    if (strcmp(value, "none") != 0 && strcmp(value, "std") != 0) {
+        return error_set(error, "-vga: there is no '%s' card; use 'std' or 'none'", value);
+    }
+    cmd->config.no_vga = !strcmp(value, "none");
+    return true;
+}
+
 static bool opt_parallel(CmdLine *cmd, const char *value, GError **error)
 {
     if (strcmp(value, "none") != 0 && strcmp(value, "null") != 0) {
@@ -531,7 +540,7 @@ const CmdOption cmdline_options[] = {
     {"device", "TYPE[,PROPERTY=VALUE...]", TOPIC_DEVICES, true,
      "another device; 'help' lists them", CMD_OPTIONS, AT(config.devices),
      "driver", CMD_LIST_DEVICES, NULL},
-    {"netdev", "user,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
+    {"netdev", "user|tap|socket|stream|dgram,id=ID[,hostfwd=tcp::PORT-:PORT]...", TOPIC_DEVICES, true,
      "a network of the host's for a -device with netdev=ID", CMD_OPTIONS, AT(config.netdevs), "type",
      CMD_LIST_NETDEVS, NULL},
     {"nic", "user[,model=NAME][,mac=ADDRESS][,hostfwd=...]", TOPIC_DEVICES, false,
@@ -605,7 +614,8 @@ const CmdOption cmdline_options[] = {
      CMD_RUN, NULL},
     {"no-acpi", NULL, TOPIC_NONE, false, "no effect", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
     {"boot", "ORDER", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
-    {"vga", "none", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
+    {"vga", "std|none", TOPIC_DEVICES, false, "the PC's graphics card [std]", CMD_CALL, 0, NULL, CMD_RUN,
+     opt_vga},
     {"msg", "timestamp=on", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
     {"overcommit", "mem-lock=off", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN,
      NULL},

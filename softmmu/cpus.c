@@ -239,6 +239,9 @@ static void thread_step_locked(VcpuThread *thread)
         run_guest(vcpu);
         profile_end(&vcpu->times.run, begin);
         g_mutex_lock(&cpus->mutex);
+        if (cpus->exclusive) { /* who waits for this vCPU may look at it */
+            sync_locked(thread);
+        }
         set_busy_locked(thread, false);
     }
 }

@@ -187,6 +187,9 @@ void machine_free(Machine *machine)
     if (machine->inputs) {
         g_array_free(machine->inputs, true);
     }
+    if (machine->displays) {
+        g_array_free(machine->displays, true);
+    }
     debug_free(machine);
     memory_map_free(machine->memory);
     memory_map_free(machine->io);

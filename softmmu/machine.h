@@ -71,6 +71,7 @@ typedef struct MachineConfig {
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
     unsigned nserial;
     bool nodefaults;
+    bool no_vga;      /* -vga none */
     bool no_reboot;   /* a reset ends the process with status 0 */
     bool no_shutdown; /* a shutdown by the guest only stops the machine */
 } MachineConfig;
@@ -166,6 +167,7 @@ struct Machine {
     bool signalled;         /* a signal requested the end */
     int exit_status;
     GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
+    GArray *displays;           /* of softmmu/display.c; NULL: none yet */
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };

@@ -90,6 +90,7 @@ static const MonitorHooks monitor_hooks = {
     .network = netdev_print_all,
     .usernet = netdev_print_connections,
     .pci = pci_print_all,
+    .forward = netdev_forward,
     .balloon_info = virtio_balloon_info,
     .balloon_set_target = virtio_balloon_set_target,
     .balloon_set_interval = virtio_balloon_set_interval,
@@ -130,6 +131,14 @@ static void list_chardevs(void)
     Options *opts = options_parse("-chardev", "help", "backend", NULL);
     chardev_new(NULL, opts, NULL);
     options_free(opts);
+}
+
+static void list_netdevs(void)
+{
+    printf("Available netdev backend types:\n");
+    for (unsigned i = 0; netdev_kind_nth(i); i++) {
+        printf("%s\n", netdev_kind_nth(i));
+    }
 }
 
 /* -device TYPE,help. */
@@ -193,7 +202,7 @@ static bool answer(CmdLine *cmd, GError **error)
     case CMD_LIST_ACCELS: print_text(accel_help); break;
     case CMD_LIST_DEVICES: print_text(hw_device_help); break;
     case CMD_DEVICE_HELP: return device_help(cmd, error);
-    case CMD_LIST_NETDEVS: printf("Available netdev backend types:\nuser\n"); break;
+    case CMD_LIST_NETDEVS: list_netdevs(); break;
     case CMD_LIST_CHARDEVS: list_chardevs(); break;
     case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
     case CMD_LIST_OBJECTS:

@@ -117,6 +117,31 @@ void hmp_accel(Monitor *mon, char *args)
     }
 }
 
+static void forward(Monitor *mon, char *args, bool remove)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    char *first = hmp_next_word(&args), *second = hmp_next_word(&args);
+    GError *error = NULL;
+    if (!first) {
+        monitor_printf(mon, "Error: a rule is missing, such as tcp::2222%s\n", remove ? "" : "-:22");
+    } else if (!hooks->forward) {
+        monitor_puts(mon, "Error: this machine has no networks\n");
+    } else if (!hooks->forward(monitor_machine(mon), second ? first : NULL, second ? second : first,
+                               remove, &error)) {
+        monitor_error(mon, error);
+    }
+}
+
+void hmp_hostfwd_add(Monitor *mon, char *args)
+{
+    forward(mon, args, false);
+}
+
+void hmp_hostfwd_remove(Monitor *mon, char *args)
+{
+    forward(mon, args, true);
+}
+
 void hmp_gdbserver(Monitor *mon, char *args)
 {
     const char *device = *args ? args : GDB_DEFAULT_DEVICE;

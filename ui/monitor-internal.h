@@ -78,12 +78,16 @@ void hmp_system_reset(Monitor *mon, char *args);
 void hmp_system_powerdown(Monitor *mon, char *args);
 void hmp_cpu(Monitor *mon, char *args);
 void hmp_accel(Monitor *mon, char *args);
+void hmp_hostfwd_add(Monitor *mon, char *args);
+void hmp_hostfwd_remove(Monitor *mon, char *args);
 void hmp_gdbserver(Monitor *mon, char *args);
 void hmp_log(Monitor *mon, char *args);
 void hmp_logfile(Monitor *mon, char *args);
 
 /* hmp-snapshot.c */
 void hmp_savevm(Monitor *mon, char *args);
+void hmp_screendump(Monitor *mon, char *args);
+void hmp_sendkey(Monitor *mon, char *args);
 void hmp_loadvm(Monitor *mon, char *args);
 
 /* hmp-info.c */

@@ -36,6 +36,8 @@ typedef struct MonitorHooks {
     void (*network)(Machine *machine, GString *out); /* info network */
     void (*usernet)(Machine *machine, GString *out); /* info usernet */
     void (*pci)(Machine *machine, GString *out);     /* info pci */
+    /* hostfwd_add and hostfwd_remove; @id may be NULL. */
+    bool (*forward)(Machine *machine, const char *id, const char *rule, bool remove, GError **error);
     bool (*balloon_info)(Machine *machine, BalloonInfo *info, GError **error);
     bool (*balloon_set_target)(Machine *machine, uint64_t bytes, GError **error);
     bool (*balloon_set_interval)(Machine *machine, uint32_t seconds, GError **error);

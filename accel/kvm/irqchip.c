@@ -249,12 +249,28 @@ static void set_msr_exits(KvmVm *vm)
     }
 }
 
+/* KVM does not list the deadline timer, which goes with local APICs in the kernel. */
+static void set_deadline_timer(KvmVm *vm)
+{
+    const X86CpuidEntry *e = x86_cpuid_find(&vm->cpuid, 1, 0);
+    const uint32_t bit = 1u << 24;
+
+    if (e) {
+        uint32_t reg[4] = {e->reg[0], e->reg[1], e->reg[2] & ~bit, e->reg[3]};
+        bool there = vm->mode != IRQCHIP_OFF &&
+                     ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+        reg[X86_ECX] |= there ? bit : 0;
+        x86_cpuid_set(&vm->cpuid, 1, 0, false, reg);
+    }
+}
+
 bool kvm_irqchip_init(KvmVm *vm, GError **error)
 {
     if (!read_mode(vm->machine, &vm->mode, error)) {
         return false;
     }
     set_msr_exits(vm);
+    set_deadline_timer(vm);
     if (vm->mode == IRQCHIP_OFF) {
         return true;
     }

@@ -121,7 +121,11 @@ static bool kvm_supports(const GuestArch *arch)
 
 static bool kvm_machine_init(Accel *accel, GError **error)
 {
-    return kvm_irqchip_init(accel->kvm, error);
+    if (!kvm_irqchip_init(accel->kvm, error)) {
+        return false;
+    }
+    kvm_state_new(accel->kvm);
+    return true;
 }
 
 /* ---- Its processors ---- */

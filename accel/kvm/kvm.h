@@ -78,8 +78,6 @@ struct KvmVm {
     bool blockirq;        /* single steps can keep interrupts out */
     KvmPatch patches[KVM_MAX_PATCHES];
     unsigned npatches;
-    uint64_t clock;    /* kvmclock when the machine stopped */
-    bool clock_valid;
 };
 
 struct KvmVcpu {
@@ -129,6 +127,9 @@ bool kvm_take_dirty(void *vm, MemoryRegion *region, unsigned long *bitmap);
 /* irqchip.c */
 bool kvm_irqchip_init(KvmVm *vm, GError **error);
 void kvm_irqchip_fini(KvmVm *vm);
+
+/* machine-state.c: the clock and the kernel's interrupt controllers as a device. */
+void kvm_state_new(KvmVm *vm);
 
 /* vcpu.c */
 VcpuExit kvm_run_vcpu(Vcpu *vcpu);

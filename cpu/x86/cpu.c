@@ -288,6 +288,7 @@ const GuestArch x86_64_guest = {
     .finalize = finalize,
     .disassemble = x86_disassemble,
     .dump = x86_dump,
+    .gdb = &x86_gdb,
     .vmstate = &x86_vmstate,
     .cpu_models = x86_cpu_models,
 };

@@ -15,11 +15,11 @@
 /* Levels of the x86-64 psABI, section 3.1.1, and what every model has beside. */
 #define BASE                                                                                       \
     "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr "    \
-    "sse sse2 sse3 cx16 syscall nx lm x2apic hypervisor tsc-adjust tsc-deadline arat "
+    "sse sse2 sse3 cx16 syscall nx lm x2apic hypervisor tsc-adjust arat "
 #define V2 BASE "lahf-lm popcnt sse4.1 sse4.2 ssse3 "
 #define V3 V2 "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave "
 #define PARAVIRTUAL                                                                                \
-    "kvmclock-old kvmclock kvm-nopiodelay kvm-steal-time kvm-pv-eoi kvm-asyncpf-int "              \
+    "tsc-deadline kvmclock-old kvmclock kvm-nopiodelay kvm-steal-time kvm-pv-eoi kvm-asyncpf-int "              \
     "kvm-pv-unhalt kvm-pv-tlb-flush kvm-pv-ipi kvm-pv-sched-yield kvmclock-stable-bit"
 
 static const struct {
@@ -76,7 +76,7 @@ static void supported_features(const X86Cpuid *host, uint32_t *words)
         words[i] = word_of(host, i);
     }
     if (x86_cpuid_find(host, 0x40000001, 0)) { /* KVM does not list what it does without being asked */
-        set_features(words, "x2apic tsc-deadline hypervisor arat", true);
+        set_features(words, "x2apic hypervisor arat", true);
     }
     set_features(words, hidden, false);
 }
@@ -221,7 +221,8 @@ static void say_missing(const char *model, const uint32_t *missing)
 
     for (unsigned i = 0; x86_features[i].name; i++) {
         const X86Feature *f = &x86_features[i];
-        if ((missing[f->word] >> f->bit & 1) && f->word != X86_FKVM_EAX) {
+        if ((missing[f->word] >> f->bit & 1) && f->word != X86_FKVM_EAX &&
+            strcmp(f->name, "tsc-deadline") != 0) { /* these two come and go with the engine */
             g_string_append_printf(names, " %s", f->name);
         }
     }

@@ -34,6 +34,7 @@ bool x86_debug_translate(Vcpu *vcpu, uint64_t addr, uint64_t *gpa);
 unsigned x86_disassemble(Vcpu *vcpu, uint64_t pc, const uint8_t *code, size_t len, GString *out);
 void x86_dump(Vcpu *vcpu, GString *out);
 
+extern const GuestGdb x86_gdb;
 extern const VmDesc x86_vmstate;
 
 #endif

@@ -20,7 +20,8 @@ typedef struct NetdevKind {
 } NetdevKind;
 
 static const NetdevKind kinds[] = {
-    {"user", netdev_user_new},
+    {"dgram", netdev_dgram_new}, {"socket", netdev_socket_new}, {"stream", netdev_stream_new},
+    {"tap", netdev_tap_new},     {"user", netdev_user_new},
 };
 
 /* ---- The registry ---- */
@@ -194,6 +195,26 @@ bool hw_create_netdevs(Machine *machine, GError **error)
         }
     }
     return true;
+}
+
+const char *netdev_kind_nth(unsigned n)
+{
+    return n < ARRAY_SIZE(kinds) ? kinds[n].name : NULL;
+}
+
+bool netdev_forward(Machine *machine, const char *id, const char *rule, bool remove, GError **error)
+{
+    NetRegistry *registry = find_registry(machine);
+
+    for (unsigned i = 0; registry && i < registry->netdevs->len; i++) {
+        Netdev *net = g_ptr_array_index(registry->netdevs, i);
+
+        if (id ? strcmp(net->id, id) == 0 : strcmp(net->ops->name, "user") == 0) {
+            return netdev_user_forward(net, rule, remove, error);
+        }
+    }
+    return id ? error_set(error, "there is no netdev '%s'; info network lists them", id)
+              : error_set(error, "there is no user network; add -netdev user,id=ID");
 }
 
 void netdev_print_all(Machine *machine, GString *out)

@@ -25,6 +25,19 @@ void netdev_print_connections(Machine *machine, GString *out);
 
 /* Kinds of back end; each takes its own options from @opts, in which "type" and "id" are used up. */
 Netdev *netdev_user_new(Machine *machine, const char *id, Options *opts, GError **error);
+Netdev *netdev_tap_new(Machine *machine, const char *id, Options *opts, GError **error);
+Netdev *netdev_socket_new(Machine *machine, const char *id, Options *opts, GError **error);
+Netdev *netdev_stream_new(Machine *machine, const char *id, Options *opts, GError **error);
+Netdev *netdev_dgram_new(Machine *machine, const char *id, Options *opts, GError **error);
+
+/* The names of the kinds; NULL past the end. */
+const char *netdev_kind_nth(unsigned n);
+
+/* Adds a forwarded port to the user network @id (NULL: the first), or takes one away: @rule as in hostfwd=,
+ * to remove only its part before "-". */
+bool netdev_forward(Machine *machine, const char *id, const char *rule, bool remove,
+                    GError **error);
+bool netdev_user_forward(Netdev *net, const char *rule, bool remove, GError **error);
 
 /* Connections of @net if it is of kind "user". */
 void netdev_user_print(Netdev *net, GString *out);

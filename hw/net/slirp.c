@@ -411,19 +411,29 @@ static bool parse_endpoint(const char **text, char stop, struct in_addr *addr, i
     return true;
 }
 
+/* The beginning of a rule, "[tcp|udp]:[ADDRESS]:PORT", up to the character @stop; moves behind it. */
+static bool parse_host_side(const char **rule, char stop, bool *udp, struct in_addr *host,
+                            int *port)
+{
+    const char *p = strchr(*rule, ':');
+
+    *udp = g_str_has_prefix(*rule, "udp:");
+    if (!p || !(*udp || g_str_has_prefix(*rule, "tcp:") || p == *rule)) {
+        return false;
+    }
+    *rule = p + 1;
+    return parse_endpoint(rule, stop, host, port);
+}
+
 /* One hostfwd=[tcp|udp]:[ADDRESS]:PORT-[ADDRESS]:PORT. */
 static bool add_hostfwd(SlirpNet *user, const char *rule, GError **error)
 {
     struct in_addr host = {.s_addr = INADDR_ANY}, guest = {0};
     int host_port = 0, guest_port = 0;
-    const char *p = strchr(rule, ':');
-    bool udp = g_str_has_prefix(rule, "udp:");
+    const char *p = rule;
+    bool udp;
 
-    if (!p || !(udp || g_str_has_prefix(rule, "tcp:") || p == rule)) {
-        return error_set(error, "hostfwd='%s' must be like tcp::2222-:22", rule);
-    }
-    p++;
-    if (!parse_endpoint(&p, '-', &host, &host_port) ||
+    if (!parse_host_side(&p, '-', &udp, &host, &host_port) ||
         !parse_endpoint(&p, '\0', &guest, &guest_port) || !guest_port) {
         return error_set(error, "hostfwd='%s' must be like tcp::2222-:22", rule);
     }
@@ -433,6 +443,21 @@ static bool add_hostfwd(SlirpNet *user, const char *rule, GError **error)
                                rule);
     }
     return true;
+}
+
+static bool remove_hostfwd(SlirpNet *user, const char *rule, GError **error)
+{
+    struct in_addr host = {.s_addr = INADDR_ANY};
+    const char *p = rule;
+    int port = 0;
+    bool udp;
+
+    if (!parse_host_side(&p, '\0', &udp, &host, &port)) {
+        return error_set(error, "'%s' must be like tcp::2222", rule);
+    }
+    return slirp_remove_hostfwd(user->slirp, udp, host, port) < 0
+               ? error_set(error, "no host forwarding rule '%s'; info usernet shows them", rule)
+               : true;
 }
 
 static bool add_forwards(SlirpNet *user, Options *opts, GError **error)
@@ -469,6 +494,7 @@ static void user_close(Netdev *net)
 static const NetdevOps user_ops = {
     .name = "user",
     .send = user_send,
+    .large_segments = true, /* libslirp ends TCP connections itself: data is data */
     .can_receive_again = user_can_receive_again,
     .close = user_close,
 };
@@ -502,6 +528,19 @@ Netdev *netdev_user_new(Machine *machine, const char *id, Options *opts, GError 
     }
     g_source_attach(user->source, machine->context);
     return &user->net;
+}
+
+bool netdev_user_forward(Netdev *net, const char *rule, bool remove, GError **error)
+{
+    SlirpNet *user = container_of(net, SlirpNet, net);
+    bool ok;
+
+    if (net->ops != &user_ops) {
+        return error_set(error, "netdev '%s' is no user network", net->id);
+    }
+    ok = remove ? remove_hostfwd(user, rule, error) : add_hostfwd(user, rule, error);
+    wake_main_loop(user);
+    return ok;
 }
 
 void netdev_user_print(Netdev *net, GString *out)

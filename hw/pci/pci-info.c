@@ -9,6 +9,7 @@ static void print_bar(const PciDevice *pci, unsigned n, GString *out)
     static const char *const types[] = {
         [PCI_BAR_IO] = "I/O",
         [PCI_BAR_MEM32] = "32 bit memory",
+        [PCI_BAR_MEM32_PREFETCH] = "32 bit prefetchable memory",
         [PCI_BAR_MEM64] = "64 bit memory",
         [PCI_BAR_MEM64_PREFETCH] = "64 bit prefetchable memory",
     };

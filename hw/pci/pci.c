@@ -119,60 +119,106 @@ static bool window_maps(const PciWindow *window, uint64_t addr, uint64_t size, u
     return true;
 }
 
-/* Shows or hides the BARs as configuration space says. */
-static void update_bars(PciDevice *pci)
+/* Whether what @bar maps is to be seen with bus address @addr, and where. */
+static bool bar_shown(const PciDevice *pci, const PciBar *bar, uint64_t addr, uint64_t *cpu)
 {
     const PciBusConfig *bus = &pci->bus->config;
 
-    for (unsigned n = 0; n < PCI_BARS; n++) {
-        PciBar *bar = &pci->bars[n];
-        uint64_t cpu = 0, addr;
-        bool shown;
+    if (bar->type == PCI_BAR_IO) {
+        return (command(pci) & PCI_COMMAND_IO) && window_maps(&bus->io, addr, bar->size, cpu);
+    }
+    return (command(pci) & PCI_COMMAND_MEMORY) && (window_maps(&bus->mem32, addr, bar->size, cpu) ||
+                                                   window_maps(&bus->mem64, addr, bar->size, cpu));
+}
 
-        if (!bar->size) {
-            continue;
+static void show_bar(const PciBar *bar, bool shown, uint64_t cpu)
+{
+    if (shown) {
+        memory_region_set_base(bar->region, cpu);
+    }
+    memory_region_set_enabled(bar->region, shown);
+}
+
+/* Shows or hides the BARs and the ROM as configuration space says. */
+static void update_bars(PciDevice *pci)
+{
+    uint64_t cpu = 0;
+
+    for (unsigned n = 0; n < PCI_BARS; n++) {
+        const PciBar *bar = &pci->bars[n];
+
+        if (bar->size) {
+            bool shown = bar_shown(pci, bar, bar_address(pci, n), &cpu);
+
+            show_bar(bar, shown, cpu);
         }
-        addr = bar_address(pci, n);
-        if (bar->type == PCI_BAR_IO) {
-            shown = (command(pci) & PCI_COMMAND_IO) && window_maps(&bus->io, addr, bar->size, &cpu);
-        } else {
-            shown = (command(pci) & PCI_COMMAND_MEMORY) &&
-                    (window_maps(&bus->mem32, addr, bar->size, &cpu) ||
-                     window_maps(&bus->mem64, addr, bar->size, &cpu));
-        }
-        if (shown) {
-            memory_region_set_base(bar->region, cpu);
-        }
-        memory_region_set_enabled(bar->region, shown);
+    }
+    if (pci->rom.size) {
+        uint32_t value = pci_get32(pci->config, PCI_ROM_ADDRESS);
+        bool shown = (value & PCI_ROM_ADDRESS_ENABLE) &&
+                     bar_shown(pci, &pci->rom, value & ~(pci->rom.size - 1), &cpu);
+
+        show_bar(&pci->rom, shown, cpu);
+    }
+}
+
+/* The registers of BAR @n with @region, which is hidden at first. */
+static void init_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size,
+                     MemoryRegion *region)
+{
+    static const uint32_t type_bits[] = {
+        [PCI_BAR_IO] = PCI_BASE_ADDRESS_SPACE_IO,
+        [PCI_BAR_MEM32] = PCI_BASE_ADDRESS_MEM_TYPE_32,
+        [PCI_BAR_MEM32_PREFETCH] = PCI_BASE_ADDRESS_MEM_TYPE_32 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+        [PCI_BAR_MEM64] = PCI_BASE_ADDRESS_MEM_TYPE_64,
+        [PCI_BAR_MEM64_PREFETCH] = PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
+    };
+
+    g_assert(is_pow2(size) && size >= 16 && n + is_64bit(type) < PCI_BARS);
+    pci->bars[n] = (PciBar){.size = size, .type = type, .region = region};
+    memory_region_set_enabled(region, false);
+    pci_put32(pci->config, bar_offset(n), type_bits[type]);
+    pci_put32(pci->wmask, bar_offset(n), ~(size - 1));
+    if (is_64bit(type)) {
+        pci_put32(pci->wmask, bar_offset(n + 1), ~(size - 1) >> 32);
     }
 }
 
 void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, const MmioOps *ops,
                  void *opaque)
 {
-    static const uint32_t type_bits[] = {
-        [PCI_BAR_IO] = PCI_BASE_ADDRESS_SPACE_IO,
-        [PCI_BAR_MEM32] = PCI_BASE_ADDRESS_MEM_TYPE_32,
-        [PCI_BAR_MEM64] = PCI_BASE_ADDRESS_MEM_TYPE_64,
-        [PCI_BAR_MEM64_PREFETCH] = PCI_BASE_ADDRESS_MEM_TYPE_64 | PCI_BASE_ADDRESS_MEM_PREFETCH,
-    };
-    PciBar *bar = &pci->bars[n];
     char *name = g_strdup_printf("%s.bar%u", pci->dev.id, n);
     MemoryMap *map = pci->dev.machine->memory;
 
-    g_assert(is_pow2(size) && size >= 16 && n + is_64bit(type) < PCI_BARS);
-    *bar = (PciBar){.size = size, .type = type};
     if (type == PCI_BAR_IO && pci->bus->config.io_map) {
         map = pci->bus->config.io_map;
     }
-    bar->region = memory_map_add_mmio(map, name, 0, size, 1, ops, opaque, &pci->dev);
-    memory_region_set_enabled(bar->region, false);
+    init_bar(pci, n, type, size,
+             memory_map_add_mmio(map, name, 0, size, 1, ops, opaque, &pci->dev));
     g_free(name);
-    pci_put32(pci->config, bar_offset(n), type_bits[type]);
-    pci_put32(pci->wmask, bar_offset(n), ~(size - 1));
-    if (is_64bit(type)) {
-        pci_put32(pci->wmask, bar_offset(n + 1), ~(size - 1) >> 32);
-    }
+}
+
+void pci_add_ram_bar(PciDevice *pci, unsigned n, PciBarType type, RamBlock *ram)
+{
+    char *name = g_strdup_printf("%s.bar%u", pci->dev.id, n);
+    MemoryRegion *region = memory_map_add_ram(pci->dev.machine->memory, name, 0, ram->size, 1, ram,
+                                              0, false, NULL, NULL);
+
+    memory_region_set_enabled(region, false);
+    init_bar(pci, n, type, ram->size, region);
+    g_free(name);
+}
+
+void pci_add_rom(PciDevice *pci, RamBlock *ram)
+{
+    char *name = g_strdup_printf("%s.rom", pci->dev.id);
+
+    pci->rom = (PciBar){.size = ram->size, .type = PCI_BAR_MEM32};
+    pci->rom.region = memory_map_add_ram(pci->dev.machine->memory, name, 0, ram->size, 1, ram, 0,
+                                         true, NULL, NULL);
+    memory_region_set_enabled(pci->rom.region, false);
+    pci_put32(pci->wmask, PCI_ROM_ADDRESS, ~(uint32_t)(ram->size - 1) | PCI_ROM_ADDRESS_ENABLE);
+    g_free(name);
 }
 
 /* ---- Configuration space ---- */
@@ -375,6 +421,9 @@ void pci_device_finalize(Device *dev)
         if (pci->bars[n].region) {
             memory_region_remove(pci->bars[n].region);
         }
+    }
+    if (pci->rom.region) {
+        memory_region_remove(pci->rom.region);
     }
     pci->bus->devices[pci->devfn] = NULL;
 }

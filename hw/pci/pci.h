@@ -42,6 +42,7 @@ typedef struct PciOps {
 typedef enum PciBarType {
     PCI_BAR_IO,
     PCI_BAR_MEM32,
+    PCI_BAR_MEM32_PREFETCH,
     PCI_BAR_MEM64, /* takes the next register too */
     PCI_BAR_MEM64_PREFETCH,
 } PciBarType;
@@ -77,6 +78,7 @@ struct PciDevice {
     uint8_t w1cmask[PCI_CONFIG_SIZE];  /* bits that it clears by writing 1 */
     uint8_t power_on[PCI_CONFIG_SIZE]; /* values after a reset */
     PciBar bars[PCI_BARS];
+    PciBar rom; /* the expansion ROM */
     PciMsix msix;
     AddressSpace dma;            /* its bus mastering; nothing passes while that is off */
     AddressSpace dma_past_iommu; /* the same, but never translated */
@@ -146,6 +148,10 @@ void pci_device_finalize(Device *dev);
 /* Adds BAR @n of @size bytes (a power of two from 16), served by @ops(@opaque). */
 void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, const MmioOps *ops,
                  void *opaque);
+
+/* Adds BAR @n that is the memory of @ram, whose size is a power of two; and the expansion ROM. */
+void pci_add_ram_bar(PciDevice *pci, unsigned n, PciBarType type, RamBlock *ram);
+void pci_add_rom(PciDevice *pci, RamBlock *ram);
 
 /* Adds a capability of @len bytes (with its two bytes of header); returns its offset. */
 unsigned pci_add_capability(PciDevice *pci, uint8_t id, unsigned len);

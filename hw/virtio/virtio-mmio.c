@@ -20,6 +20,7 @@ typedef struct VirtioMmio {
     Device dev;
     IrqLine irq;
     VirtioDevice *vdev; /* NULL: empty */
+    MemoryRegion *region;
     uint32_t host_features_sel, guest_features_sel, queue_sel;
 } VirtioMmio;
 
@@ -192,7 +193,7 @@ void virtio_mmio_new(Machine *machine, uint64_t base, IrqLine irq)
     VirtioMmio *slot = device_new(machine, &mmio_ops, sizeof(VirtioMmio), NULL);
 
     slot->irq = irq;
-    device_map_mmio(&slot->dev, base, VIRTIO_MMIO_SIZE);
+    slot->region = device_map_mmio(&slot->dev, base, VIRTIO_MMIO_SIZE);
 }
 
 /* ---- Plugging ---- */
@@ -239,5 +240,9 @@ Device *virtio_mmio_find_slot(Machine *machine, const char *name, GError **error
 void virtio_mmio_plug(Device *slot, VirtioDevice *vdev)
 {
     to_slot(slot)->vdev = vdev;
+    for (unsigned n = 0; n < vdev->nqueues; n++) {
+        memory_region_add_doorbell(to_slot(slot)->region, VIRTIO_MMIO_QUEUE_NOTIFY, 4, true, n,
+                                   virtio_ring_doorbell, vdev, n);
+    }
     virtio_plug(vdev, slot, &mmio_transport_ops, &slot->machine->dma);
 }

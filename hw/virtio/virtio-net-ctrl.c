@@ -129,12 +129,24 @@ static bool set_vlan(VirtioNet *net, uint8_t cmd, uint16_t vid)
     return true;
 }
 
+/* What incoming frames may leave to the driver, of what was negotiated. */
+static bool set_guest_offloads(VirtioNet *net, uint8_t cmd, uint64_t offloads)
+{
+    if (cmd != VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET || (offloads & ~net->virtio.guest_features)) {
+        return false;
+    }
+    net->guest_offloads = offloads;
+    net_update_offloads(net);
+    return true;
+}
+
 /* Obeys one command; false if it is malformed or not known. */
 static bool run_command(VirtQueue *vq, const VirtqElement *elem)
 {
     VirtioNet *net = to_net(vq->vdev);
     struct virtio_net_ctrl_hdr header;
     uint8_t mac[NET_ADDR_LEN];
+    uint64_t offloads;
     uint16_t vid;
     uint8_t on;
     uint64_t at = sizeof(header);
@@ -158,6 +170,9 @@ static bool run_command(VirtQueue *vq, const VirtqElement *elem)
     case VIRTIO_NET_CTRL_VLAN:
         return virtq_read(vq, elem, at, &vid, sizeof(vid)) == sizeof(vid) &&
                set_vlan(net, header.cmd, vid);
+    case VIRTIO_NET_CTRL_GUEST_OFFLOADS:
+        return virtq_read(vq, elem, at, &offloads, sizeof(offloads)) == sizeof(offloads) &&
+               set_guest_offloads(net, header.cmd, offloads);
     }
     return false;
 }

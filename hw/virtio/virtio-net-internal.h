@@ -10,6 +10,7 @@
 #define NET_ADDR_LEN 6
 #define NET_MAC_TABLE 64
 #define NET_VLANS 4096
+#define MAX_FRAME (64 * 1024 + 64)
 
 /* What frames the guest wants (5.1.6.5.1 and on). */
 typedef struct NetFilter {
@@ -25,6 +26,10 @@ typedef struct VirtioNet {
     Netdev *peer; /* NULL: the cable is out */
     uint8_t mac[NET_ADDR_LEN], default_mac[NET_ADDR_LEN];
     NetFilter filter;
+    uint64_t
+        guest_offloads; /* VIRTIO_NET_F_GUEST_*: what incoming frames may leave to the driver now */
+    bool host_tso;
+    uint8_t frame[MAX_FRAME]; /* being sent */
 } VirtioNet;
 
 static inline VirtioNet *to_net(VirtioDevice *vdev)
@@ -40,6 +45,9 @@ bool net_filter_wants(const VirtioNet *net, const uint8_t *frame, size_t len);
 
 /* Handler of the control queue. */
 void net_handle_control(VirtioDevice *vdev, VirtQueue *vq);
+
+/* Tells the back end what it may leave to the driver. */
+void net_update_offloads(VirtioNet *net);
 
 extern const VmDesc net_filter_vmstate;
 

@@ -1,20 +1,23 @@
 /*
  * virtio network device (VIRTIO 1.2 section 5.1): frames between the driver's queues and a host back end.
  *
- * Offloads: the driver may leave checksums to be completed here (CSUM) and trusts those of incoming frames
- * (GUEST_CSUM), which the back end made itself. Frames that the driver has no buffers for stay with the
- * back end, which is told when there are new ones. Locking: the machine lock.
+ * Offloads: the driver may leave checksums (CSUM) and the cutting of TCP segments (HOST_TSO) to be done here;
+ * a back end that knows how (tap) gets such frames as they are, others get what they can take (hw/net/gso.h).
+ * Incoming frames may leave the same to the driver (GUEST_CSUM, GUEST_TSO); the checksums of others it may trust.
+ * Frames that the driver has no buffers for stay with the back end, which is told when there are new ones.
+ * Locking: the machine lock.
  */
+#include "hw/net/gso.h"
 #include "hw/net/net.h"
 #include "hw/virtio/virtio-net-internal.h"
 #include "softmmu/base/error.h"
+#include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_net.h>
 #include <string.h>
 
 #define CONFIG_SIZE offsetof(struct virtio_net_config, mtu)
 #define HEADER_SIZE sizeof(struct virtio_net_hdr_mrg_rxbuf)
-#define MAX_FRAME (64 * 1024 + 64)
 #define MAX_MERGED 64 /* buffers for one frame */
 
 enum { QUEUE_RX, QUEUE_TX, QUEUE_CONTROL };
@@ -28,8 +31,10 @@ static void put_back(VirtQueue *vq, VirtqElement **elems, unsigned n)
     }
 }
 
+#define TOO_LARGE (-1) /* the driver's buffers will never do for such a frame */
+
 /* Takes buffers for @total bytes; returns how many, 0 if there are too few now. */
-static unsigned take_buffers(VirtioNet *net, VirtQueue *vq, size_t total, VirtqElement **elems)
+static int take_buffers(VirtioNet *net, VirtQueue *vq, size_t total, VirtqElement **elems)
 {
     bool mergeable = virtio_has_feature(&net->virtio, VIRTIO_NET_F_MRG_RXBUF);
     uint64_t room = 0;
@@ -44,23 +49,29 @@ static unsigned take_buffers(VirtioNet *net, VirtQueue *vq, size_t total, VirtqE
         }
         elems[n++] = elem;
         room += elem->in_len;
-        if (elem->in_len < HEADER_SIZE || (!mergeable && room < total)) {
-            virtio_set_broken(&net->virtio, "a receive buffer too small for a frame");
+        if (elem->in_len < HEADER_SIZE) {
+            virtio_set_broken(&net->virtio, "a receive buffer too small for a header");
             put_back(vq, elems, n);
             return 0;
+        }
+        if (!mergeable && room < total) {
+            put_back(vq, elems, n);
+            return TOO_LARGE;
         }
     }
     return n;
 }
 
 static void deliver(VirtioNet *net, VirtQueue *vq, VirtqElement **elems, unsigned n,
-                    const uint8_t *frame, size_t len)
+                    const struct virtio_net_hdr *from, const uint8_t *frame, size_t len)
 {
     struct virtio_net_hdr_mrg_rxbuf header = {.num_buffers = n};
     uint32_t written[MAX_MERGED];
     size_t offset = HEADER_SIZE;
 
-    if (virtio_has_feature(&net->virtio, VIRTIO_NET_F_GUEST_CSUM)) {
+    if (from) {
+        header.hdr = *from;
+    } else if (virtio_has_feature(&net->virtio, VIRTIO_NET_F_GUEST_CSUM)) {
         header.hdr.flags = VIRTIO_NET_HDR_F_DATA_VALID;
     }
     virtq_write(vq, elems[0], 0, &header, HEADER_SIZE);
@@ -76,14 +87,15 @@ static void deliver(VirtioNet *net, VirtQueue *vq, VirtqElement **elems, unsigne
     virtq_notify(vq);
 }
 
-/* Netdev.receive: one frame from the back end. */
-static bool net_receive(void *opaque, const uint8_t *frame, size_t len)
+/* Netdev.receive_header: one frame from the back end; @header may be NULL. */
+static bool net_receive_header(void *opaque, const struct virtio_net_hdr *header,
+                               const uint8_t *frame, size_t len)
 {
     VirtioNet *net = opaque;
     VirtioDevice *vdev = &net->virtio;
     VirtQueue *vq = &vdev->queues[QUEUE_RX];
     VirtqElement *elems[MAX_MERGED];
-    unsigned n;
+    int n;
 
     if (vdev->stopped) {
         return false;
@@ -102,8 +114,15 @@ static bool net_receive(void *opaque, const uint8_t *frame, size_t len)
         }
     }
     virtq_set_notification(vq, false);
-    deliver(net, vq, elems, n, frame, len);
+    if (n != TOO_LARGE) {
+        deliver(net, vq, elems, n, header, frame, len);
+    }
     return true;
+}
+
+static bool net_receive(void *opaque, const uint8_t *frame, size_t len)
+{
+    return net_receive_header(opaque, NULL, frame, len);
 }
 
 static void handle_rx(VirtioDevice *vdev, VirtQueue *vq)
@@ -117,24 +136,31 @@ static void handle_rx(VirtioDevice *vdev, VirtQueue *vq)
 
 /* ---- From the driver to the network ---- */
 
-/* Completes the checksum that the header asks for: over all from csum_start on. */
-static bool complete_checksum(uint8_t *frame, size_t len, const struct virtio_net_hdr *header)
+static void send_plain(void *opaque, const uint8_t *frame, size_t len)
 {
-    size_t start = header->csum_start, at = start + header->csum_offset;
-    uint32_t sum = 0;
+    Netdev *peer = opaque;
 
-    if (at + 2 > len) {
-        return false;
+    peer->ops->send(peer, frame, len);
+}
+
+/* Sends a frame with what @header leaves to be done; nonsense is dropped. */
+static void send_frame(VirtioNet *net, const struct virtio_net_hdr *header, uint8_t *frame,
+                       size_t len)
+{
+    Netdev *peer = net->peer;
+
+    if (!gso_header_ok(header, len) ||
+        (header->gso_type != VIRTIO_NET_HDR_GSO_NONE && !net->host_tso)) {
+        return;
     }
-    for (size_t i = start; i < len; i++) {
-        sum += (i - start) % 2 ? frame[i] : frame[i] << 8;
-        sum = (sum & 0xffff) + (sum >> 16);
+    if (peer->ops->send_header) {
+        peer->ops->send_header(peer, header, frame, len);
+    } else if (header->gso_type == VIRTIO_NET_HDR_GSO_NONE || peer->ops->large_segments) {
+        gso_complete_checksum(header, frame, len);
+        peer->ops->send(peer, frame, len);
+    } else {
+        gso_segment(header, frame, len, send_plain, peer);
     }
-    sum = ~sum & 0xffff;
-    sum = sum ? sum : 0xffff; /* the same number; 0 would be "none" in UDP */
-    frame[at] = sum >> 8;
-    frame[at + 1] = sum;
-    return true;
 }
 
 static bool handle_frame(VirtQueue *vq, VirtqElement *elem)
@@ -142,7 +168,6 @@ static bool handle_frame(VirtQueue *vq, VirtqElement *elem)
     VirtioNet *net = to_net(vq->vdev);
     struct virtio_net_hdr_mrg_rxbuf header;
     uint64_t len = elem->out_len - MIN(elem->out_len, HEADER_SIZE);
-    uint8_t *frame;
 
     if (virtq_read(vq, elem, 0, &header, HEADER_SIZE) != HEADER_SIZE) {
         virtio_set_broken(&net->virtio, "a frame without header");
@@ -150,14 +175,8 @@ static bool handle_frame(VirtQueue *vq, VirtqElement *elem)
         return false;
     }
     if (net->peer && len >= 2 * NET_ADDR_LEN && len <= MAX_FRAME &&
-        header.hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
-        frame = g_malloc(len);
-        if (virtq_read(vq, elem, HEADER_SIZE, frame, len) == len &&
-            (!(header.hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
-             complete_checksum(frame, len, &header.hdr))) {
-            net->peer->ops->send(net->peer, frame, len);
-        }
-        g_free(frame);
+        virtq_read(vq, elem, HEADER_SIZE, net->frame, len) == len) {
+        send_frame(net, &header.hdr, net->frame, len);
     }
     virtq_push(vq, elem, 0);
     return true;
@@ -166,6 +185,47 @@ static bool handle_frame(VirtQueue *vq, VirtqElement *elem)
 static void handle_tx(VirtioDevice *vdev, VirtQueue *vq)
 {
     virtq_process(vq, handle_frame);
+}
+
+/* ---- Offloads ---- */
+
+#define GUEST_OFFLOADS                                                           \
+    (VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | \
+     VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN))
+
+void net_update_offloads(VirtioNet *net)
+{
+    static const struct {
+        unsigned feature, offload;
+    } map[] = {
+        {VIRTIO_NET_F_GUEST_CSUM, NETDEV_CSUM},
+        {VIRTIO_NET_F_GUEST_TSO4, NETDEV_TSO4},
+        {VIRTIO_NET_F_GUEST_TSO6, NETDEV_TSO6},
+        {VIRTIO_NET_F_GUEST_ECN, NETDEV_ECN},
+    };
+    unsigned offloads = 0;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(map); i++) {
+        if (net->guest_offloads >> map[i].feature & 1) {
+            offloads |= map[i].offload;
+        }
+    }
+    if (net->peer && net->peer->ops->set_offloads) {
+        net->peer->ops->set_offloads(net->peer, offloads);
+    }
+}
+
+/* VirtioOps.status_changed: with the features, the driver has chosen. */
+static void net_status_changed(VirtioDevice *vdev, uint8_t old)
+{
+    VirtioNet *net = to_net(vdev);
+
+    if ((vdev->status & ~old) & VIRTIO_CONFIG_S_FEATURES_OK) {
+        net->guest_offloads = vdev->guest_features & GUEST_OFFLOADS;
+        net->host_tso = vdev->guest_features &
+                        (VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6));
+        net_update_offloads(net);
+    }
 }
 
 /* ---- The device ---- */
@@ -188,6 +248,20 @@ static void net_reset(VirtioDevice *vdev)
 
     memcpy(net->mac, net->default_mac, NET_ADDR_LEN);
     net_filter_reset(&net->filter);
+    net->guest_offloads = 0;
+    net->host_tso = false;
+    net_update_offloads(net);
+}
+
+static bool net_post_load(void *opaque, GError **error)
+{
+    VirtioNet *net = opaque;
+
+    net->guest_offloads &= net->virtio.guest_features & GUEST_OFFLOADS;
+    net->host_tso = net->virtio.guest_features &
+                    (VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6));
+    net_update_offloads(net);
+    return true;
 }
 
 static void net_finalize(Device *dev)
@@ -196,6 +270,7 @@ static void net_finalize(Device *dev)
 
     if (net->peer) {
         net->peer->receive = NULL;
+        net->peer->receive_header = NULL;
         net->peer->opaque = NULL;
     }
     virtio_device_finalize(dev);
@@ -205,10 +280,13 @@ static const VmField net_fields[] = {
     VM_FIELD_STRUCT(VirtioNet, virtio, &virtio_vmstate),
     VM_ARRAY_U8(VirtioNet, mac),
     VM_FIELD_STRUCT(VirtioNet, filter, &net_filter_vmstate),
+    VM_FIELD_U64(VirtioNet, guest_offloads),
     VM_FIELD_END(),
 };
 
-static const VmDesc net_vmstate = {.name = "virtio-net", .fields = net_fields};
+static const VmDesc net_vmstate = {.name = "virtio-net",
+                                   .fields = net_fields,
+                                   .post_load = net_post_load};
 
 static const VirtioOps net_ops = {
     .device =
@@ -222,6 +300,7 @@ static const VirtioOps net_ops = {
     .config_size = CONFIG_SIZE,
     .get_config = net_get_config,
     .reset = net_reset,
+    .status_changed = net_status_changed,
 };
 
 /* ---- Making one ---- */
@@ -261,14 +340,67 @@ static bool parse_mac(const char *text, uint8_t *mac, GError **error)
     return true;
 }
 
+/* Features that the user may switch off; those of the guest need a back end that has headers. */
+static const struct {
+    const char *name;
+    uint64_t features;
+    bool need_header;
+} choices[] = {
+    {"csum", VIRTIO_BIT(VIRTIO_NET_F_CSUM), false},
+    {"host_tso4", VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4), false},
+    {"host_tso6", VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6), false},
+    {"host_ecn", VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN), false},
+    {"guest_csum", VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM), false},
+    {"guest_tso4", VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4), true},
+    {"guest_tso6", VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6), true},
+    {"guest_ecn", VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN), true},
+    {"mrg_rxbuf", VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF), false},
+    {"ctrl_vq",
+     VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) |
+         VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) |
+         VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_GUEST_OFFLOADS),
+     false},
+};
+
+/* What the user chose, and what hangs together (5.1.3.1). */
+static bool parse_choices(Options *opts, uint64_t *features, uint64_t *need_header, GError **error)
+{
+    static const struct {
+        uint64_t without, none_of;
+    } needs[] = {
+        {VIRTIO_BIT(VIRTIO_NET_F_CSUM),
+         VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6)},
+        {VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM),
+         VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6)},
+        {VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4), VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN)},
+        {VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4), VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN)},
+    };
+
+    *need_header = 0;
+    for (unsigned i = 0; i < ARRAY_SIZE(choices); i++) {
+        bool on = true;
+
+        if (!options_get_bool(opts, choices[i].name, &on, error)) {
+            return false;
+        }
+        *features |= on ? choices[i].features : 0;
+        *need_header |= choices[i].need_header ? choices[i].features : 0;
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(needs); i++) {
+        if (!(*features & needs[i].without)) {
+            *features &= ~needs[i].none_of;
+        }
+    }
+    return true;
+}
+
 VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id, GError **error)
 {
     const char *netdev = options_get(opts, "netdev", NULL);
     const char *mac_text = options_get(opts, "mac", NULL);
     uint16_t rx_size = 256, tx_size = 256;
-    bool csum = true, guest_csum = true, mrg_rxbuf = true, ctrl_vq = true;
     uint8_t mac[NET_ADDR_LEN];
-    uint64_t features;
+    uint64_t features, need_header;
     Netdev *peer = NULL;
     VirtioNet *net;
 
@@ -277,10 +409,7 @@ VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id,
     if (!virtio_parse_features(opts, &features, error) ||
         !virtio_parse_queue_size(opts, "rx_queue_size", &rx_size, error) ||
         !virtio_parse_queue_size(opts, "tx_queue_size", &tx_size, error) ||
-        !options_get_bool(opts, "csum", &csum, error) ||
-        !options_get_bool(opts, "guest_csum", &guest_csum, error) ||
-        !options_get_bool(opts, "mrg_rxbuf", &mrg_rxbuf, error) ||
-        !options_get_bool(opts, "ctrl_vq", &ctrl_vq, error) ||
+        !parse_choices(opts, &features, &need_header, error) ||
         (mac_text && !parse_mac(mac_text, mac, error))) {
         return NULL;
     }
@@ -294,23 +423,20 @@ VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id,
     net->peer = peer;
     if (peer) {
         peer->receive = net_receive;
+        peer->receive_header = net_receive_header;
         peer->opaque = net;
+    }
+    if (!peer || !peer->ops->set_offloads) {
+        features &= ~need_header;
     }
     memcpy(net->default_mac, mac, sizeof(mac));
     memcpy(net->mac, mac, sizeof(mac));
     net_filter_reset(&net->filter);
     net->virtio.host_features =
-        features | VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |
-        (csum ? VIRTIO_BIT(VIRTIO_NET_F_CSUM) : 0) |
-        (guest_csum ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) : 0) |
-        (mrg_rxbuf ? VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) : 0) |
-        (ctrl_vq ? VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) |
-                       VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX_EXTRA) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) |
-                       VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR)
-                 : 0);
+        features | VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS);
     virtio_add_queue(&net->virtio, rx_size, handle_rx);
     virtio_add_queue(&net->virtio, tx_size, handle_tx);
-    if (ctrl_vq) {
+    if (features & VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ)) {
         virtio_add_queue(&net->virtio, 64, net_handle_control);
     }
     return &net->virtio;

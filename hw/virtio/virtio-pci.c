@@ -351,6 +351,11 @@ void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *
 
     proxy->vdev = vdev;
     pci_add_bar(&proxy->pci, BAR_BLOCKS, PCI_BAR_MEM64_PREFETCH, BLOCKS_SIZE, &blocks_ops, proxy);
+    for (unsigned n = 0; n < vdev->nqueues; n++) {
+        memory_region_add_doorbell(proxy->pci.bars[BAR_BLOCKS].region,
+                                   BLOCK_NOTIFY * BLOCK_SIZE + n * NOTIFY_MULTIPLIER, 0, false, 0,
+                                   virtio_ring_doorbell, vdev, n);
+    }
     add_capabilities(proxy);
     if (vectors) {
         pci_add_msix(&proxy->pci, MIN(vectors, vdev->nqueues + 1u), BAR_MSIX);

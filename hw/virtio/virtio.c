@@ -290,6 +290,11 @@ void virtio_queue_notify(VirtioDevice *vdev, uint32_t n)
     }
 }
 
+void virtio_ring_doorbell(void *vdev, unsigned n)
+{
+    virtio_queue_notify(vdev, n);
+}
+
 void virtio_defer_queue(VirtQueue *vq)
 {
     vq->pending_work = true;

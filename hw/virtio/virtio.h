@@ -123,6 +123,8 @@ void virtio_queue_set_ready(VirtQueue *vq, bool ready);
 /* Changes the low or high half of one of the queue's three addresses, unless it is enabled. */
 void virtio_queue_set_addr(VirtQueue *vq, uint64_t *field, bool high, uint32_t value);
 void virtio_queue_notify(VirtioDevice *vdev, uint32_t n);
+/* The same, for memory_region_add_doorbell(): @vdev is a VirtioDevice. */
+void virtio_ring_doorbell(void *vdev, unsigned n);
 uint32_t virtio_config_read(VirtioDevice *vdev, uint64_t offset, unsigned size);
 void virtio_config_write(VirtioDevice *vdev, uint64_t offset, uint32_t value, unsigned size);
 

@@ -13,6 +13,7 @@
 #include "hw/block/drive.h"
 #include "hw/block/pflash-cfi01.h"
 #include "hw/char/ns16550.h"
+#include "hw/display/vga.h"
 #include "hw/ide/ahci.h"
 #include "hw/input/i8042.h"
 #include "hw/loader.h"
@@ -328,7 +329,9 @@ static bool make_devices(Q35 *q, GError **error)
     i8042_new(machine, pc_irq_line(q->irqs, IRQ_KEYBOARD), pc_irq_line(q->irqs, IRQ_MOUSE));
     add_silent_ports(machine);
     q->fw_cfg = fw_cfg_new_pio(machine, FW_CFG_PORT);
-    return ahci_new(q->pci, PCI_DEVFN(ICH9_LPC_SLOT, 2), NULL, true, error);
+    bool vga = !machine->config.nodefaults && !machine->config.no_vga;
+    return (!vga || vga_new(q->pci, PCI_DEVFN(1, 0), NULL, VGA_DEFAULT_MEMORY, error)) &&
+           ahci_new(q->pci, PCI_DEVFN(ICH9_LPC_SLOT, 2), NULL, true, error);
 }
 
 /* ---- What firmware is told ---- */

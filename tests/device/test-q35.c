@@ -27,7 +27,7 @@ static void setup(Fixture *f, gconstpointer data)
     g_close(fd, NULL);
     g_assert_true(g_file_set_contents(f->bios, text, 128 * KIB, NULL));
     g_free(text);
-    MachineConfig config = {.bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2};
+    MachineConfig config = {.bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2, .no_vga = true};
     f->machine = machine_new(&x86_q35_machine, &config, true, &error);
     g_assert_no_error(error);
     machine_lock(f->machine);

@@ -1,0 +1,94 @@
+/*
+ * For the x86 guest programs: Multiboot programs for machine microvm (link.ld puts them at 1 MiB), entered in
+ * protected mode; files with `firmware` in their first line are raw firmware instead, entered at the reset vector.
+ * Each prints "PASS" on the serial port and powers the machine off; CHECK prints "FAIL line" instead.
+ */
+#define SERIAL 0x3f8
+#define POWER 0x600
+#define POWER_OFF 0x34
+#define APIC 0xfee00000
+#define IOAPIC 0xfec00000
+
+#ifdef MULTIBOOT
+        .section .multiboot, "a"
+        .balign 4
+        .long 0x1badb002, 0, -0x1badb002
+        .text
+        .code32
+        .globl _start
+_start:
+        movl $stack_top, %esp
+        cmpl $0x2badb002, %eax
+        jne 1f
+        jmp main
+1:      movl $__LINE__, %esi
+        jmp fail
+
+/* Prints FAIL and the line in ESI, and ends. Any mode with flat segments. */
+fail:
+        movl $fail_text, %edi
+        call puts
+        movl %esi, %eax
+        movl $10, %ecx
+        movl $digits_end, %edi
+2:      xorl %edx, %edx
+        divl %ecx
+        addb $'0', %dl
+        subl $1, %edi
+        movb %dl, (%edi)
+        testl %eax, %eax
+        jnz 2b
+        call puts
+        jmp power_off
+pass:
+        movl $pass_text, %edi
+        call puts
+power_off:
+        movw $POWER, %dx
+        movb $POWER_OFF, %al
+        outb %al, %dx
+3:      hlt
+        jmp 3b
+
+/* Prints the text at EDI. */
+puts:
+        movw $SERIAL, %dx
+4:      movb (%edi), %al
+        testb %al, %al
+        jz 5f
+        outb %al, %dx
+        addl $1, %edi
+        jmp 4b
+5:      ret
+
+        .data
+fail_text: .asciz "FAIL line "
+pass_text: .asciz "PASS\n"
+        .space 12
+digits_end: .asciz "\n"
+        .bss
+        .balign 16
+        .space 8192
+stack_top:
+        .text
+
+/* Returns from an interrupt handler to the same ring. Not by IRET: a KVM that emulates ring 0 does not know that
+ * one in protected mode. */
+.macro RETURN
+        popl return_to
+        addl $4, %esp
+        popfl
+        jmp *return_to
+.endm
+        .data
+return_to: .long 0
+        .text
+
+/* Fails unless the comparison before gave @cond. */
+.macro CHECK cond
+        j\cond 77f
+        movl $LINE, %esi
+        jmp fail
+77:
+.endm
+#endif

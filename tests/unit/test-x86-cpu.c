@@ -1,0 +1,275 @@
+/*
+ * The x86-64 processor without an engine: models and their CPUID, reset, INIT and SIPI, page walks, saved state.
+ */
+#include "cpu/x86/cpuid.h"
+#include "cpu/x86/msr.h"
+#include "cpu/x86/state.h"
+#include "softmmu/machine.h"
+#include <string.h>
+
+static bool no_init(Machine *machine, GError **error)
+{
+    machine->ram = ram_block_new(machine->memory, "ram", MIB, error);
+    if (machine->ram) {
+        memory_map_add_ram(machine->memory, "ram", 0, MIB, 0, machine->ram, 0, false, NULL, NULL);
+    }
+    for (unsigned i = 0; machine->ram && i < machine->config.cpus; i++) {
+        if (!x86_cpu_new(machine, machine->config.cpu_model, error)) {
+            return false;
+        }
+    }
+    return machine->ram != NULL;
+}
+
+static const MachineClass toy = {
+    .name = "toy", .arch = &x86_64_guest, .max_cpus = 8, .init = no_init};
+
+static Machine *make(const char *model, unsigned cpus, unsigned cores, unsigned threads)
+{
+    MachineConfig config = {
+        .cpu_model = model, .cpus = cpus, .cores = cores, .threads = threads, .ram_size = MIB};
+    GError *error = NULL;
+    Machine *machine = machine_new(&toy, &config, true, &error);
+    g_assert_no_error(error);
+    return machine;
+}
+
+static void expect_error(const char *model, const char *text)
+{
+    MachineConfig config = {.cpu_model = model, .cpus = 1, .ram_size = MIB};
+    GError *error = NULL;
+    g_assert_null(machine_new(&toy, &config, true, &error));
+    g_assert_nonnull(error);
+    g_assert_nonnull(strstr(error->message, text));
+    g_error_free(error);
+}
+
+static uint32_t reg(Machine *machine, unsigned cpu, uint32_t leaf, uint32_t subleaf, unsigned r)
+{
+    uint32_t out[4];
+    x86_cpu_cpuid(machine->cpus[cpu], leaf, subleaf, out);
+    return out[r];
+}
+
+static void test_models(void)
+{
+    Machine *v2 = make("x86-64-v2", 1, 0, 0), *v3 = make("x86-64-v3,-bmi2", 1, 0, 0);
+
+    g_assert_cmpuint(reg(v2, 0, 1, 0, X86_ECX) >> 20 & 1, ==, 1); /* SSE4.2 */
+    g_assert_cmpuint(reg(v2, 0, 1, 0, X86_ECX) >> 28 & 1, ==, 0); /* AVX */
+    g_assert_cmpuint(reg(v2, 0, 0xd, 0, X86_EAX), ==, 0);         /* no XSAVE */
+    g_assert_cmpuint(reg(v3, 0, 7, 0, X86_EBX) >> 5 & 1, ==, 1);  /* AVX2 */
+    g_assert_cmpuint(reg(v3, 0, 7, 0, X86_EBX) >> 8 & 1, ==, 0);  /* BMI2 */
+    g_assert_cmpuint(reg(v3, 0, 0xd, 0, X86_EAX), ==, 7);
+    g_assert_cmpuint(reg(v3, 0, 0xd, 0, X86_ECX), ==, 832);
+    g_assert_cmpuint(reg(v3, 0, 0xd, 2, X86_EBX), ==, 576);
+    g_assert_cmpuint(reg(v3, 0, 0xd, 2, X86_EAX), ==, 256);
+    g_assert_cmpuint(reg(v3, 0, 0x80000001, 0, X86_EDX) >> 29 & 1, ==, 1); /* long mode */
+    machine_free(v2);
+    machine_free(v3);
+    /* AVX goes with XSAVE. */
+    Machine *plain = make("x86-64-v3,-xsave", 1, 0, 0);
+    g_assert_cmpuint(reg(plain, 0, 1, 0, X86_ECX) >> 28 & 1, ==, 0);
+    g_assert_cmpuint(reg(plain, 0, 7, 0, X86_EBX) >> 5 & 1, ==, 0);
+    machine_free(plain);
+}
+
+static void test_bad_models(void)
+{
+    expect_error("x86-64-v9", "unknown model");
+    expect_error("qemu63", "did you mean 'qemu64'");
+    expect_error("max,+avx3", "unknown feature 'avx3'");
+    expect_error("max,avx=maybe", "on or off");
+    expect_error("max,+svm", "no 'svm' to give");
+    expect_error("max,hv_relaxed=on", "does not offer");
+    expect_error("max,hv_spinlocks=7", "hv_spinlocks");
+}
+
+/* APIC ids have a field for each level, and all leaves agree on them. */
+static void test_topology(void)
+{
+    Machine *machine = make("max", 6, 3, 2);
+
+    static const uint8_t ids[] = {0, 1, 2, 3, 4, 5};
+    for (unsigned i = 0; i < 6; i++) {
+        g_assert_cmpuint(x86_cpu_apic_id(machine->cpus[i]), ==, ids[i]);
+        g_assert_cmpuint(reg(machine, i, 1, 0, X86_EBX) >> 24, ==, ids[i]);
+        g_assert_cmpuint(reg(machine, i, 0xb, 0, X86_EDX), ==, ids[i]);
+    }
+    g_assert_cmpuint(reg(machine, 0, 0xb, 0, X86_EAX), ==, 1);       /* shift to the core */
+    g_assert_cmpuint(reg(machine, 0, 0xb, 0, X86_EBX), ==, 2);
+    g_assert_cmpuint(reg(machine, 0, 0xb, 1, X86_EAX), ==, 3);       /* and to the package */
+    g_assert_cmpuint(reg(machine, 0, 0xb, 1, X86_EBX), ==, 6);
+    g_assert_cmpuint(reg(machine, 0, 1, 0, X86_EBX) >> 16 & 0xff, ==, 8);
+    g_assert_cmpuint(reg(machine, 0, 1, 0, X86_EDX) >> 28 & 1, ==, 1);
+    machine_free(machine);
+    machine = make("max", 4, 1, 1);
+    g_assert_cmpuint(x86_cpu_apic_id(machine->cpus[3]), ==, 3); /* four packages */
+    g_assert_cmpuint(reg(machine, 3, 0xb, 1, X86_EAX), ==, 0);
+    machine_free(machine);
+}
+
+static void test_reset(void)
+{
+    Machine *machine = make("max", 2, 0, 0);
+    X86State *s = x86_state(machine->cpus[0]), *ap = x86_state(machine->cpus[1]);
+    uint64_t value;
+
+    g_assert_cmphex(x86_64_guest.get_pc(machine->cpus[0]), ==, 0xfffffff0);
+    g_assert_cmphex(s->cr0, ==, 0x60000010);
+    g_assert_cmphex(s->rflags, ==, 2);
+    g_assert_cmphex(s->regs[X86_RDX], ==, reg(machine, 0, 1, 0, X86_EAX));
+    g_assert_cmphex(s->apic_base, ==, 0xfee00900);
+    g_assert_cmphex(ap->apic_base, ==, 0xfee00800);
+    g_assert_true(x86_is_waiting(ap));
+    g_assert_true(x86_msr_get(s, X86_MSR_PAT, &value));
+    g_assert_cmphex(value, ==, 0x0007040600070406);
+    g_assert_false(x86_msr_get(s, 0x12345, &value));
+    x86_msr_add(s, 0x12345, 7);
+    g_assert_true(x86_msr_set(s, 0x12345, 9));
+    machine_reset(machine);
+    g_assert_true(x86_msr_get(s, 0x12345, &value));
+    g_assert_cmpuint(value, ==, 7);
+    machine_free(machine);
+}
+
+/* SIPI counts after INIT only, and not for who runs. */
+static void test_start_up(void)
+{
+    Machine *machine = make("max", 2, 0, 0);
+    Vcpu *ap = machine->cpus[1];
+    X86State *s = x86_state(ap);
+
+    x86_cpu_sipi(ap, 0x12);
+    x86_take_signals(ap);
+    g_assert_true(x86_is_waiting(s));
+    x86_cpu_init(ap);
+    g_assert_true(x86_64_guest.has_work(ap));
+    x86_take_signals(ap);
+    x86_cpu_sipi(ap, 0x9a);
+    x86_take_signals(ap);
+    g_assert_false(x86_is_waiting(s));
+    g_assert_cmphex(x86_64_guest.get_pc(ap), ==, 0x9a000);
+    g_assert_cmphex(s->segs[X86_CS].selector, ==, 0x9a00);
+    x86_cpu_sipi(ap, 0x33);
+    x86_take_signals(ap);
+    g_assert_cmphex(x86_64_guest.get_pc(ap), ==, 0x9a000);
+
+    /* A line that rises is one NMI, however long it stays. */
+    IrqLine nmi = x86_cpu_irq(ap, X86_LINE_NMI);
+    irq_set(&nmi, true);
+    irq_set(&nmi, true);
+    x86_take_signals(ap);
+    g_assert_true(s->events.nmi_pending);
+    s->events.nmi_pending = false;
+    x86_take_signals(ap);
+    g_assert_false(s->events.nmi_pending);
+    machine_free(machine);
+}
+
+static void put64(Machine *machine, uint64_t addr, uint64_t value)
+{
+    machine_mmio_write(machine, addr, value, 8);
+}
+
+static void test_walk(void)
+{
+    Machine *machine = make("max", 1, 0, 0);
+    Vcpu *vcpu = machine->cpus[0];
+    X86State *s = x86_state(vcpu);
+    uint64_t gpa;
+
+    g_assert_true(x86_64_guest.debug_translate(vcpu, 0x1234, &gpa));
+    g_assert_cmphex(gpa, ==, 0x1234);
+    s->cr0 |= X86_CR0_PE | X86_CR0_PG;
+    s->cr4 |= X86_CR4_PAE;
+    s->efer = X86_EFER_LME | X86_EFER_LMA;
+    s->cr3 = 0x1000;
+    put64(machine, 0x1000 + 8 * 511, 0x2003);
+    put64(machine, 0x2000 + 8 * 510, 0x3003);
+    put64(machine, 0x3000 + 8 * 1, 0x4003);
+    put64(machine, 0x3000 + 8 * 2, 0x40000083); /* 2 MiB */
+    put64(machine, 0x4000 + 8 * 3, 0x5003);
+    g_assert_true(x86_64_guest.debug_translate(vcpu, 0xffffffff80203456, &gpa));
+    g_assert_cmphex(gpa, ==, 0x5456);
+    g_assert_true(x86_64_guest.debug_translate(vcpu, 0xffffffff80512345, &gpa));
+    g_assert_cmphex(gpa, ==, 0x40112345);
+    g_assert_false(x86_64_guest.debug_translate(vcpu, 0xffffffff80204000, &gpa));
+    g_assert_false(x86_64_guest.debug_translate(vcpu, 0x1000, &gpa));
+    machine_free(machine);
+}
+
+/* Saved, loaded into a processor full of something else, saved: the same. */
+static void test_saved_state(void)
+{
+    Machine *a = make("max", 1, 0, 0), *b = make("max", 1, 0, 0), *c = make("x86-64-v2", 1, 0, 0);
+    X86State *s = x86_state(a->cpus[0]), *t = x86_state(b->cpus[0]);
+    GByteArray *first = g_byte_array_new(), *second = g_byte_array_new();
+    GError *error = NULL;
+
+    for (unsigned i = 0; i < X86_NREGS; i++) {
+        s->regs[i] = UINT64_C(0x1111111111111111) * i;
+    }
+    s->xsave[X86_XMM_OFFSET + 5] = 0x5a;
+    s->segs[X86_FS].base = 0x123456789a;
+    s->events.nmi_masked = true;
+    x86_msr_set(s, 0x777, 42);
+    vmstate_save(first, x86_64_guest.vmstate, s);
+    memset(t->regs, 0xee, sizeof(t->regs));
+    memset(t->xsave, 0xee, sizeof(t->xsave));
+    const uint8_t *data = first->data;
+    size_t len = first->len;
+    g_assert_true(vmstate_load(&data, &len, x86_64_guest.vmstate, t, &error));
+    g_assert_no_error(error);
+    vmstate_save(second, x86_64_guest.vmstate, t);
+    g_assert_cmpmem(first->data, first->len, second->data, second->len);
+    /* Another model is refused. */
+    data = first->data;
+    len = first->len;
+    g_assert_false(vmstate_load(&data, &len, x86_64_guest.vmstate, x86_state(c->cpus[0]), &error));
+    g_assert_nonnull(strstr(error->message, "differs from -cpu"));
+    g_error_free(error);
+    g_byte_array_unref(first);
+    g_byte_array_unref(second);
+    machine_free(a);
+    machine_free(b);
+    machine_free(c);
+}
+
+static void test_gdb(void)
+{
+    Machine *machine = make("max", 1, 0, 0);
+    Vcpu *vcpu = machine->cpus[0];
+    const GuestGdb *gdb = x86_64_guest.gdb;
+    uint8_t buf[GUEST_GDB_MAX_BYTES];
+    GString *text = g_string_new(NULL);
+    uint64_t value = 0x1122334455667788;
+
+    g_assert_true(gdb->describe(vcpu, "target.xml", text));
+    g_assert_nonnull(strstr(text->str, "org.gnu.gdb.i386.core"));
+    unsigned n = 0;
+    for (const char *at = text->str; (at = strstr(at, "<reg ")) != NULL; at++) {
+        g_assert_cmpuint(gdb->read(vcpu, n++, buf), >, 0);
+    }
+    g_assert_cmpuint(gdb->read(vcpu, n, buf), ==, 0);
+    g_assert_true(gdb->write(vcpu, 5, (uint8_t *)&value)); /* rdi */
+    g_assert_cmphex(x86_state(vcpu)->regs[X86_RDI], ==, value);
+    g_assert_cmpuint(gdb->read(vcpu, 16, buf), ==, 8);
+    g_assert_false(gdb->write(vcpu, 18, (uint8_t *)&value)); /* cs */
+    g_string_free(text, true);
+    machine_free(machine);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/x86-cpu/models", test_models);
+    g_test_add_func("/x86-cpu/bad-models", test_bad_models);
+    g_test_add_func("/x86-cpu/topology", test_topology);
+    g_test_add_func("/x86-cpu/reset", test_reset);
+    g_test_add_func("/x86-cpu/start-up", test_start_up);
+    g_test_add_func("/x86-cpu/walk", test_walk);
+    g_test_add_func("/x86-cpu/saved-state", test_saved_state);
+    g_test_add_func("/x86-cpu/gdb", test_gdb);
+    return g_test_run();
+}
