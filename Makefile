@@ -205,7 +205,7 @@ BENCH_RISCV64_CC ?= riscv64-linux-gnu-gcc
 BENCH_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARNINGS) -O2 -static -pthread
 bench_dir := $(BUILD)/tests/bench
 bench_objects := main.o integer.o double.o vector.o vector-scalar.o memory.o system.o \
-    parallel.o
+    parallel.o block.o
 bench_v_objects := main-v.o vector-v.o
 bench_programs := $(addprefix $(bench_dir)/,native/bench native/bench-v riscv64/bench \
     riscv64/bench-v start.elf stopwatch)

@@ -601,6 +601,7 @@ int main(int argc, char **argv)
     CmdLine cmd;
     GError *error = NULL;
     signal(SIGPIPE, SIG_IGN); /* writing to a reader that is gone is an error like others */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not become longer */
     int status = cmdline_parse(&cmd, argc, argv, &error) ? act(&cmd, &error) : -1;
     if (status < 0) {
         /* Without an error, a question was answered on the way. */

@@ -87,6 +87,7 @@ bool ir_fp_has_flags(IrOp op)
     case IR_vfma:
     case IR_vfsqrt:
     case IR_vfcmp:
+    case IR_vfcvt:
     case IR_fminnum:
     case IR_fmaxnum:
     case IR_fcmp:
@@ -477,6 +478,39 @@ static bool eval_lane_cmp(IrOp op, unsigned kind, unsigned lane_bytes, uint64_t 
                                 : bits_sext(a, 8 * lane_bytes) > bits_sext(b, 8 * lane_bytes);
 }
 
+static uint64_t eval_lane_cvt(unsigned kind, bool wide, uint64_t v)
+{
+    IrType type = wide ? IR_F64 : IR_F32;
+    unsigned is_unsigned = kind >> 4 & 1, trunc = kind >= IR_VEC_TRUNC_S ? IR_CVT_TRUNC : 0;
+    unsigned to = (wide ? IR_INT_S64 : IR_INT_S32) + is_unsigned;
+
+    return kind <= IR_VEC_U_TO_F ? ir_eval_fp(IR_fcvt_fi, type, to, v, 0, 0)
+                                 : ir_eval_fp(IR_fcvt_if, type, to | trunc, v, 0, 0);
+}
+
+static void eval_cvt(unsigned aux, uint64_t result[2], const uint64_t *a, const uint64_t *b)
+{
+    unsigned kind = aux & 0xf0, size = aux & 15;
+    uint64_t r[2] = {0, 0}, v;
+
+    for (unsigned i = 0; i < 16 / size; i++) {
+        switch (kind) {
+        case IR_VEC_WIDEN:
+        case IR_VEC_WIDEN_UPPER:
+            v = lane_of(a, 4, i + (kind == IR_VEC_WIDEN_UPPER ? 2 : 0));
+            v = ir_eval_fp(IR_fcanon, IR_F64, 0, ir_eval_fp(IR_fcvt_sd, IR_F64, 0, v, 0, 0), 0, 0);
+            break;
+        case IR_VEC_NARROW:
+            v = ir_eval_fp(IR_fcvt_ds, IR_F32, 0, (i < 2 ? a : b)[i & 1], 0, 0);
+            v = ir_eval_fp(IR_fcanon, IR_F32, 0, v, 0, 0);
+            break;
+        default: v = eval_lane_cvt(kind, size == 8, lane_of(a, size, i)); break;
+        }
+        set_lane(r, size, i, v);
+    }
+    memcpy(result, r, 16);
+}
+
 /* Ops that change the lanes' size, or make lanes of single results. */
 static void eval_shapes(IrOp op, unsigned aux, uint64_t result[2], const uint64_t *a,
                         const uint64_t *b)
@@ -536,6 +570,10 @@ void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_
         result[1] = 0;
         return;
     default: break;
+    }
+    if (op == IR_vfcvt) {
+        eval_cvt(lane_bytes, result, a, b);
+        return;
     }
     if (op >= IR_vcmp) {
         eval_shapes(op, lane_bytes, result, a, b);

@@ -81,6 +81,13 @@ typedef enum IrVecFp {
     IR_VEC_FADD = 0x00, IR_VEC_FSUB = 0x10, IR_VEC_FMUL = 0x20, IR_VEC_FDIV = 0x30, IR_VEC_FMIN = 0x40,
     IR_VEC_FMAX = 0x50
 } IrVecFp;
+/* Within lanes of one size, but for WIDEN: the lower or upper f32 lanes to f64, and NARROW: f64 lanes of a, then
+ * of b, to f32. */
+typedef enum IrVecCvt {
+    IR_VEC_S_TO_F = 0x00, IR_VEC_U_TO_F = 0x10, IR_VEC_F_TO_S = 0x20, IR_VEC_F_TO_U = 0x30,
+    IR_VEC_TRUNC_S = 0x40, IR_VEC_TRUNC_U = 0x50, IR_VEC_WIDEN = 0x60, IR_VEC_WIDEN_UPPER = 0x70,
+    IR_VEC_NARROW = 0x80
+} IrVecCvt;
 typedef enum IrVecCmp { IR_VEC_EQ = 0x00, IR_VEC_GTS = 0x10, IR_VEC_GTU = 0x20 } IrVecCmp;
 typedef enum IrVecExt { IR_VEC_SIGNED = 0x10, IR_VEC_UPPER = 0x20 /* of the source's lanes, the upper half */ } IrVecExt;
 

@@ -67,6 +67,7 @@ static void print_aux(const IrInsn *insn, GString *out)
     case IR_vnarrow:
     case IR_vfsqrt:
     case IR_vfcmp:
+    case IR_vfcvt:
     case IR_vbits:
     case IR_vget:
     case IR_exit_indirect: g_string_append_printf(out, " %u", insn->aux); break;

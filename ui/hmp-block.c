@@ -35,8 +35,8 @@ void hmp_eject(Monitor *mon, char *args)
     char *name = hmp_next_word(&args);
     MonitorBlock block;
 
-    for (unsigned i = 0; name && hooks->block_nth &&
-                         hooks->block_nth(monitor_machine(mon), i, &block); i++) {
+    for (unsigned i = 0;
+         name && hooks->block_nth && hooks->block_nth(monitor_machine(mon), i, &block); i++) {
         if (!strcmp(name, block.id) || !g_strcmp0(name, block.user)) {
             monitor_printf(mon, "Error: device '%s' is not removable\n", name);
             return;

@@ -29,7 +29,7 @@ static JsonObject *image_of(const MonitorBlock *block)
 /* What is in a drive. */
 static JsonObject *medium(const MonitorBlock *block)
 {
-    static const char *const no_limits[] = {"bps",     "bps_rd",  "bps_wr", "iops",
+    static const char *const no_limits[] = {"bps",     "bps_rd",  "bps_wr",         "iops",
                                             "iops_rd", "iops_wr", "write_threshold"};
     JsonObject *inserted = json_object_new(), *cache = json_object_new();
     json_object_set_string_member(inserted, "file", block->path);
@@ -86,9 +86,9 @@ static JsonObject *stats_of(const MonitorBlock *block)
 {
     /* Not measured. */
     static const char *const none[] = {
-        "rd_total_time_ns",    "wr_total_time_ns",  "flush_total_time_ns", "unmap_total_time_ns",
-        "wr_highest_offset",   "rd_merged",         "wr_merged",           "unmap_merged",
-        "unmap_bytes",
+        "rd_total_time_ns",    "wr_total_time_ns",  "flush_total_time_ns",
+        "unmap_total_time_ns", "wr_highest_offset", "rd_merged",
+        "wr_merged",           "unmap_merged",      "unmap_bytes",
     };
     JsonObject *stats = json_object_new();
     json_object_set_int_member(stats, "rd_bytes", block->read_bytes);

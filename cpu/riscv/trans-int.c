@@ -132,10 +132,10 @@ bool trans_jal(RiscvDis *ctx, const ArgsU *a)
     }
     set_x(ctx, a->rd, c64(ctx, (int64_t)ctx->next));
     gen_poll(ctx, target);
-    if (is_link(a->rd)) {
+    if (is_link(a->rd) && ctx->flags == ctx->entry_flags) {
         ir_call_mark(ctx->ir, ctx->next);
     }
-    ir_exit_direct(ctx->ir, target);
+    gen_exit_direct(ctx, target);
     ctx->ended = true;
     return true;
 }
@@ -173,6 +173,12 @@ bool trans_jalr(RiscvDis *ctx, const ArgsI *a)
     }
     IrRef target = jalr_target(ctx, a);
     set_x(ctx, a->rd, c64(ctx, (int64_t)ctx->next));
+    if (ctx->flags != ctx->entry_flags) {
+        ir_st_env(ctx->ir, IR_I64, IR_64, ENV(pc), target);
+        ir_exit_lookup(ctx->ir);
+        ctx->ended = true;
+        return true;
+    }
     IrJump kind = is_link(a->rd) ? IR_JUMP_CALL : is_link(a->rs1) ? IR_JUMP_RETURN : IR_JUMP_ANY;
     if (kind == IR_JUMP_CALL) {
         ir_call_mark(ctx->ir, ctx->next);
@@ -195,10 +201,10 @@ static void gen_branch(RiscvDis *ctx, const ArgsS *a, IrCond cond)
         gen_raise(ctx, RISCV_FETCH_MISALIGNED, target);
     } else {
         gen_poll(ctx, target);
-        ir_exit_direct(ctx->ir, target);
+        gen_exit_direct(ctx, target);
     }
     ir_block_place(ctx->ir, not_taken, next);
-    ir_exit_direct(ctx->ir, next);
+    gen_exit_direct(ctx, next);
     ctx->ended = true;
 }
 

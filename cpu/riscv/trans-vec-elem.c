@@ -20,6 +20,8 @@ typedef enum ElemKind {
     ELEM_FP,
     ELEM_FMA,
     ELEM_SQRT,
+    ELEM_CVT, /* between FP and integers of one width; VEC_RTZ and an aux for that */
+    ELEM_WIDEN,
 } ElemKind;
 
 typedef struct ElemRow {
@@ -71,6 +73,11 @@ static const ElemRow rows[] = {
     {riscv_vec_fmin, ELEM_FP, IR_vfp, IR_VEC_FMIN, W_D, false},
     {riscv_vec_fmax, ELEM_FP, IR_vfp, IR_VEC_FMAX, W_D, false},
     {riscv_vec_fsqrt, ELEM_SQRT, IR_vfsqrt, 0, W_D, false},
+    {riscv_vec_fcvt_f_x, ELEM_CVT, IR_vfcvt, IR_VEC_S_TO_F, W_D, false},
+    {riscv_vec_fcvt_f_xu, ELEM_CVT, IR_vfcvt, IR_VEC_U_TO_F, W_D, false},
+    {riscv_vec_fcvt_x_f, ELEM_CVT, IR_vfcvt, IR_VEC_F_TO_S, W_D, false},
+    {riscv_vec_fcvt_xu_f, ELEM_CVT, IR_vfcvt, IR_VEC_F_TO_U, W_D, false},
+    {riscv_vec_fcvt_f_f, ELEM_WIDEN, IR_vfcvt, 0, 8, false},
     {riscv_vec_fmacc, ELEM_FMA, IR_vfma, 0, W_D, false},
     {riscv_vec_fnmacc, ELEM_FMA, IR_vfma, NEG_BOTH, W_D, false},
     {riscv_vec_fmsac, ELEM_FMA, IR_vfma, IR_FMA_NEG_ADD, W_D, false},
@@ -94,6 +101,19 @@ typedef struct Elem {
 
 /* ---- Operands ---- */
 
+/* An operand of FP with 0 in lanes that are not active. */
+static IrRef quiet(Elem *e, IrRef v)
+{
+    return e->mask == IR_NOREF ? v : vop2(e->ctx, IR_vand, 0, v, e->mask);
+}
+
+/* Piece @i of a source of f32 as f64. */
+static IrRef wide_fp_piece(Elem *e, int reg, unsigned i)
+{
+    IrRef v = get_piece(e->ctx, reg, i / 2);
+    return vop2(e->ctx, IR_vfcvt, (i % 2 ? IR_VEC_WIDEN_UPPER : IR_VEC_WIDEN) | 8, v, v);
+}
+
 /* Piece @i of a source whose elements are 2^@narrower times narrower than @log2. */
 static IrRef wide_piece(Elem *e, int reg, unsigned i, int log2, int narrower, bool is_signed)
 {
@@ -107,6 +127,9 @@ static IrRef wide_piece(Elem *e, int reg, unsigned i, int log2, int narrower, bo
 
 static IrRef operand_a(Elem *e, unsigned i)
 {
+    if ((e->row->flags & VEC_FA) && e->row->a < e->row->d) {
+        return wide_fp_piece(e, insn_rs2(e->ctx), i);
+    }
     return wide_piece(e, insn_rs2(e->ctx), i, e->log2, e->row->d - e->row->a,
                       e->row->flags & VEC_SA);
 }
@@ -116,16 +139,14 @@ static IrRef operand_b(Elem *e, unsigned i)
     if (e->scalar != IR_NOREF) {
         return e->scalar;
     }
+    if ((e->row->flags & VEC_FB) && e->row->b < e->row->d) {
+        return wide_fp_piece(e, insn_rs1(e->ctx), i);
+    }
     return wide_piece(e, insn_rs1(e->ctx), i, e->log2, e->row->d - e->row->b,
                       e->row->flags & VEC_SB);
 }
 
-/* An operand of FP with 0 in lanes that are not active, or with 1. */
-static IrRef quiet(Elem *e, IrRef v)
-{
-    return e->mask == IR_NOREF ? v : vop2(e->ctx, IR_vand, 0, v, e->mask);
-}
-
+/* The same, with 1 instead of 0. */
 static IrRef quiet_divisor(Elem *e, IrRef v)
 {
     int64_t one = e->log2 == 3 ? INT64_C(0x3ff0000000000000) : 0x3f800000;
@@ -191,6 +212,13 @@ static IrRef piece_shift(Elem *e, IrRef a, IrRef b)
     return piece_op(e, a, b);
 }
 
+static IrRef piece_convert(Elem *e, IrRef a)
+{
+    unsigned rtz = e->row->flags & VEC_RTZ ? IR_VEC_TRUNC_S - IR_VEC_F_TO_S : 0;
+    a = quiet(e, a);
+    return vop2(e->ctx, IR_vfcvt, (e->r->aux + rtz) | 1u << e->log2, a, a);
+}
+
 static IrRef piece_result(Elem *e, unsigned i)
 {
     if (e->r->kind == ELEM_MOV) {
@@ -198,7 +226,9 @@ static IrRef piece_result(Elem *e, unsigned i)
     }
     IrRef a = operand_a(e, i);
     switch (e->r->kind) {
-    case ELEM_EXT: return a;
+    case ELEM_EXT:
+    case ELEM_WIDEN: return a;
+    case ELEM_CVT: return piece_convert(e, a);
     case ELEM_SQRT: return vop1(e->ctx, IR_vfsqrt, 1u << e->log2, quiet(e, a));
     default: break;
     }
@@ -233,6 +263,10 @@ static IrRef wide_scalar(Elem *e)
     IrRef v = vec_scalar(ctx, e->row);
     if (e->r->kind == ELEM_SHIFT) {
         v = op2(ctx, IR_and, v, c64(ctx, (8 << e->log2) - 1));
+    } else if ((e->row->flags & VEC_FB) && e->row->d > e->row->b) {
+        v = ir_op1(ctx->ir, IR_bits_is, IR_F32, 0, ir_op1(ctx->ir, IR_trunc, IR_I64, 0, v));
+        v = ir_op1(ctx->ir, IR_fcanon, IR_F64, 0, ir_op1(ctx->ir, IR_fcvt_sd, IR_F64, 0, v));
+        v = ir_op1(ctx->ir, IR_bits_fi, IR_I64, 0, v);
     } else if (e->row->d > e->row->b) {
         static const uint8_t memops[] = {IR_U8, IR_U16, IR_U32};
         unsigned memop = memops[vec_sew(ctx)] | (e->row->flags & VEC_SB ? IR_SIGNED : 0);
@@ -241,14 +275,25 @@ static IrRef wide_scalar(Elem *e)
     return vsplat(ctx, e->log2, v);
 }
 
+/* Whether an operation can be done to operands of the row's widths. */
+static bool widths_fit(const RiscvDis *ctx, const VecRow *row, unsigned kind)
+{
+    if (row->d == 0) {
+        return row->a == 0 || kind == ELEM_EXT;
+    }
+    if (kind == ELEM_FP || kind == ELEM_FMA || kind == ELEM_WIDEN) {
+        /* Widening may raise flags: of all elements then. */
+        return vec_sew(ctx) == 2 && vec_whole_pieces(ctx, vec_emul(ctx));
+    }
+    return kind == ELEM_OP || kind == ELEM_MACC;
+}
+
 static const ElemRow *find_row(const RiscvDis *ctx, const VecRow *row, int log2)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         if (rows[i].fn == row->fn) {
-            bool fp = rows[i].kind >= ELEM_FP;
-            bool wide = row->d > 0 && rows[i].kind != ELEM_OP && rows[i].kind != ELEM_MACC;
-            bool fits = rows[i].kind == ELEM_EXT ? row->d == 0 : row->a >= 0;
-            return ((rows[i].lanes >> log2) & 1) && !wide && fits && (!fp || vec_host_mode(ctx))
+            bool host_mode = rows[i].kind < ELEM_FP || vec_host_mode(ctx);
+            return ((rows[i].lanes >> log2) & 1) && host_mode && widths_fit(ctx, row, rows[i].kind)
                        ? &rows[i]
                        : NULL;
         }
@@ -283,6 +328,20 @@ static void gen_pieces(Elem *e, unsigned n, const VecActive *active)
     }
 }
 
+/* f64 to f32. */
+static bool gen_narrow_fp(RiscvDis *ctx)
+{
+    unsigned n = vec_whole_pieces(ctx, vec_emul(ctx));
+    if (!n || vec_sew(ctx) != 2 || !vec_host_mode(ctx)) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        IrRef a = get_piece(ctx, insn_rs2(ctx), 2 * i), b = get_piece(ctx, insn_rs2(ctx), 2 * i + 1);
+        set_piece(ctx, insn_rd(ctx), i, vop2(ctx, IR_vfcvt, IR_VEC_NARROW | 4, a, b));
+    }
+    return true;
+}
+
 /* Narrowing shifts: by the same count for all. */
 static bool gen_narrow(RiscvDis *ctx, const VecRow *row)
 {
@@ -315,7 +374,7 @@ bool gen_vec_elements(RiscvDis *ctx, const VecRow *row)
         return false;
     }
     if (row->a > row->d) {
-        return gen_narrow(ctx, row);
+        return row->fn == riscv_vec_fcvt_f_f ? gen_narrow_fp(ctx) : gen_narrow(ctx, row);
     }
     e.r = find_row(ctx, row, e.log2);
     if (!e.r || !vec_active_begin(ctx, &active, insn_masked(ctx))) {

@@ -2,7 +2,9 @@
  * The vector extension (RISC-V "V" 1.0): what is reserved, and calls of the helpers.
  *
  * vtype, whether vl is VLMAX and whether vstart is 0 are part of the translation's key, so that all
- * checks are made here and helpers make none. What changes them ends the block.
+ * checks are made here and helpers make none. A vsetvli after which they are known (vl is VLMAX, or
+ * was kept) goes on in the block with the new values; other changes end it. A block that ends with
+ * other values than it began with leaves by a lookup.
  */
 #include "cpu/riscv/trans-vec.h"
 
@@ -252,6 +254,41 @@ static void gen_mem_inline(RiscvDis *ctx, unsigned n)
     }
 }
 
+/* Elements one by one, at a stride or at indices. One that faults is begun anew, as nothing has been loaded. */
+static bool gen_elements_inline(RiscvDis *ctx, const Group *d, const Group *index)
+{
+    enum { MAX_ELEMENTS = 16 };
+    static const uint8_t memops[] = {IR_U8, IR_U16, IR_U32, IR_64};
+    IrRef pieces[MAX_ELEMENTS] = {0}, base = get_x(ctx, insn_rs1(ctx)), addr = base;
+    unsigned n = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx));
+    unsigned lanes = 16u >> d->eew, lane = 1u << d->eew;
+    if (!vec_whole_pieces(ctx, d->emul) || n > MAX_ELEMENTS) {
+        return false;
+    }
+    vec_dirty(ctx);
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = lane | i % lanes << 4, k = i / lanes;
+        if (index) {
+            unsigned per = 16u >> index->eew;
+            IrRef v = get_piece(ctx, index->reg, i / per);
+            addr = op2(ctx, IR_add, base, vop1(ctx, IR_vget, 1u << index->eew | i % per << 4, v));
+        } else if (i) {
+            addr = op2(ctx, IR_add, addr, get_x(ctx, insn_rs2(ctx)));
+        }
+        if (insn_is_store(ctx)) {
+            IrRef v = vop1(ctx, IR_vget, at, get_piece(ctx, d->reg, k));
+            ir_st(ctx->ir, IR_I64, memops[d->eew], addr, 0, v);
+        } else {
+            IrRef v = ir_ld(ctx->ir, IR_I64, memops[d->eew], addr, 0);
+            pieces[k] = vop2(ctx, IR_vset, at, i % lanes ? pieces[k] : vop1(ctx, IR_vzero, 0, IR_NOREF), v);
+        }
+    }
+    for (unsigned k = 0; !insn_is_store(ctx) && k < n / lanes; k++) {
+        set_piece(ctx, d->reg, k, pieces[k]);
+    }
+    return true;
+}
+
 /* The registers of @fields fields of a segment, each a group as @d. */
 static bool fields_valid(const RiscvDis *ctx, const Group *d, int fields)
 {
@@ -285,6 +322,10 @@ bool trans_vmem(RiscvDis *ctx, const ArgsVmem *a)
     if (!vec_on(ctx, true) || !fields_valid(ctx, &d, a->nf + 1) ||
         (indexed && !index_valid(ctx, &d, a->nf + 1))) {
         return false;
+    }
+    Group index = {insn_rs2(ctx), insn_eew(ctx) - vec_sew(ctx) + vec_emul(ctx), insn_eew(ctx)};
+    if (a->nf == 0 && gen_elements_inline(ctx, &d, indexed ? &index : NULL)) {
+        return true;
     }
     gen_mem(ctx, indexed ? c64(ctx, 0) : get_x(ctx, a->rs2));
     vec_done(ctx);
@@ -372,43 +413,70 @@ static void gen_new_vl(RiscvDis *ctx, int rd, unsigned vtype, IrRef vl)
     gen_exit_next(ctx);
 }
 
-/* vl is VLMAX as before if the value of @rs1 is not less, which goes on in this block. */
-static void gen_same_vtype(RiscvDis *ctx, int rd, int rs1, unsigned vtype, unsigned vlmax)
+/* From here on @vtype holds, and vl is VLMAX or is not: the block goes on. */
+static void note_vtype(RiscvDis *ctx, unsigned vtype, bool full)
 {
-    unsigned same = ir_block_new(ctx->ir), less = ir_block_new(ctx->ir);
-    ir_brcond(ctx->ir, IR_I64, IR_GEU, get_x(ctx, rs1), c64(ctx, vlmax), same, less);
+    const uint32_t all = RISCV_TB_VILL | RISCV_TB_VLMAX | 0x3fu << RISCV_TB_VTYPE_SHIFT;
+    ctx->flags = (ctx->flags & ~all) | RISCV_TB_VSTART0 | (full ? RISCV_TB_VLMAX : 0) |
+                 (vtype & 0x3f) << RISCV_TB_VTYPE_SHIFT;
+}
+
+/* vl that is known now. */
+static void gen_known_vl(RiscvDis *ctx, int rd, unsigned vtype, unsigned vl, unsigned vlmax)
+{
+    if (vl != vlmax || !is_current(ctx, vtype)) {
+        store_state(ctx, ENV(vl), c64(ctx, vl));
+        store_state(ctx, ENV(vstart), c64(ctx, 0));
+    }
+    store_state(ctx, ENV(vtype), c64(ctx, vtype));
+    set_x(ctx, rd, c64(ctx, vl));
+    note_vtype(ctx, vtype, vl == vlmax);
+}
+
+/* vl is VLMAX if the value of @rs1 is not less, as in all rounds of a loop but the last: for that the block
+ * goes on. */
+static void gen_asked_vl(RiscvDis *ctx, int rd, int rs1, unsigned vtype, unsigned vlmax)
+{
+    unsigned full = ir_block_new(ctx->ir), less = ir_block_new(ctx->ir);
+    ir_brcond(ctx->ir, IR_I64, IR_GEU, get_x(ctx, rs1), c64(ctx, vlmax), full, less);
     ir_block_place(ctx->ir, less, ctx->pc);
     gen_new_vl(ctx, rd, vtype, get_x(ctx, rs1));
     ctx->ended = false;
-    ir_block_place(ctx->ir, same, ctx->pc);
+    ir_block_place(ctx->ir, full, ctx->pc);
+    gen_known_vl(ctx, rd, vtype, vlmax, vlmax);
+}
+
+/* vl stays: the new vtype has to have the same VLMAX, else the helper says what happens. */
+static bool gen_kept_vl(RiscvDis *ctx, unsigned vtype, unsigned vlmax)
+{
+    unsigned now = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx));
+    if ((ctx->flags & RISCV_TB_VILL) || !(ctx->flags & RISCV_TB_VSTART0) || now != vlmax) {
+        return false;
+    }
+    vec_dirty(ctx);
     store_state(ctx, ENV(vtype), c64(ctx, vtype));
-    set_x(ctx, rd, c64(ctx, vlmax));
+    note_vtype(ctx, vtype, ctx->flags & RISCV_TB_VLMAX);
+    return true;
 }
 
 /* A vtype that is known. @avl: an immediate, or the value of @rs1 if negative. */
 static bool gen_vsetvli(RiscvDis *ctx, int rd, int rs1, int avl, unsigned vtype)
 {
-    bool keep = avl < 0 && !rs1 && !rd;
-    if (keep || (riscv_vtype_legal(vtype) & RISCV_VILL)) {
+    bool keep = avl < 0 && !rs1 && !rd, legal = !(riscv_vtype_legal(vtype) & RISCV_VILL);
+    unsigned vlmax = legal ? vec_vlmax(ctx->vlenb, (vtype >> 3) & 7, vec_lmul(vtype)) : 0;
+    if (legal && keep && gen_kept_vl(ctx, vtype, vlmax)) {
+        return true;
+    }
+    if (keep || !legal) {
         return gen_vsetvl(ctx, rd, c64(ctx, vtype),
                           avl >= 0 ? c64(ctx, avl) : source_avl(ctx, rd, rs1));
     }
-    unsigned vlmax = vec_vlmax(ctx->vlenb, (vtype >> 3) & 7, vec_lmul(vtype));
     vec_dirty(ctx);
     if (avl >= 0 || !rs1) {
         bool all = avl < 0 || (unsigned)avl >= vlmax;
-        IrRef vl = c64(ctx, all ? vlmax : (unsigned)avl);
-        if (all && is_current(ctx, vtype)) {
-            store_state(ctx, ENV(vtype), c64(ctx, vtype));
-            set_x(ctx, rd, vl);
-        } else {
-            gen_new_vl(ctx, rd, vtype, vl);
-        }
-    } else if (is_current(ctx, vtype)) {
-        gen_same_vtype(ctx, rd, rs1, vtype, vlmax);
+        gen_known_vl(ctx, rd, vtype, all ? vlmax : (unsigned)avl, vlmax);
     } else {
-        IrRef v = get_x(ctx, rs1), max = c64(ctx, vlmax);
-        gen_new_vl(ctx, rd, vtype, ir_select(ctx->ir, IR_I64, IR_LTU, v, max, v, max));
+        gen_asked_vl(ctx, rd, rs1, vtype, vlmax);
     }
     return true;
 }

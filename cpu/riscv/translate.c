@@ -69,6 +69,16 @@ void gen_exit_next(RiscvDis *ctx)
     ctx->ended = true;
 }
 
+void gen_exit_direct(RiscvDis *ctx, uint64_t target)
+{
+    if (ctx->flags == ctx->entry_flags) {
+        ir_exit_direct(ctx->ir, target);
+        return;
+    }
+    ir_st_env(ctx->ir, IR_I64, IR_64, ENV(pc), c64(ctx, (int64_t)target));
+    ir_exit_lookup(ctx->ir);
+}
+
 void gen_poll(RiscvDis *ctx, uint64_t target)
 {
     if (target <= ctx->pc) {
@@ -137,6 +147,7 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         .ext = riscv_state(vcpu)->config.ext,
         .vlenb = riscv_state(vcpu)->vlenb,
         .flags = req->flags,
+        .entry_flags = req->flags,
         .flags_read = 1, /* no instruction is there */
         .flags_back = 1,
         .pc = req->pc,
@@ -151,7 +162,7 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         bool end = req->insns == req->max_insns || (req->insns && ctx.pc == req->end_pc);
         unsigned len = end ? 0 : window_insn(&window, req->bytes, &ctx.insn);
         if (!len) {
-            ir_exit_direct(ir, ctx.pc);
+            gen_exit_direct(&ctx, ctx.pc);
             break;
         }
         ctx.next = ctx.pc + len;

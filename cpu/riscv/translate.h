@@ -16,7 +16,8 @@
 struct RiscvDis {
     IrRegion *ir;
     uint64_t ext;      /* extensions of the hart: 1 << RiscvExt */
-    uint32_t flags;    /* tb_flags() */
+    uint32_t flags;    /* tb_flags(), as after the instructions so far */
+    uint32_t entry_flags; /* of the region: what direct exits go on with */
     uint64_t pc, next; /* of the current instruction and of the one after it */
     uint32_t insn;     /* the instruction's bits */
     RiscvInsn id;
@@ -149,6 +150,9 @@ void gen_raise(RiscvDis *ctx, RiscvCause cause, uint64_t tval);
 
 /* Ends the block at the next instruction, after a change of state that translations depend on. */
 void gen_exit_next(RiscvDis *ctx);
+
+/* Ends a block of IR with a jump to a known address. */
+void gen_exit_direct(RiscvDis *ctx, uint64_t target);
 
 /* What stands before a jump to a known address, so that loops can be interrupted. */
 void gen_poll(RiscvDis *ctx, uint64_t target);

@@ -26,7 +26,7 @@ struct Aio {
     void *opaque;
     struct io_uring ring;
     bool has_ring, in_batch, completing;
-    unsigned queued;  /* prepared, not submitted */
+    unsigned queued; /* prepared, not submitted */
     unsigned ring_inflight;
     int event_fd;
     GSource *source;

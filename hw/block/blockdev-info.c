@@ -63,8 +63,8 @@ void blockdev_info(const BlockDev *blk, BlockInfo *info)
 
 static void print_details(const BlockDev *blk, GString *out)
 {
-    char *size = g_format_size_full(blk->image->size,
-                                    G_FORMAT_SIZE_IEC_UNITS | G_FORMAT_SIZE_LONG_FORMAT);
+    char *size =
+        g_format_size_full(blk->image->size, G_FORMAT_SIZE_IEC_UNITS | G_FORMAT_SIZE_LONG_FORMAT);
     BlockInfo info;
 
     blockdev_info(blk, &info);

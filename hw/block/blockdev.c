@@ -12,8 +12,6 @@
 
 /* ---- Requests ---- */
 
-
-
 static int run_image(const BlockRequest *req)
 {
     BlockImage *image = req->blk->image;
@@ -113,7 +111,8 @@ static bool start_in_kernel(BlockRequest *req)
     }
     req->task.done = transfer_done;
     if (req->op == OP_FLUSH) {
-        return image->ops->plain_flush && !blk->ignore_flush &&
+        return (image->ops->plain_flush ||
+                (image->ops->flush_is_sync && image->ops->flush_is_sync(image))) &&
                aio_sync(aio, &req->task, image->file->fd);
     }
     if ((req->op != OP_READ && req->op != OP_WRITE) || !image->ops->map || !req->len ||
@@ -193,13 +192,8 @@ static BlockRequest *request_new(BlockDev *blk, BlockOp op, uint64_t offset, uin
 {
     BlockRequest *req = g_malloc(sizeof(*req) + n * sizeof(struct iovec));
 
-    *req = (BlockRequest){.blk = blk,
-                          .op = op,
-                          .offset = offset,
-                          .len = len,
-                          .n = n,
-                          .done = done,
-                          .opaque = opaque};
+    *req = (BlockRequest){
+        .blk = blk, .op = op, .offset = offset, .len = len, .n = n, .done = done, .opaque = opaque};
     return req;
 }
 
@@ -218,8 +212,8 @@ void blockdev_readv(BlockDev *blk, uint64_t offset, const struct iovec *iov, int
     transfer(blk, OP_READ, offset, iov, n, done, opaque);
 }
 
-void blockdev_writev(BlockDev *blk, uint64_t offset, const struct iovec *iov, int n,
-                     BlockDone done, void *opaque)
+void blockdev_writev(BlockDev *blk, uint64_t offset, const struct iovec *iov, int n, BlockDone done,
+                     void *opaque)
 {
     transfer(blk, OP_WRITE, offset, iov, n, done, opaque);
 }
@@ -305,6 +299,9 @@ BlockErrorAction blockdev_error(BlockDev *blk, const char *operation, bool read,
     info.action = names[action];
     machine_raise_event(machine, &info);
     if (action == BLOCK_STOP) {
+        if (machine->stop_requested) { /* the first of several says it */
+            return action;
+        }
         g_printerr("amphi: drive '%s': %s: %s; the machine is stopped; make it possible and say "
                    "'cont' in the monitor\n",
                    blk->id, operation, g_strerror(err));
@@ -319,7 +316,8 @@ static void blockdev_free(gpointer data)
 {
     BlockDev *blk = data;
 
-    blockdev_drain(blk); /* whoever waited for these is gone, but for flash without a device's end */
+    blockdev_drain(
+        blk); /* whoever waited for these is gone, but for flash without a device's end */
     image_close(blk->image);
     g_free(blk->id);
     g_free(blk->node);
@@ -407,8 +405,8 @@ static bool check_names(Machine *machine, const BlockOpen *how, BlockRegistry *r
         return error_set(error, "there are two drives '%s'; give each its own id=", how->id);
     }
     if (how->node && blockdev_find(machine, how->node)) {
-        return error_set(error, "there are two block nodes '%s'; give each its own node-name=",
-                         how->node);
+        return error_set(error,
+                         "there are two block nodes '%s'; give each its own node-name=", how->node);
     }
     if (how->aio == BLOCK_AIO_URING && !aio_has_ring(registry->aio)) {
         return error_set(error, "aio=io_uring: this host does not let us use it; use aio=threads");

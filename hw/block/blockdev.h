@@ -79,8 +79,8 @@ typedef void (*BlockDone)(void *opaque, int err);
  * disk complete with EINVAL, writes to a read-only one with EROFS. Zeroing with @unmap may give the space back. */
 void blockdev_readv(BlockDev *blk, uint64_t offset, const struct iovec *iov, int n, BlockDone done,
                     void *opaque);
-void blockdev_writev(BlockDev *blk, uint64_t offset, const struct iovec *iov, int n,
-                     BlockDone done, void *opaque);
+void blockdev_writev(BlockDev *blk, uint64_t offset, const struct iovec *iov, int n, BlockDone done,
+                     void *opaque);
 void blockdev_read(BlockDev *blk, uint64_t offset, void *buf, size_t len, BlockDone done,
                    void *opaque);
 void blockdev_write(BlockDev *blk, uint64_t offset, const void *buf, size_t len, BlockDone done,

@@ -106,15 +106,20 @@ static bool parse_aio(Options *opts, BlockOpen *how, GError **error)
 /* ---- Errors, discarding, zeroes ---- */
 
 static const Word error_actions[] = {
-    {"report", BLOCK_REPORT}, {"ignore", BLOCK_IGNORE}, {"stop", BLOCK_STOP},
-    {"enospc", BLOCK_ENOSPC}, {NULL, 0},
+    {"report", BLOCK_REPORT},
+    {"ignore", BLOCK_IGNORE},
+    {"stop", BLOCK_STOP},
+    {"enospc", BLOCK_ENOSPC},
+    {NULL, 0},
 };
 
 static const Word discards[] = {{"unmap", 1}, {"on", 1}, {"ignore", 0}, {"off", 0}, {NULL, 0}};
 
 enum { DETECT = 1, DETECT_UNMAP = 2 };
-static const Word detections[] = {
-    {"off", 0}, {"on", DETECT}, {"unmap", DETECT | DETECT_UNMAP}, {NULL, 0}};
+static const Word detections[] = {{"off", 0},
+                                  {"on", DETECT},
+                                  {"unmap", DETECT | DETECT_UNMAP},
+                                  {NULL, 0}};
 
 static bool parse_behaviour(Options *opts, BlockOpen *how, GError **error)
 {
@@ -191,8 +196,10 @@ static bool parse_files(Options *opts, BlockOpen *how, GError **error)
     options_mark_used(opts, "backing.file.driver");
     image->lazy_refcounts_set = options_get(opts, "lazy-refcounts", NULL) != NULL;
     if (!g_strv_contains(protocols, protocol)) {
-        return error_set(error, "-drive: disks reached by '%s' are not supported; use a file or a "
-                                "block device", protocol);
+        return error_set(error,
+                         "-drive: disks reached by '%s' are not supported; use a file or a "
+                         "block device",
+                         protocol);
     }
     if (!options_get_bool(opts, "lazy-refcounts", &image->lazy_refcounts, error) ||
         !get_word(opts, "locking", lockings, &locking, error) ||
@@ -240,9 +247,11 @@ static bool check_throttling(Options *opts, GError **error)
                 continue;
             }
             if (strcmp(value, "0") != 0) {
-                return error_set(error, "-drive: limits of speed (%s=) are not supported; limit "
-                                        "the process instead, as with `systemd-run -p "
-                                        "IOWriteBandwidthMax=`", key);
+                return error_set(error,
+                                 "-drive: limits of speed (%s=) are not supported; limit "
+                                 "the process instead, as with `systemd-run -p "
+                                 "IOWriteBandwidthMax=`",
+                                 key);
             }
             options_mark_used(opts, key);
         }
@@ -255,10 +264,26 @@ bool drive_parse_options(Options *opts, BlockOpen *how, GError **error)
     /* About the device, or without effect on what the guest sees: sizes of caches, checks that are always
      * done, names. */
     static const char *const ignored[] = {
-        "bus", "unit", "index", "serial", "if", "id", "cache-size", "l2-cache-size",
-        "l2-cache-entry-size", "refcount-cache-size", "cache-clean-interval", "overlap-check",
-        "pass-discard-request", "pass-discard-snapshot", "pass-discard-other", "file.node-name",
-        "group", "aio-max-batch", "stats-account-invalid", "stats-account-failed",
+        "bus",
+        "unit",
+        "index",
+        "serial",
+        "if",
+        "id",
+        "cache-size",
+        "l2-cache-size",
+        "l2-cache-entry-size",
+        "refcount-cache-size",
+        "cache-clean-interval",
+        "overlap-check",
+        "pass-discard-request",
+        "pass-discard-snapshot",
+        "pass-discard-other",
+        "file.node-name",
+        "group",
+        "aio-max-batch",
+        "stats-account-invalid",
+        "stats-account-failed",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {

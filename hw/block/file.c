@@ -333,9 +333,7 @@ static int transfer(const BlockFile *file, uint64_t offset, const struct iovec *
                     bool write)
 {
     int fd = block_file_fd_for(file, offset, iov, n);
-    ssize_t r = n > IOV_MAX ? 0
-                : write     ? pwritev(fd, iov, n, offset)
-                            : preadv(fd, iov, n, offset);
+    ssize_t r = n > IOV_MAX ? 0 : write ? pwritev(fd, iov, n, offset) : preadv(fd, iov, n, offset);
 
     if (r < 0 && errno != EINTR) {
         return errno;

@@ -21,11 +21,9 @@ static const struct {
     const char *name, *magic;
     size_t offset, len;
 } magics[] = {
-    {"qcow2", "QFI\xfb", 0, 4},       {"vmdk", "KDMV", 0, 4},
-    {"vmdk", "COWD", 0, 4},           {"vhdx", "vhdxfile", 0, 8},
-    {"vpc", "conectix", 0, 8},        {"vdi", "\x7f\x10\xda\xbe", 64, 4},
-    {"luks", "LUKS\xba\xbe", 0, 6},   {"qed", "QED\0", 0, 4},
-    {"dmg", "koly", 0, 4},
+    {"qcow2", "QFI\xfb", 0, 4},     {"vmdk", "KDMV", 0, 4},    {"vmdk", "COWD", 0, 4},
+    {"vhdx", "vhdxfile", 0, 8},     {"vpc", "conectix", 0, 8}, {"vdi", "\x7f\x10\xda\xbe", 64, 4},
+    {"luks", "LUKS\xba\xbe", 0, 6}, {"qed", "QED\0", 0, 4},    {"dmg", "koly", 0, 4},
 };
 
 const char *image_probe(const uint8_t *head, size_t len)
@@ -92,9 +90,9 @@ static BlockImage *open_format(BlockFile *file, const char *format, bool probed,
 /* The path in @name, which may begin with "file:". False for what is no file. */
 static bool plain_path(const char *name, const char **path, GError **error)
 {
-    static const char *const protocols[] = {"nbd",   "nbd+unix", "http", "https", "ftp",
-                                            "ftps",  "ssh",      "rbd",  "iscsi", "nfs",
-                                            "gluster", "json",   "fat",  "vvfat", "blkdebug",
+    static const char *const protocols[] = {"nbd",     "nbd+unix", "http", "https", "ftp",
+                                            "ftps",    "ssh",      "rbd",  "iscsi", "nfs",
+                                            "gluster", "json",     "fat",  "vvfat", "blkdebug",
                                             "null-co", "null-aio", NULL};
     const char *colon = strchr(name, ':'), *slash = strchr(name, '/');
     char *protocol;
@@ -107,8 +105,10 @@ static bool plain_path(const char *name, const char **path, GError **error)
     protocol = g_strndup(name, colon - name);
     known = g_strv_contains(protocols, protocol);
     if (known) {
-        error_set(error, "'%s': disks reached by '%s:' are not supported; use a file or a block "
-                         "device", name, protocol);
+        error_set(error,
+                  "'%s': disks reached by '%s:' are not supported; use a file or a block "
+                  "device",
+                  name, protocol);
     }
     g_free(protocol);
     return !known;
@@ -234,12 +234,15 @@ BlockImage *image_open_backing(BlockFile *file, const char *name, const char *fo
     BlockImage *image = NULL;
 
     if (access(path, F_OK) != 0 && errno == ENOENT) {
-        error_set(error, "'%s' has the backing file '%s', which is not there; put it there, or "
-                         "name another with `qemu-img rebase -u -b`", file->path, path);
+        error_set(error,
+                  "'%s' has the backing file '%s', which is not there; put it there, or "
+                  "name another with `qemu-img rebase -u -b`",
+                  file->path, path);
     } else if (!how->backing && !image_may_open(file, path, how)) {
-        error_set(error, "'%s' has the backing file '%s', which is outside of its directory; if "
-                         "you trust the image, add allow-path=%s to its -drive", file->path, path,
-                  path);
+        error_set(error,
+                  "'%s' has the backing file '%s', which is outside of its directory; if "
+                  "you trust the image, add allow-path=%s to its -drive",
+                  file->path, path, path);
     } else {
         image = image_open(&backing, error);
     }
@@ -256,8 +259,9 @@ BlockImage *image_overlay(BlockImage *base, GError **error)
     if (!file) {
         return NULL;
     }
-    image = qcow2_create(file, &create, error) ? qcow2_open(file, &(ImageOpen){.path = file->path},
-                                                             error) : NULL;
+    image = qcow2_create(file, &create, error)
+                ? qcow2_open(file, &(ImageOpen){.path = file->path}, error)
+                : NULL;
     if (!image) {
         block_file_close(file);
         return NULL;

@@ -36,8 +36,10 @@ typedef struct ImageOps {
      * says so with unmap(), on any thread. May be NULL, as may unmap(). */
     bool (*map)(BlockImage *image, uint64_t offset, uint64_t len, bool write, ImageMap *map);
     void (*unmap)(BlockImage *image);
-    /* Whether a flush is nothing but a sync of the file. */
+    /* Whether a flush is nothing but a sync of the file: always, or as things are now (called as map(); may be
+     * NULL). */
     bool plain_flush;
+    bool (*flush_is_sync)(BlockImage *image);
     /* Changes the size; nothing is in flight. False with @error. May be NULL. */
     bool (*resize)(BlockImage *image, uint64_t size, GError **error);
     /* Appends lines about the image for `info block -v`, and lists what is in it for `info snapshots`. May be
@@ -67,11 +69,11 @@ typedef struct ImageOpen {
     /* Files outside of the image's directory that the image may refer to: files, or directories with all in
      * them; ends with NULL. NULL: none. */
     const char *const *allowed;
-    const char *data_file;      /* where a qcow2 image's data is; NULL: the image must not say */
-    const char *backing;        /* the backing file, whatever the image says; "": none; NULL: as it says */
+    const char *data_file; /* where a qcow2 image's data is; NULL: the image must not say */
+    const char *backing; /* the backing file, whatever the image says; "": none; NULL: as it says */
     const char *backing_format; /* of that */
     bool lazy_refcounts, lazy_refcounts_set;
-    bool quiet; /* do not warn of guessed formats */
+    bool quiet;                      /* do not warn of guessed formats */
     const struct ImageOpen *overlay; /* of a backing file: what is on top of it */
     const BlockFile *overlay_file;
 } ImageOpen;

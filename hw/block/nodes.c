@@ -60,8 +60,10 @@ static const char *file_of(Machine *machine, const char *name, const char **form
     const char *path;
 
     if (!node) {
-        error_set(error, "-blockdev: there is no node '%s'; describe it before the one that uses "
-                         "it", name);
+        error_set(error,
+                  "-blockdev: there is no node '%s'; describe it before the one that uses "
+                  "it",
+                  name);
         return NULL;
     }
     *format = is_protocol(node) ? "raw" : options_get(node, "driver", "raw");
@@ -80,8 +82,10 @@ static bool add_file(Options *out, Options *file, const char *name, GError **err
     const char *key, *value;
 
     if (!is_protocol(file)) {
-        return error_set(error, "-blockdev: node '%s' is an image, not a file; an image in an "
-                                "image is not supported", name);
+        return error_set(error,
+                         "-blockdev: node '%s' is an image, not a file; an image in an "
+                         "image is not supported",
+                         name);
     }
     for (unsigned i = 0; options_nth(file, i, &key, &value); i++) {
         static const char *const own[] = {"node-name", "read-only", "auto-read-only", NULL};
@@ -130,8 +134,10 @@ static Options *flatten(Machine *machine, Options *node, GError **error)
     bool ok = true;
 
     if (!driver || (!is_protocol(node) && !g_strv_contains(formats, driver))) {
-        error_set(error, "-blockdev: driver '%s' is not supported; there are file, host_device, "
-                         "raw and qcow2", driver ? driver : "");
+        error_set(error,
+                  "-blockdev: driver '%s' is not supported; there are file, host_device, "
+                  "raw and qcow2",
+                  driver ? driver : "");
         options_free(out);
         return NULL;
     }
@@ -175,8 +181,8 @@ bool nodes_open_all(Machine *machine, GError **error)
             return error_set(error, "-blockdev needs a node-name=NAME");
         }
         if (node_find(machine, name) != g_ptr_array_index(nodes, i)) {
-            return error_set(error, "there are two block nodes '%s'; give each its own node-name=",
-                             name);
+            return error_set(error,
+                             "there are two block nodes '%s'; give each its own node-name=", name);
         }
         if (!blockdev_find(machine, name) && !user_of(machine, name) &&
             !node_open(machine, name, error)) {
@@ -217,8 +223,9 @@ bool node_remove(Machine *machine, const char *name, GError **error)
     BlockDev *blk = blockdev_find(machine, name);
 
     if (!node) {
-        return error_set(error, blk ? "'%s' was not made by blockdev-add"
-                                    : "there is no block node '%s'", name);
+        return error_set(error,
+                         blk ? "'%s' was not made by blockdev-add" : "there is no block node '%s'",
+                         name);
     }
     if (user) {
         return error_set(error, "block node '%s' is in use by node '%s'", name, name_of(user));

@@ -116,8 +116,8 @@ static int shrink(Qcow2 *q, SliceCache *cache)
     while (g_hash_table_size(cache->slices) >= cache->max) {
         if (cache->oldest->dirty) {
             bool wrote;
-            int err = cache == &q->l2_cache ? qcow2_write_metadata(q)
-                                            : write_dirty(q, cache, &wrote);
+            int err =
+                cache == &q->l2_cache ? qcow2_write_metadata(q) : write_dirty(q, cache, &wrote);
 
             if (err) {
                 return err;

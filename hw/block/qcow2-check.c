@@ -103,7 +103,7 @@ static int count_all(Recount *r)
             count(r, q->reftable[i] & QCOW2_OFFSET, q->cluster_size);
         }
     }
-    count(r, q->l1_offset, (uint64_t)q->l1_size * 8);
+    count(r, q->l1_offset, (uint64_t)q->l1_in_file * 8);
     err = count_l1(r, q->l1, q->l1_size);
     return err ? err : count_snapshots(r);
 }
@@ -176,8 +176,9 @@ static int store(Recount *r)
     for (uint64_t i = 0; i < r->clusters && !err; i++) {
         uint64_t value;
 
-        while (r->counts[i] && !err && (i >> q->block_bits >= q->reftable_size ||
-                                        !(q->reftable[i >> q->block_bits] & QCOW2_OFFSET))) {
+        while (r->counts[i] && !err &&
+               (i >> q->block_bits >= q->reftable_size ||
+                !(q->reftable[i >> q->block_bits] & QCOW2_OFFSET))) {
             err = qcow2_make_block(q, i >> q->block_bits);
         }
         err = err ? err : qcow2_refcount_get(q, i, &value);
@@ -198,13 +199,17 @@ bool qcow2_recount(Qcow2 *q, GError **error)
 
     r.clusters = align_up(q->image.file->size, q->cluster_size) >> q->cluster_bits;
     if (r.clusters > MAX_CLUSTERS) {
-        return error_set(error, "'%s' was not closed, and is too large to be mended here; run "
-                                "`qemu-img check -r all %s`", path, path);
+        return error_set(error,
+                         "'%s' was not closed, and is too large to be mended here; run "
+                         "`qemu-img check -r all %s`",
+                         path, path);
     }
     r.counts = g_try_new0(uint32_t, r.clusters);
     if (!r.counts) {
-        return error_set(error, "'%s' was not closed, and there is not enough memory to mend it; "
-                                "run `qemu-img check -r all %s`", path, path);
+        return error_set(error,
+                         "'%s' was not closed, and there is not enough memory to mend it; "
+                         "run `qemu-img check -r all %s`",
+                         path, path);
     }
     q->lazy = false; /* what is counted now is written now */
     err = count_all(&r);
@@ -218,7 +223,9 @@ bool qcow2_recount(Qcow2 *q, GError **error)
     }
     q->lazy = lazy;
     g_free(r.counts);
-    return err ? error_set_errno(error, err, "'%s' was not closed, and cannot be mended; run "
-                                             "`qemu-img check -r all`", path)
+    return err ? error_set_errno(error, err,
+                                 "'%s' was not closed, and cannot be mended; run "
+                                 "`qemu-img check -r all`",
+                                 path)
                : true;
 }

@@ -140,8 +140,9 @@ static bool take_version3(Qcow2 *q, const Header *h, GError **error)
     }
     if (q->header_length > QCOW2_V3_HEADER && h->compression_type) {
         if (h->compression_type > 1) {
-            return error_set(error, "'%s' uses compression type %u, which is not supported; "
-                                    "convert it with `qemu-img convert -O qcow2`",
+            return error_set(error,
+                             "'%s' uses compression type %u, which is not supported; "
+                             "convert it with `qemu-img convert -O qcow2`",
                              path_of(q), h->compression_type);
         }
         q->zstd = true;
@@ -156,8 +157,10 @@ static bool check_table(const Qcow2 *q, uint64_t offset, uint64_t bytes, uint64_
                         const char *what, GError **error)
 {
     if (bytes > max) {
-        return error_set(error, "'%s' has %s of %" G_GUINT64_FORMAT " bytes, more than there can "
-                                "be; it is damaged or made to do harm", path_of(q), what, bytes);
+        return error_set(error,
+                         "'%s' has %s of %" G_GUINT64_FORMAT " bytes, more than there can "
+                         "be; it is damaged or made to do harm",
+                         path_of(q), what, bytes);
     }
     if (bytes && (offset & (q->cluster_size - 1) || !offset || offset > q->image.file->size ||
                   bytes > align_up(q->image.file->size, q->cluster_size) - offset)) {
@@ -171,7 +174,7 @@ static bool take_tables(Qcow2 *q, const Header *h, GError **error)
 {
     uint64_t covered = q->cluster_size << q->l2_bits, need;
 
-    q->l1_size = GUINT32_FROM_BE(h->l1_size);
+    q->l1_in_file = GUINT32_FROM_BE(h->l1_size);
     q->l1_offset = GUINT64_FROM_BE(h->l1_offset);
     q->reftable_offset = GUINT64_FROM_BE(h->reftable_offset);
     q->reftable_clusters = GUINT32_FROM_BE(h->reftable_clusters);
@@ -179,17 +182,19 @@ static bool take_tables(Qcow2 *q, const Header *h, GError **error)
     q->snapshots_offset = GUINT64_FROM_BE(h->snapshots_offset);
     need = q->image.size / covered + (q->image.size % covered != 0);
     if (need > QCOW2_MAX_TABLE / 8) {
-        return error_set(error, "'%s' is a disk of %" G_GUINT64_FORMAT " bytes, which its cluster "
-                                "size does not allow; it is damaged or made to do harm",
+        return error_set(error,
+                         "'%s' is a disk of %" G_GUINT64_FORMAT " bytes, which its cluster "
+                         "size does not allow; it is damaged or made to do harm",
                          path_of(q), q->image.size);
     }
-    if (q->l1_size < need) {
+    q->l1_size = need;
+    if (q->l1_in_file < need) {
         return damaged(q, "its L1 table is too small", error);
     }
     if (!q->reftable_clusters) {
         return damaged(q, "it has no refcount table", error);
     }
-    return check_table(q, q->l1_offset, (uint64_t)q->l1_size * 8, QCOW2_MAX_TABLE, "an L1 table",
+    return check_table(q, q->l1_offset, (uint64_t)q->l1_in_file * 8, QCOW2_MAX_TABLE, "an L1 table",
                        error) &&
            check_table(q, q->reftable_offset, (uint64_t)q->reftable_clusters << q->cluster_bits,
                        QCOW2_MAX_REFTABLE, "a refcount table", error);
@@ -218,20 +223,25 @@ static bool take_header(Qcow2 *q, const Header *h, GError **error)
     q->header_length = QCOW2_V2_HEADER;
     q->refcount_order = 4;
     if (memcmp(&h->magic, "QFI\xfb", 4) != 0) {
-        return error_set(error, "'%s' is not a qcow2 image; leave out format=qcow2, or see what it "
-                                "is with `qemu-img info`", path_of(q));
+        return error_set(error,
+                         "'%s' is not a qcow2 image; leave out format=qcow2, or see what it "
+                         "is with `qemu-img info`",
+                         path_of(q));
     }
     if (q->version < 2 || q->version > 3) {
-        return error_set(error, "'%s' is a qcow image of version %u; only 2 and 3 are supported: "
-                                "convert it with `qemu-img convert -O qcow2`", path_of(q),
-                         q->version);
+        return error_set(error,
+                         "'%s' is a qcow image of version %u; only 2 and 3 are supported: "
+                         "convert it with `qemu-img convert -O qcow2`",
+                         path_of(q), q->version);
     }
     if (q->cluster_bits < 9 || q->cluster_bits > 21) {
         return damaged(q, "its clusters are not 512 bytes to 2 MiB", error);
     }
     if (h->encryption) {
-        return error_set(error, "'%s' is encrypted, which is not supported; convert it with "
-                                "`qemu-img convert`", path_of(q));
+        return error_set(error,
+                         "'%s' is encrypted, which is not supported; convert it with "
+                         "`qemu-img convert`",
+                         path_of(q));
     }
     q->cluster_size = UINT64_C(1) << q->cluster_bits;
     q->l2_bits = q->cluster_bits - 3;

@@ -464,8 +464,9 @@ static int qcow2_zero(BlockImage *image, uint64_t offset, uint64_t len, bool unm
     }
     g_mutex_lock(&q->lock);
     err = qcow2_modify(q);
-    err = err ? err
-              : clear_clusters(q, start >> q->cluster_bits, (end - start) >> q->cluster_bits, false);
+    err =
+        err ? err
+            : clear_clusters(q, start >> q->cluster_bits, (end - start) >> q->cluster_bits, false);
     err = unlock_flushed(q, err);
     if (err == ENOTSUP) {
         return write_zeroes(q, offset, len);
@@ -558,14 +559,29 @@ static bool qcow2_map_now(BlockImage *image, uint64_t offset, uint64_t len, bool
     ok = !q->gate && (!write || (q->modified && !q->corrupt)) &&
          qcow2_map(q, offset, len, true, &extent) == 0 && extent.kind == QCOW2_DATA &&
          extent.len == len &&
-         (!write || (extent.own && (q->data != image->file ||
-                                    !qcow2_is_metadata(q, extent.host, len))));
+         (!write ||
+          (extent.own && (q->data != image->file || !qcow2_is_metadata(q, extent.host, len))));
     if (ok) {
         *map = (ImageMap){q->data, extent.host};
         begin_transfer(q);
     }
     g_mutex_unlock(&q->lock);
     return ok;
+}
+
+/* No table is to be written before, nothing is to be freed after. */
+static bool qcow2_flush_is_sync(BlockImage *image)
+{
+    Qcow2 *q = to_qcow2(image);
+    bool plain;
+
+    if (!g_mutex_trylock(&q->lock)) {
+        return false;
+    }
+    plain = q->data == image->file && !q->l2_cache.dirty->len && !q->freed->len &&
+            (q->lazy || !q->block_cache.dirty->len);
+    g_mutex_unlock(&q->lock);
+    return plain;
 }
 
 static void qcow2_unmap(BlockImage *image)
@@ -578,6 +594,7 @@ const ImageOps qcow2_ops = {
     .readv = qcow2_readv,
     .writev = qcow2_writev,
     .flush = qcow2_flush,
+    .flush_is_sync = qcow2_flush_is_sync,
     .zero = qcow2_zero,
     .discard = qcow2_discard,
     .map = qcow2_map_now,

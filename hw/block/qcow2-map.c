@@ -30,12 +30,16 @@ void qcow2_packed_place(const Qcow2 *q, uint64_t entry, uint64_t *offset, uint64
 static int check_offset(Qcow2 *q, uint64_t offset, const BlockFile *file, const char *what)
 {
     if (offset & (q->cluster_size - 1)) {
-        return qcow2_damaged(q, "%s at 0x%" G_GINT64_MODIFIER "x is not aligned; run `qemu-img "
-                                "check`", what, offset);
+        return qcow2_damaged(q,
+                             "%s at 0x%" G_GINT64_MODIFIER "x is not aligned; run `qemu-img "
+                             "check`",
+                             what, offset);
     }
     if (offset >= file->size) {
-        return qcow2_damaged(q, "%s at 0x%" G_GINT64_MODIFIER "x is past the end of the file; is "
-                                "it cut short?", what, offset);
+        return qcow2_damaged(q,
+                             "%s at 0x%" G_GINT64_MODIFIER "x is past the end of the file; is "
+                             "it cut short?",
+                             what, offset);
     }
     return 0;
 }
@@ -113,8 +117,8 @@ int qcow2_map(Qcow2 *q, uint64_t offset, uint64_t len, bool cached, Qcow2Extent 
         }
         count = n;
         if (step && (first & QCOW2_OFFSET) + ((count - 1) << q->cluster_bits) >= q->data->size) {
-            count = (q->data->size - (first & QCOW2_OFFSET) + q->cluster_size - 1) >>
-                    q->cluster_bits;
+            count =
+                (q->data->size - (first & QCOW2_OFFSET) + q->cluster_size - 1) >> q->cluster_bits;
         }
     }
     extent->len = MIN((count << q->cluster_bits) - within, len);

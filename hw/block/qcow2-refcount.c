@@ -17,7 +17,8 @@ static gpointer metadata_key(uint64_t cluster)
 
 bool qcow2_is_metadata(Qcow2 *q, uint64_t offset, uint64_t len)
 {
-    for (uint64_t at = offset >> q->cluster_bits; at <= (offset + len - 1) >> q->cluster_bits; at++) {
+    for (uint64_t at = offset >> q->cluster_bits; at <= (offset + len - 1) >> q->cluster_bits;
+         at++) {
         if (g_hash_table_contains(q->metadata, metadata_key(at))) {
             return true;
         }
@@ -270,8 +271,7 @@ static int grow_reftable(Qcow2 *q, uint64_t index)
     q->image.file->size =
         MAX(q->image.file->size, offset + ((clusters + blocks) << q->cluster_bits));
     note_written(q, offset + ((clusters + blocks) << q->cluster_bits));
-    qcow2_remove_metadata(q, q->reftable_offset,
-                          (uint64_t)q->reftable_clusters << q->cluster_bits);
+    qcow2_remove_metadata(q, q->reftable_offset, (uint64_t)q->reftable_clusters << q->cluster_bits);
     qcow2_free(q, q->reftable_offset, q->reftable_clusters);
     qcow2_add_metadata(q, offset, (clusters + blocks) << q->cluster_bits);
     g_free(q->reftable);

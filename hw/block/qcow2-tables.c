@@ -63,7 +63,8 @@ static bool note_tables(Qcow2 *q, const uint64_t *entries, uint64_t count, const
 static bool note_area(Qcow2 *q, uint64_t offset, uint64_t bytes, GError **error)
 {
     return !bytes || q->image.read_only ||
-           qcow2_add_metadata(q, offset, align_up(bytes, q->cluster_size)) || damaged(q, "tables overlap", error);
+           qcow2_add_metadata(q, offset, align_up(bytes, q->cluster_size)) ||
+           damaged(q, "tables overlap", error);
 }
 
 bool qcow2_load_tables(Qcow2 *q, GError **error)
@@ -73,7 +74,7 @@ bool qcow2_load_tables(Qcow2 *q, GError **error)
     if (!q->l1 || !note_area(q, 0, q->cluster_size, error) ||
         !note_area(q, q->reftable_offset, (uint64_t)q->reftable_clusters << q->cluster_bits,
                    error) ||
-        !note_area(q, q->l1_offset, (uint64_t)q->l1_size * 8, error) ||
+        !note_area(q, q->l1_offset, (uint64_t)q->l1_in_file * 8, error) ||
         !note_area(q, q->snapshots_offset, q->snapshots_bytes, error)) {
         return false;
     }
@@ -142,8 +143,7 @@ static bool load_snapshot(Qcow2 *q, uint64_t *offset, GError **error)
     g_free(names);
     g_array_append_val(q->snapshots, snapshot);
     if ((uint64_t)snapshot.l1_size * 8 > QCOW2_MAX_TABLE ||
-        (snapshot.l1_offset & (q->cluster_size - 1)) ||
-        snapshot.l1_offset > q->image.file->size ||
+        (snapshot.l1_offset & (q->cluster_size - 1)) || snapshot.l1_offset > q->image.file->size ||
         (uint64_t)snapshot.l1_size * 8 >
             align_up(q->image.file->size, q->cluster_size) - snapshot.l1_offset) {
         return damaged(q, "a snapshot's L1 table is not inside the file", error);

@@ -7,10 +7,8 @@
 
 static bool inflate_cluster(const uint8_t *in, size_t len, uint8_t *out, size_t size)
 {
-    z_stream stream = {.next_in = (uint8_t *)in,
-                       .avail_in = len,
-                       .next_out = out,
-                       .avail_out = size};
+    z_stream stream = {
+        .next_in = (uint8_t *)in, .avail_in = len, .next_out = out, .avail_out = size};
     int result;
 
     if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) {

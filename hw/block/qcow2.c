@@ -180,7 +180,7 @@ int qcow2_close(BlockImage *image)
 static int move_l1(Qcow2 *q, uint32_t size)
 {
     uint64_t clusters = align_up((uint64_t)size * 8, q->cluster_size) >> q->cluster_bits, offset;
-    uint64_t *table, old_bytes = align_up((uint64_t)q->l1_size * 8, q->cluster_size);
+    uint64_t *table, old_bytes = align_up((uint64_t)q->l1_in_file * 8, q->cluster_size);
     struct {
         uint32_t size;
         uint64_t offset;
@@ -195,8 +195,7 @@ static int move_l1(Qcow2 *q, uint32_t size)
         table[i] = GUINT64_TO_BE(q->l1[i]);
     }
     err = qcow2_write_refcounts(q);
-    err = err ? err
-              : block_file_write(q->image.file, offset, table, clusters << q->cluster_bits);
+    err = err ? err : block_file_write(q->image.file, offset, table, clusters << q->cluster_bits);
     g_free(table);
     err = err ? err : block_file_sync(q->image.file);
     field.size = GUINT32_TO_BE(size);
@@ -216,7 +215,7 @@ static int move_l1(Qcow2 *q, uint32_t size)
     q->l1 = g_renew(uint64_t, q->l1, size);
     memset(q->l1 + q->l1_size, 0, (size - q->l1_size) * 8);
     q->l1_offset = offset;
-    q->l1_size = size;
+    q->l1_size = q->l1_in_file = size;
     return 0;
 }
 
@@ -231,8 +230,10 @@ bool qcow2_resize(BlockImage *image, uint64_t size, GError **error)
                          image->file->path);
     }
     if (q->snapshots->len) {
-        return error_set(error, "'%s' has snapshots in it and keeps its size; delete them with "
-                                "`qemu-img snapshot -d`", image->file->path);
+        return error_set(error,
+                         "'%s' has snapshots in it and keeps its size; delete them with "
+                         "`qemu-img snapshot -d`",
+                         image->file->path);
     }
     if (need > QCOW2_MAX_TABLE / 8) {
         return error_set(error, "'%s' cannot be that large with its cluster size",
@@ -248,8 +249,7 @@ bool qcow2_resize(BlockImage *image, uint64_t size, GError **error)
         image->size = size;
     }
     g_mutex_unlock(&q->lock);
-    return !err || error_set_errno(error, err, "cannot change the size of '%s'",
-                                   image->file->path);
+    return !err || error_set_errno(error, err, "cannot change the size of '%s'", image->file->path);
 }
 
 /* ---- Making ---- */
@@ -257,7 +257,8 @@ bool qcow2_resize(BlockImage *image, uint64_t size, GError **error)
 /* The header, a refcount table and block, and an L1 table, one after the other. */
 bool qcow2_create(BlockFile *file, const Qcow2Create *how, GError **error)
 {
-    uint64_t cluster = UINT64_C(1) << how->cluster_bits, covered = cluster << (how->cluster_bits - 3);
+    uint64_t cluster = UINT64_C(1) << how->cluster_bits,
+             covered = cluster << (how->cluster_bits - 3);
     uint64_t l1_bytes = ((how->size + covered - 1) / covered) * 8;
     uint64_t l1_clusters = MAX(align_up(l1_bytes, cluster) >> how->cluster_bits, 1);
     uint64_t used = 3 + l1_clusters, per_block = cluster / 2;
@@ -267,8 +268,10 @@ bool qcow2_create(BlockFile *file, const Qcow2Create *how, GError **error)
 
     if (l1_bytes > QCOW2_MAX_TABLE || used > per_block) {
         g_free(head);
-        return error_set(error, "a disk of %" G_GUINT64_FORMAT " bytes is too large for qcow2 with "
-                                "clusters of %" G_GUINT64_FORMAT " bytes", how->size, cluster);
+        return error_set(error,
+                         "a disk of %" G_GUINT64_FORMAT " bytes is too large for qcow2 with "
+                         "clusters of %" G_GUINT64_FORMAT " bytes",
+                         how->size, cluster);
     }
     memcpy(head, "QFI\xfb", 4);
     h32[1] = GUINT32_TO_BE(how->version);

@@ -24,10 +24,10 @@
 
 #define QCOW2_MAX_TABLE (32 * MIB)   /* bytes of an L1 table */
 #define QCOW2_MAX_REFTABLE (8 * MIB) /* of the refcount table */
-#define QCOW2_SLICE 4096             /* bytes of tables that are cached as one, if clusters are as large */
+#define QCOW2_SLICE 4096 /* bytes of tables that are cached as one, if clusters are as large */
 
 /* Bits of table entries. */
-#define QCOW2_COPIED (UINT64_C(1) << 63)     /* nobody else uses the cluster */
+#define QCOW2_COPIED (UINT64_C(1) << 63) /* nobody else uses the cluster */
 #define QCOW2_COMPRESSED (UINT64_C(1) << 62)
 #define QCOW2_ZERO UINT64_C(1)
 #define QCOW2_OFFSET UINT64_C(0x00fffffffffffe00)
@@ -103,9 +103,11 @@ typedef struct Qcow2 {
     uint32_t header_length;
     char *backing_name, *backing_format, *data_name;
     uint64_t *l1, *reftable; /* host order */
-    uint32_t l1_size, reftable_clusters;
+    uint32_t l1_size;     /* entries that the disk's size makes use of */
+    uint32_t l1_in_file;  /* entries that there are; those behind mean nothing */
+    uint32_t reftable_clusters;
     uint64_t l1_offset, reftable_offset, reftable_size;
-    GArray *snapshots;   /* of Qcow2Snapshot */
+    GArray *snapshots; /* of Qcow2Snapshot */
     uint64_t snapshots_offset, snapshots_bytes;
     GHashTable *metadata; /* numbers of clusters that hold tables, plus one */
     SliceCache l2_cache, block_cache;

@@ -89,7 +89,10 @@ static void set_input(Chip *chip, unsigned n, bool level)
 
 static void i8259_update_irq(I8259 *s)
 {
-    set_input(&s->chips[0], CASCADE, requested(&s->chips[1], false) >= 0);
+    /* The slave's output is followed, not latched: what it takes back is not asked for any more. */
+    uint8_t bit = 1u << CASCADE;
+    bool slave = requested(&s->chips[1], false) >= 0;
+    s->chips[0].irr = slave ? s->chips[0].irr | bit : s->chips[0].irr & ~bit;
     irq_set(&s->output, requested(&s->chips[0], true) >= 0);
 }
 

@@ -416,10 +416,10 @@ static void fill_cmos(Q35 *q)
     mc146818_set_byte(q->rtc, 0x15, low_kib);
     mc146818_set_byte(q->rtc, 0x16, low_kib >> 8);
     for (unsigned at = 0x17; at <= 0x30; at += 0x30 - 0x17) {
-        mc146818_set_byte(q->rtc, at, MIN(above_1m, 65535));
+        mc146818_set_byte(q->rtc, at, MIN(above_1m, 65535) & 0xff);
         mc146818_set_byte(q->rtc, at + 1, MIN(above_1m, 65535) >> 8);
     }
-    mc146818_set_byte(q->rtc, 0x34, MIN(above_16m, 65535));
+    mc146818_set_byte(q->rtc, 0x34, MIN(above_16m, 65535) & 0xff);
     mc146818_set_byte(q->rtc, 0x35, MIN(above_16m, 65535) >> 8);
     for (unsigned i = 0; i < 3; i++) {
         mc146818_set_byte(q->rtc, 0x5b + i, above_4g >> 8 * i);

@@ -129,6 +129,8 @@ typedef enum X86Op {
     X_VFNMADD231PS = 0xbc | X_0F38 | X_66, X_VFNMSUB231PS = 0xbe | X_0F38 | X_66,
     /* | X_66: double */
     X_ADDPS = 0x58 | X_0F, X_SUBPS = 0x5c | X_0F, X_MULPS = 0x59 | X_0F, X_DIVPS = 0x5e | X_0F,
+    X_CVTPS2PD = 0x5a | X_0F, X_CVTPD2PS = 0x5a | X_0F | X_66,
+    X_CVTDQ2PS = 0x5b | X_0F, X_CVTPS2DQ = 0x5b | X_0F | X_66, X_CVTTPS2DQ = 0x5b | X_0F | X_F3,
     X_CMPPS = 0xc2 | X_0F, X_SQRTPS = 0x51 | X_0F, X_MINPS = 0x5d | X_0F, X_MAXPS = 0x5f | X_0F,
     X_VTESTPS = 0x0e | X_0F38 | X_66, X_VTESTPD = 0x0f | X_0F38 | X_66,
     X_VPBROADCASTB = 0x78 | X_0F38 | X_66, X_VPBROADCASTW = 0x79 | X_0F38 | X_66,

@@ -1,5 +1,5 @@
 /*
- * Vectors: comparisons and masks, single lanes, lanes of other sizes, square roots.
+ * Vectors: comparisons and masks, single lanes, lanes of other sizes, square roots, conversion.
  *
  * On AVX; hosts without it call the interpreter's function, but for what SSE2 can do. Where a function
  * takes an integer, that is the low word of the vector argument.
@@ -247,4 +247,70 @@ void op_vfsqrt(Emit *e, const IrInsn *in)
     v_rrr(&e->as, X_SQRTPS | (lane_size(in) == 8 ? X_66 : 0), d, 0, ra);
     emit_check_nan(e, in, d);
     reg_bind(e, d, 0);
+}
+
+/* ---- Conversion ---- */
+
+/* A lane that may be out of range: the host gives all of them the same. The result is in xmm1. reg: operand. */
+static void cold_vfcvt(Emit *e, const Cold *c)
+{
+    emit_mov(e, XMM0, c->reg[0]);
+    emit_call_eval(e, &e->insns[c->insn]);
+    emit_mov(e, XMM1, XMM0);
+    x_jmp_back(&e->as, c->back);
+}
+
+static void float_to_int(Emit *e, const IrInsn *in, unsigned op)
+{
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
+    Cold *c;
+
+    /* The result may go where the operand is, which the code out of line wants. */
+    v_rrr(&e->as, op, XMM1, 0, ra);
+    fp_rip(e, X_PCMPEQD, XMM0, XMM1, POOL_TOP + 16 * 2);
+    v_rrr(&e->as, X_VTESTPS, XMM0, 0, XMM0);
+    c = cold_new(e, cold_vfcvt, x_jcc32(&e->as, CC_NE));
+    c->reg[0] = ra;
+    c->back = e->as.p;
+    emit_mov(e, d, XMM1);
+    reg_bind(e, d, 0);
+}
+
+static void change_width(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    unsigned d = reg_def(e, ra, rb);
+
+    if ((in->aux & 0xf0) == IR_VEC_NARROW) {
+        v_rrr(&e->as, X_CVTPD2PS, XMM0, 0, ra);
+        v_rrr(&e->as, X_CVTPD2PS, XMM1, 0, rb);
+        v_rrr(&e->as, X_PUNPCKLQDQ, d, XMM0, XMM1);
+    } else {
+        if ((in->aux & 0xf0) == IR_VEC_WIDEN_UPPER) {
+            v_rrr(&e->as, X_PSHUFD, XMM0, 0, ra);
+            asm_u8(&e->as, 0xee);
+            ra = XMM0;
+        }
+        v_rrr(&e->as, X_CVTPS2PD, d, 0, ra);
+    }
+    emit_check_nan(e, in, d);
+    reg_bind(e, d, 0);
+}
+
+void op_vfcvt(Emit *e, const IrInsn *in)
+{
+    unsigned kind = in->aux & 0xf0;
+
+    if (e->avx && kind >= IR_VEC_WIDEN) {
+        change_width(e, in);
+    } else if (e->avx && in->aux == (IR_VEC_S_TO_F | 4)) {
+        unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+
+        v_rrr(&e->as, X_CVTDQ2PS, d, 0, ra);
+        reg_bind(e, d, 0);
+    } else if (e->avx && lane_size(in) == 4 && (kind == IR_VEC_F_TO_S || kind == IR_VEC_TRUNC_S)) {
+        float_to_int(e, in, kind == IR_VEC_F_TO_S ? X_CVTPS2DQ : X_CVTTPS2DQ);
+    } else {
+        call_eval(e, in);
+    }
 }

@@ -187,7 +187,9 @@ void nan_plan(Emit *e)
     for (unsigned b = 0; b < e->ir->nblocks; b++) {
         const BlockInfo *info = &e->blocks[b];
 
-        best[b] = !e->how->no_entry_tests && info->canonical && e->ir->blocks[b].loop_depth ? info->raw_in & info->valid_in : 0;
+        bool head = info->canonical && e->ir->blocks[b].loop_depth;
+
+        best[b] = head && !e->how->no_entry_tests ? info->raw_in & info->valid_in : 0;
     }
     canon_solve(e, 0);
     for (unsigned b = 0; b < e->ir->nblocks; b++) {

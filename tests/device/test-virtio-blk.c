@@ -8,7 +8,9 @@
 #include <glib/gstdio.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_ring.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -293,6 +295,90 @@ static void test_stop(Fixture *f, gconstpointer data)
     g_assert_cmpuint(driver_wait(&f->driver, 0), ==, 513);
 }
 
+/* ---- Errors of the host's: its files may not be longer than the first half of the disk ---- */
+
+static void limit_files(uint64_t size)
+{
+    struct rlimit limit;
+
+    g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+    limit.rlim_cur = size ? size : limit.rlim_max;
+    g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+}
+
+static void count_event(void *opaque, const MachineEventInfo *info)
+{
+    if (info->event == MACHINE_EVENT_BLOCK_IO_ERROR) {
+        g_assert_cmpstr(info->device, ==, "d0");
+        g_assert_cmpstr(info->operation, ==, "write");
+        ++*(unsigned *)opaque;
+    }
+}
+
+/* @data: the drive's options; what they make of an error is checked. */
+static void test_host_error(Fixture *f, gconstpointer data)
+{
+    bool ignore = strstr(data, "ignore") != NULL;
+    unsigned events = 0;
+
+    signal(SIGXFSZ, SIG_IGN);
+    machine_add_event_listener(f->machine, count_event, &events);
+    limit_files(DISK_SIZE / 2);
+    g_assert_cmpuint(request(f, VIRTIO_BLK_T_OUT, 8, 4096, false, NULL), ==, VIRTIO_BLK_S_OK);
+    g_assert_cmpuint(events, ==, 0);
+    g_assert_cmpuint(request(f, VIRTIO_BLK_T_OUT, DISK_SIZE / 512 - 16, 4096, false, NULL), ==,
+                     ignore ? VIRTIO_BLK_S_OK : VIRTIO_BLK_S_IOERR);
+    g_assert_cmpuint(events, ==, 1);
+    limit_files(0);
+    machine_remove_event_listener(f->machine, count_event, &events);
+}
+
+static void start_failing_write(Fixture *f)
+{
+    DriverBuf bufs[3] = {{f->header, sizeof(struct virtio_blk_outhdr)},
+                         {f->data, 4096},
+                         {f->status, 1}};
+
+    memset(guest(f->machine, f->data), 0x5a, 4096);
+    put_header(f, VIRTIO_BLK_T_OUT, DISK_SIZE / 512 - 16);
+    driver_add(&f->driver, 0, bufs, 2, 1, DRIVER_DIRECT);
+    limit_files(DISK_SIZE / 2);
+    driver_kick(&f->driver, 0);
+    for (unsigned i = 0; i < 2000 && !f->machine->stop_requested; i++) {
+        g_main_context_iteration(f->machine->context, FALSE);
+        g_usleep(1000);
+    }
+    g_assert_true(f->machine->stop_requested);
+    g_assert_cmpint(f->machine->stop_why, ==, RUN_STATE_IO_ERROR);
+    f->machine->stop_requested = false;
+    machine_stop(f->machine, RUN_STATE_IO_ERROR);
+    limit_files(0);
+}
+
+/* The machine stops; the request is done when it goes on. */
+static void test_host_error_stop(Fixture *f, gconstpointer data)
+{
+    uint8_t expected[4096];
+    uint16_t id;
+    uint32_t len;
+
+    signal(SIGXFSZ, SIG_IGN);
+    memset(expected, 0x5a, sizeof(expected));
+    machine_start(f->machine);
+    start_failing_write(f);
+    g_assert_false(driver_get(&f->driver, 0, &id, &len));
+    machine_start(f->machine);
+    g_assert_cmpuint(driver_wait(&f->driver, 0), ==, 1);
+    g_assert_cmpuint(*(uint8_t *)guest(f->machine, f->status), ==, VIRTIO_BLK_S_OK);
+    check_file(f, DISK_SIZE - 8192, expected, sizeof(expected));
+    /* Once more, and reset meanwhile: the request is gone. */
+    start_failing_write(f);
+    machine_reset(f->machine);
+    machine_start(f->machine);
+    driver_begin(&f->driver, BIT(VIRTIO_BLK_F_FLUSH), 1);
+    g_assert_cmpuint(request(f, VIRTIO_BLK_T_IN, 1, 512, true, NULL), ==, VIRTIO_BLK_S_OK);
+}
+
 static void test_write_cache(Fixture *f, gconstpointer data)
 {
     BlockDev *blk = blockdev_find(f->machine, "d0");
@@ -352,6 +438,7 @@ static void test_random(Fixture *f, gconstpointer data)
     g_rand_free(rand);
 }
 
+/* @data with werror=stop: with a request that waits for the machine to go on. */
 static void test_save(Fixture *f, gconstpointer data)
 {
     Device *from = NULL, *to = NULL;
@@ -361,6 +448,11 @@ static void test_save(Fixture *f, gconstpointer data)
     g_file_set_contents(copy, "x", 1, NULL);
     g_assert_cmpint(truncate(copy, DISK_SIZE), ==, 0); /* a disk of another size is refused */
     g_assert_cmpuint(request(f, VIRTIO_BLK_T_IN, 1, 512, true, NULL), ==, VIRTIO_BLK_S_OK);
+    if (data) {
+        signal(SIGXFSZ, SIG_IGN);
+        machine_start(f->machine);
+        start_failing_write(f);
+    }
     add_drive(f->machine, text);
     virtio_mmio_new(f->machine, REGS + 0x1000, (IrqLine){0});
     create_device(f->machine, "virtio-blk-device,drive=d1");
@@ -416,7 +508,8 @@ static void test_open_errors(void)
     check_open_fails(machine, path, ",format=raw,cache=writebak", "did you mean 'writeback'");
     check_open_fails(machine, path, ",format=raw,chache=none", "chache");
     check_open_fails(machine, path, ",format=raw,if=virtoi", "if=virtio");
-    g_assert_nonnull(blockdev_open(machine, &(BlockOpen){.image = {.path = path, .format = "raw"}}, &error));
+    g_assert_nonnull(
+        blockdev_open(machine, &(BlockOpen){.image = {.path = path, .format = "raw"}}, &error));
     g_assert_no_error(error);
     check_open_fails(machine, path, ",format=raw", "is in use");
     check_open_fails(machine, path, ",format=raw,readonly=on", "is in use");
@@ -496,6 +589,15 @@ int main(int argc, char **argv)
     ADD("wild", NULL, test_wild);
     ADD("random", NULL, test_random);
     ADD("save", NULL, test_save);
+    ADD("save-parked", ",werror=stop", test_save);
+    ADD("host-error/report", ",werror=report", test_host_error);
+    ADD("host-error/enospc", ",werror=enospc", test_host_error);
+    ADD("host-error/ignore", ",werror=ignore", test_host_error);
+    ADD("host-error/threads", ",aio=threads", test_host_error);
+    ADD("host-error/stop", ",werror=stop", test_host_error_stop);
+    ADD("write-threads", ",aio=threads", test_write);
+    ADD("write-direct", ",cache=none", test_write);
+    ADD("many-threads", ",aio=threads", test_many);
     g_test_add_func("/virtio/blk/open-errors", test_open_errors);
     g_test_add_func("/virtio/blk/device-errors", test_device_errors);
     return g_test_run();

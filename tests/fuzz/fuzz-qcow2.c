@@ -15,7 +15,7 @@
 
 #define DISK_SIZE (1 * MIB)
 #define MAX_REQUEST (64 * 1024)
-#define MAX_FILE (64 * MIB) /* what is changed is before that */
+#define MAX_FILE (4 * MIB) /* what is changed is before that */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -83,7 +83,10 @@ static void request(BlockImage *image, unsigned kind, Input *in)
         return;
     }
     switch (kind) {
-    case 1: memset(buf, offset >> 9, len); image->ops->writev(image, offset, iov, 2); break;
+    case 1:
+        memset(buf, offset >> 9, len);
+        image->ops->writev(image, offset, iov, 2);
+        break;
     case 2: image->ops->zero(image, offset, len, true); break;
     case 3: image->ops->discard(image, offset, len); break;
     case 4: image->ops->flush(image); break;

@@ -438,7 +438,14 @@ static void gen_vector_lanes(Gen *g)
     IrRef a = value(g, IR_V128), b = value(g, IR_V128), c = value(g, IR_V128);
     unsigned lane = 4u << pick(g, 2);
 
-    switch (pick(g, 5)) {
+    switch (pick(g, 6)) {
+    case 5: {
+        unsigned kind = pick(g, 9) << 4;
+
+        lane = kind == IR_VEC_NARROW ? 4 : kind >= IR_VEC_WIDEN ? 8 : lane;
+        give(g, IR_V128, ir_op2(g->ir, IR_vfcvt, IR_V128, kind | lane, a, b));
+        break;
+    }
     case 0: give(g, IR_V128, ir_op2(g->ir, IR_vint, IR_V128, ints[pick(g, 20)], a, b)); break;
     case 1: give(g, IR_V128, ir_op2(g->ir, IR_vfp, IR_V128, pick(g, 6) << 4 | lane, a, b)); break;
     case 2: give(g, IR_V128, ir_op1(g->ir, IR_vfsqrt, IR_V128, lane, a)); break;

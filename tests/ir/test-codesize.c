@@ -1,7 +1,7 @@
 /*
  * Quality of the emitted code: how many host instructions a list of hot idioms takes, so that a
  * regression (or a gain) shows as a change of this table. The counts are of the hot path, padding
- * not counted, on a host with BMI, AVX and FMA.
+ * not counted, on a host with BMI, AVX2 and FMA.
  *
  * The IR is as it reaches the emitter, after optimization; variables start in memory, and the ones
  * written are stored at the exit, so each idiom's count holds those loads, stores and the final
@@ -307,6 +307,118 @@ static void loop_bytes(IrRegion *ir)
     loop_end(ir, IR_NE, next, X(2));
 }
 
+static IrRef canon(IrRegion *ir, IrOp op, IrRef a, IrRef b)
+{
+    return ir_op1(ir, IR_fcanon, IR_F64, 0, ir_op2(ir, op, IR_F64, 0, a, b));
+}
+
+/* do { f1 = f1 * f2 + f3; f4 = f1; x1 += 1; } while (x1 != x2); NaNs are canonical at the exit. */
+static void loop_fp(IrRegion *ir)
+{
+    IrRef v = canon(ir, IR_fadd, canon(ir, IR_fmul, F(1), F(2)), F(3)), next;
+
+    SETF(1, v);
+    SETF(4, v);
+    next = op(ir, IR_add, X(1), k64(ir, 1));
+    SET(1, next);
+    loop_end(ir, IR_NE, next, X(2));
+}
+
+/* ---- Vectors. ---- */
+
+#define V(n) ir_get_var(ir, RANDOM_NX + RANDOM_NF + (n))
+#define SETV(n, v) ir_set_var(ir, RANDOM_NX + RANDOM_NF + (n), v)
+
+static IrRef vop(IrRegion *ir, IrOp op, unsigned aux, IrRef a, IrRef b)
+{
+    return ir_op2(ir, op, op == IR_vbits || op == IR_vget ? IR_I64 : IR_V128, aux, a, b);
+}
+
+static IrRef select_lanes(IrRegion *ir, IrRef v, IrRef old, unsigned lane, IrRef bits)
+{
+    return ir_emit(ir, IR_vsel, IR_V128, 0, v, old, vop(ir, IR_vmask, lane, bits, IR_NOREF),
+                   IR_NOREF, 0);
+}
+
+static void vadd(IrRegion *ir)
+{
+    SETV(1, vop(ir, IR_vadd, 4, V(1), V(0)));
+}
+
+static void vadd_masked(IrRegion *ir)
+{
+    SETV(1, select_lanes(ir, vop(ir, IR_vadd, 1, V(1), V(0)), V(1), 1, X(1)));
+}
+
+static void vmseq(IrRegion *ir)
+{
+    SET(1, vop(ir, IR_vbits, 2, vop(ir, IR_vcmp, IR_VEC_EQ | 2, V(0), V(1)), IR_NOREF));
+}
+
+static void vmsltu(IrRegion *ir)
+{
+    SET(1, vop(ir, IR_vbits, 4, vop(ir, IR_vcmp, IR_VEC_GTU | 4, V(1), V(0)), IR_NOREF));
+}
+
+static void vwmul(IrRegion *ir)
+{
+    IrRef a = vop(ir, IR_vext, IR_VEC_SIGNED | 1, V(0), IR_NOREF);
+    IrRef b = vop(ir, IR_vext, IR_VEC_SIGNED | IR_VEC_UPPER | 1, V(1), IR_NOREF);
+
+    SETV(1, vop(ir, IR_vint, IR_VEC_MUL | 2, a, b));
+}
+
+static void vnsrl(IrRegion *ir)
+{
+    SETV(1, vop(ir, IR_vnarrow, 2, V(0), V(1)));
+}
+
+static void vsadd(IrRegion *ir)
+{
+    SETV(1, vop(ir, IR_vint, IR_VEC_ADDS | 1, V(0), V(1)));
+}
+
+static void vmv_x_s(IrRegion *ir)
+{
+    SET(1, vop(ir, IR_vget, 4, V(0), IR_NOREF));
+}
+
+static void vredsum(IrRegion *ir)
+{
+    IrRef v = V(0);
+
+    for (unsigned half = 8; half >= 4; half /= 2) {
+        IrRef upper = vop(ir, IR_vget, half | 1 << 4, v, IR_NOREF);
+        v = vop(ir, IR_vadd, 4, v, vop(ir, IR_vsplat, half, upper, IR_NOREF));
+    }
+    SETV(1, vop(ir, IR_vset, 4, V(1), vop(ir, IR_vget, 4, v, IR_NOREF)));
+}
+
+static void vfadd(IrRegion *ir)
+{
+    SETV(1, vop(ir, IR_vfp, IR_VEC_FADD | 4, V(0), V(1)));
+}
+
+static void vfmax(IrRegion *ir)
+{
+    SETV(1, vop(ir, IR_vfp, IR_VEC_FMAX | 8, V(0), V(1)));
+}
+
+static void vfmacc(IrRegion *ir)
+{
+    SETV(1, ir_emit(ir, IR_vfma, IR_V128, 4, V(0), V(0), V(1), IR_NOREF, 0));
+}
+
+static void vfsqrt(IrRegion *ir)
+{
+    SETV(1, vop(ir, IR_vfsqrt, 4, V(0), IR_NOREF));
+}
+
+static void vmflt(IrRegion *ir)
+{
+    SET(1, vop(ir, IR_vbits, 8, vop(ir, IR_vfcmp, IR_FLT_SIGNAL << 4 | 8, V(0), V(1)), IR_NOREF));
+}
+
 static const Idiom straight[] = {
     {"addi", 4, addi},
     {"add", 5, add},
@@ -343,6 +455,20 @@ static const Idiom straight[] = {
     {"ret", 7, ret},
     {"jalr", 10, jalr},
     {"helper", 9, helper},
+    {"vadd.vv", 5, vadd},
+    {"vadd.vv masked", 11, vadd_masked},
+    {"vmseq.vv", 8, vmseq},
+    {"vmsltu.vv", 8, vmsltu},
+    {"vwmul.vv", 8, vwmul},
+    {"vnsrl.wi", 7, vnsrl},
+    {"vsadd.vv", 5, vsadd},
+    {"vmv.x.s", 4, vmv_x_s},
+    {"vredsum.vs", 16, vredsum},
+    {"vfadd.vv", 8, vfadd},
+    {"vfmax.vv", 10, vfmax},
+    {"vfmacc.vv", 8, vfmacc},
+    {"vfsqrt.v", 7, vfsqrt},
+    {"vmflt.vv", 6, vmflt},
 };
 
 /* Second tier. */
@@ -350,6 +476,7 @@ static const Idiom loops[] = {
     {"loop: count", 8, loop_count},
     {"loop: sum", 21, loop_sum},
     {"loop: copy", 31, loop_copy},
+    {"loop: fp", 32, loop_fp},
 };
 
 /* The same, optimized: the first iteration, and the copy that goes straight to memory. */
@@ -414,8 +541,8 @@ static void test_codesize(void)
     const TcgFeatures *f = tcg_features(native->tcg);
     IrRegion ir;
 
-    if (!f->bmi1 || !f->bmi2 || !f->avx || !f->fma || !f->lzcnt) {
-        g_test_skip("the host lacks BMI, AVX or FMA, for which the counts hold");
+    if (!f->bmi1 || !f->bmi2 || !f->avx2 || !f->fma || !f->lzcnt) {
+        g_test_skip("the host lacks BMI, AVX2 or FMA, for which the counts hold");
         native_free(native);
         return;
     }

@@ -65,8 +65,8 @@ static void writer(const char *path, Ledger *ledger, uint32_t seed)
             continue;
         }
         for (uint32_t i = 0; i < n; i++) {
-            fill(buf + i * BLOCK, block + i, __atomic_add_fetch(&ledger->begun[block + i], 1,
-                                                                __ATOMIC_SEQ_CST));
+            fill(buf + i * BLOCK, block + i,
+                 __atomic_add_fetch(&ledger->begun[block + i], 1, __ATOMIC_SEQ_CST));
         }
         if (g_rand_int_range(rand, 0, 12) == 0) { /* what was there is freed, and taken again */
             image->ops->discard(image, (uint64_t)block * BLOCK, n * BLOCK);
@@ -140,8 +140,8 @@ static void test_kill(gconstpointer options)
 {
     char *dir = g_dir_make_tmp("amphi-kill-XXXXXX", NULL);
     char *path = g_build_filename(dir, "disk.qcow2", NULL);
-    Ledger *ledger = mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    Ledger *ledger =
+        mmap(NULL, sizeof(*ledger), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     bool lazy = strstr(options, "lazy") != NULL;
 
     if (run("qemu-img create -q -f qcow2 -o %s %s 8M", options, path) != 0) {
@@ -178,6 +178,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/qcow2-kill/small", "cluster_size=512", test_kill);
     g_test_add_data_func("/qcow2-kill/4k", "cluster_size=4096,refcount_bits=1", test_kill);
     g_test_add_data_func("/qcow2-kill/lazy", "lazy_refcounts=on", test_kill);
-    g_test_add_data_func("/qcow2-kill/lazy-small", "lazy_refcounts=on,cluster_size=1024", test_kill);
+    g_test_add_data_func("/qcow2-kill/lazy-small", "lazy_refcounts=on,cluster_size=1024",
+                         test_kill);
     return g_test_run();
 }

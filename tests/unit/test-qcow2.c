@@ -294,7 +294,8 @@ static void test_backing(gconstpointer data)
     disk_close(d);
     check_with_qemu(d);
     must(sh("cd %s && qemu-img rebase -q -F qcow2 -b '' disk.qcow2 2> /dev/null || "
-            "qemu-img rebase -q -b '' disk.qcow2", d->dir));
+            "qemu-img rebase -q -b '' disk.qcow2",
+            d->dir));
     check_with_qemu(d);
     disk_free(d);
 }
@@ -442,9 +443,7 @@ static gpointer work(gpointer opaque)
         struct iovec iov = {buf, BLOCK};
 
         switch (g_rand_int_range(rand, 0, 8)) {
-        case 0:
-            g_assert_cmpint(d->image->ops->flush(d->image), ==, 0);
-            break;
+        case 0: g_assert_cmpint(d->image->ops->flush(d->image), ==, 0); break;
         case 1:
             memset(d->model + block * BLOCK, 0, BLOCK);
             g_assert_cmpint(d->image->ops->zero(d->image, block * BLOCK, BLOCK, true), ==, 0);
@@ -544,8 +543,8 @@ static const struct {
     {100, 0xfffffff8, 4, "impossible length"},
     {100, 100, 4, "impossible length"},
     {104, UINT64_C(0x0300000000000000), 8, "compression type 3"},
-    {8, 0x10000000, 8, NULL}, /* without a length, a place is nothing */
-    {0x30000, 0x30000, 8, "tables overlap"},      /* an L2 table in the L1 table */
+    {8, 0x10000000, 8, NULL},                /* without a length, a place is nothing */
+    {0x30000, 0x30000, 8, "tables overlap"}, /* an L2 table in the L1 table */
     {0x30000, UINT64_C(1) << 50, 8, "inside the file"},
     {0x10000, 0x10000, 8, "tables overlap"}, /* a refcount block in the refcount table */
     {0x10000, 0x20200, 8, "inside the file"},
@@ -634,7 +633,8 @@ static void test_chains(void)
     must(sh("cd %s && truncate -s 1M %s base.raw && "
             "qemu-img create -q -f qcow2 -F raw -b base.raw disk.qcow2 && "
             "qemu-img create -q -f qcow2 -F qcow2 -b disk.qcow2 top.qcow2 && "
-            "qemu-img rebase -u -F qcow2 -b top.qcow2 disk.qcow2", d->dir, outside));
+            "qemu-img rebase -u -F qcow2 -b top.qcow2 disk.qcow2",
+            d->dir, outside));
     check_refused(d, (ImageOpen){0}, "its own backing file");
     must(sh("cd %s && qemu-img rebase -u -F qcow2 -b disk.qcow2 disk.qcow2", d->dir));
     check_refused(d, (ImageOpen){0}, "its own backing file");
