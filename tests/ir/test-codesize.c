@@ -295,6 +295,18 @@ static void loop_copy(IrRegion *ir)
     loop_end(ir, IR_LTU, next, X(3));
 }
 
+/* do { x3 += *x1++ == x4; } while (x1 != x2); */
+static void loop_bytes(IrRegion *ir)
+{
+    IrRef p = X(1), next, v = ir_ld(ir, IR_I64, IR_U8, p, 0);
+
+    v = ir_op2(ir, IR_setcond, IR_I64, IR_EQ, v, X(4));
+    SET(3, op(ir, IR_add, X(3), v));
+    next = op(ir, IR_add, p, k64(ir, 1));
+    SET(1, next);
+    loop_end(ir, IR_NE, next, X(2));
+}
+
 static IrRef canon(IrRegion *ir, IrOp op, IrRef a, IrRef b)
 {
     return ir_op1(ir, IR_fcanon, IR_F64, 0, ir_op2(ir, op, IR_F64, 0, a, b));
@@ -467,6 +479,13 @@ static const Idiom loops[] = {
     {"loop: fp", 32, loop_fp},
 };
 
+/* The same, optimized: the first iteration, and the copy that goes straight to memory. */
+static const Idiom streams[] = {
+    {"stream: sum", 30, loop_sum},
+    {"stream: copy", 45, loop_copy},
+    {"stream: count bytes", 37, loop_bytes},
+};
+
 /* Instructions in a disassembly, padding not counted. */
 static unsigned count_lines(const char *text)
 {
@@ -483,7 +502,7 @@ static unsigned count_lines(const char *text)
     return n;
 }
 
-static void run_idiom(Native *native, IrRegion *ir, const Idiom *idiom, bool optimize)
+static void run_idiom(Native *native, IrRegion *ir, const Idiom *idiom, int level)
 {
     GString *text = g_string_new(NULL);
     const TcgCode *code;
@@ -500,8 +519,11 @@ static void run_idiom(Native *native, IrRegion *ir, const Idiom *idiom, bool opt
     if (!ir_verify(ir, text)) {
         g_error("%s: %s", idiom->name, text->str);
     }
+    if (level == 2) {
+        ir_optimize(ir, 2);
+    }
     native_reset(native);
-    g_assert_true(native_compile(native, ir, 0x1000, optimize));
+    g_assert_true(native_compile(native, ir, 0x1000, level > 0));
     code = &native->regions[0].code;
     tcg_disassemble(code->entry, code->main_size, text);
     n = count_lines(text->str);
@@ -526,10 +548,13 @@ static void test_codesize(void)
     }
     random_region_init(&ir);
     for (size_t i = 0; i < G_N_ELEMENTS(straight); i++) {
-        run_idiom(native, &ir, &straight[i], false);
+        run_idiom(native, &ir, &straight[i], 0);
     }
     for (size_t i = 0; i < G_N_ELEMENTS(loops); i++) {
-        run_idiom(native, &ir, &loops[i], true);
+        run_idiom(native, &ir, &loops[i], 1);
+    }
+    for (size_t i = 0; i < G_N_ELEMENTS(streams); i++) {
+        run_idiom(native, &ir, &streams[i], 2);
     }
     ir_region_free(&ir);
     native_free(native);
