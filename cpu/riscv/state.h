@@ -92,6 +92,7 @@ typedef struct RiscvState {
     uint64_t time_offset; /* atomic: mtime = virtual time in ticks + this; the same on all harts */
     Timer stimer;       /* fires at stimecmp; its clock is the hart's source of time */
     bool stimer_due;    /* atomic hint: time may have reached stimecmp (see trap.c) */
+    uint8_t vain_waits; /* in a row, without a trap (see riscv_helper_wfi()) */
     uint64_t saved_ext; /* config.ext as it is in a snapshot */
     uint32_t saved_vlenb;
     uint32_t vlenb;     /* config.vlenb */

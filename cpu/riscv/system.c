@@ -9,6 +9,7 @@
 #include "cpu/riscv/helpers.h"
 #include "cpu/riscv/priv.h"
 #include <sched.h>
+#include <unistd.h>
 #include <string.h>
 
 static void next_insn(Vcpu *vcpu)
@@ -102,14 +103,27 @@ static bool may_wait(const RiscvState *s)
     return s->priv == RISCV_PRIV_M || (s->priv == RISCV_PRIV_S && !(s->mstatus & MSTATUS_TW));
 }
 
+/* A loop around wfi that an interrupt ends at once, time after time, as it is pending but not taken. OpenSBI 1.1
+ * waits so for a hart to be started, its IPI never cleared; spinning, it would take the host's processors from
+ * the hart that it waits for. */
+#define VAIN_WAITS 16
+#define VAIN_WAIT_US 50
+
 void riscv_helper_wfi(Vcpu *vcpu, uint64_t insn)
 {
-    if (!may_wait(riscv_state(vcpu))) {
+    RiscvState *s = riscv_state(vcpu);
+
+    if (!may_wait(s)) {
         riscv_illegal(vcpu, insn);
     }
     next_insn(vcpu);
     if (!riscv_has_work(vcpu)) {
         vcpu->halted = true;
+        s->vain_waits = 0;
+    } else if (s->vain_waits < VAIN_WAITS) {
+        s->vain_waits++;
+    } else {
+        usleep(VAIN_WAIT_US);
     }
 }
 

@@ -243,6 +243,7 @@ void riscv_enter_trap(Vcpu *vcpu, bool interrupt, unsigned cause, uint64_t tval)
                    cause_name(interrupt, cause), s->priv, s->pc, tval);
     }
     vcpu->reserve_addr = RESERVE_NONE;
+    s->vain_waits = 0;
     if (s->priv <= RISCV_PRIV_S && ((delegated >> cause) & 1)) {
         enter_supervisor(vcpu, interrupt, cause, tval);
     } else {
