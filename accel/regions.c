@@ -195,11 +195,30 @@ void regions_fini(Accel *accel)
     g_mutex_clear(&accel->lock);
 }
 
+/* The lock is held for a translation at a time, and by a vCPU in new code again at once: who slept for it
+ * would find it taken when it wakes, over and over, and stand still until the other has all its code. So look
+ * for it to be free for a while first, longer than a translation takes. */
+#define LOCK_LOOKS 1000
+#define PAUSES_PER_LOOK 16
+
+static void lock_in_turn(GMutex *lock)
+{
+    for (unsigned i = 0; i < LOCK_LOOKS; i++) {
+        if (g_mutex_trylock(lock)) {
+            return;
+        }
+        for (unsigned k = 0; k < PAUSES_PER_LOOK; k++) {
+            _mm_pause();
+        }
+    }
+    g_mutex_lock(lock);
+}
+
 void regions_lock(Vcpu *vcpu)
 {
     AccelVcpu *av = accel_vcpu(vcpu);
 
-    g_mutex_lock(&av->accel->lock);
+    lock_in_turn(&av->accel->lock);
     av->has_lock = true;
     /* Translating is host code that may compute (GLib's hash tables grow by a factor of 1.333), by the
      * host's rounding and without a trace in the guest's flags. */

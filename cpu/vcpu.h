@@ -90,6 +90,7 @@ struct Vcpu {
     uintptr_t sync_pc;
 
     bool halted;             /* in WFI or not started */
+    unsigned nap_us;         /* when halted: goes on after so long, whatever it waits for; 0: as has_work() says */
     bool tlb_stale;          /* atomic: the memory map changed; see tlb_flush_if_stale() */
     bool stopped;            /* atomic; parked by machine_stop() */
     uint8_t debug_run;       /* DebugRun of softmmu/debug.h; set while it is stopped */

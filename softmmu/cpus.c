@@ -120,6 +120,20 @@ static void sleep_locked(VcpuThread *thread)
     __atomic_store_n(&thread->sleeping, false, __ATOMIC_SEQ_CST);
 }
 
+/* Sleeps as long as the vCPU asked for, or until the next kick. Mutex held. */
+static void nap_locked(VcpuThread *thread)
+{
+    Vcpu *vcpu = thread->vcpu;
+    int64_t end = g_get_monotonic_time() + vcpu->nap_us;
+
+    vcpu->nap_us = 0;
+    __atomic_store_n(&thread->sleeping, true, __ATOMIC_SEQ_CST);
+    if (!__atomic_load_n(&vcpu->kick, __ATOMIC_SEQ_CST)) {
+        g_cond_wait_until(&thread->wake, &thread->cpus->mutex, end);
+    }
+    __atomic_store_n(&thread->sleeping, false, __ATOMIC_SEQ_CST);
+}
+
 static void set_busy_locked(VcpuThread *thread, bool busy)
 {
     thread->busy = busy;
@@ -231,6 +245,8 @@ static void thread_step_locked(VcpuThread *thread)
         run_work_locked(thread);
     } else if (cpus->paused || !may_run(vcpu)) {
         sleep_locked(thread);
+    } else if (vcpu->nap_us) {
+        nap_locked(thread);
     } else {
         vcpu->halted = false;
         set_busy_locked(thread, true);

@@ -9,7 +9,6 @@
 #include "cpu/riscv/helpers.h"
 #include "cpu/riscv/priv.h"
 #include <sched.h>
-#include <unistd.h>
 #include <string.h>
 
 static void next_insn(Vcpu *vcpu)
@@ -106,8 +105,8 @@ static bool may_wait(const RiscvState *s)
 /* A loop around wfi that an interrupt ends at once, time after time, as it is pending but not taken. OpenSBI 1.1
  * waits so for a hart to be started, its IPI never cleared; spinning, it would take the host's processors from
  * the hart that it waits for. */
-#define VAIN_WAITS 16
-#define VAIN_WAIT_US 50
+#define VAIN_WAITS 16      /* end at once */
+#define VAIN_WAIT_US 10000 /* the next ones last so long, or until something happens */
 
 void riscv_helper_wfi(Vcpu *vcpu, uint64_t insn)
 {
@@ -123,7 +122,8 @@ void riscv_helper_wfi(Vcpu *vcpu, uint64_t insn)
     } else if (s->vain_waits < VAIN_WAITS) {
         s->vain_waits++;
     } else {
-        usleep(VAIN_WAIT_US);
+        vcpu->halted = true;
+        vcpu->nap_us = VAIN_WAIT_US;
     }
 }
 
