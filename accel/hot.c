@@ -97,11 +97,9 @@ static void note_loop(HotRegion *hot, uint64_t from, uint64_t to)
     }
 }
 
-/* Turns exits to blocks inside into edges. Returns their number. */
-static unsigned join(HotRegion *hot, IrRegion *ir)
+/* Turns exits to blocks inside into edges. */
+static void join(HotRegion *hot, IrRegion *ir)
 {
-    unsigned edges = 0;
-
     for (unsigned i = 0; i < hot->nblocks; i++) {
         const HotBlock *b = &hot->blocks[i];
         for (unsigned k = b->ir_block; k < b->ir_end; k++) {
@@ -119,7 +117,6 @@ static unsigned join(HotRegion *hot, IrRegion *ir)
             ir->insns[last].op = IR_br;
             ir->insns[last].imm = 0;
             ir->insns[last].target[0] = hot->blocks[target].ir_block;
-            edges++;
         }
     }
     for (unsigned i = 0; i < hot->nblocks; i++) {
@@ -132,7 +129,34 @@ static unsigned join(HotRegion *hot, IrRegion *ir)
             ir->blocks[k].loop_depth = hot->blocks[i].depth;
         }
     }
-    return edges;
+}
+
+/* Whether every edge to @to comes from its own page. */
+static bool is_entered_from_own_page(const HotRegion *hot, const IrRegion *ir, unsigned to)
+{
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        for (unsigned k = hot->blocks[i].ir_block; k < hot->blocks[i].ir_end; k++) {
+            const IrInsn *last = &ir->insns[ir->blocks[k].first + ir->blocks[k].count - 1];
+            if (last->op == IR_br && last->target[0] == hot->blocks[to].ir_block &&
+                hot->blocks[i].page.exec_id != hot->blocks[to].page.exec_id) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Takes away the page checks of blocks that are only entered from blocks that have made the same: what changes
+ * mappings leaves the region. */
+static void drop_checks(const HotRegion *hot, IrRegion *ir)
+{
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        IrInsn *first = &ir->insns[ir->blocks[hot->blocks[i].ir_block].first];
+        if (first->op == IR_check_page && is_entered_from_own_page(hot, ir, i)) {
+            first->op = IR_insn_start; /* of the same pc */
+            first->len = 0;
+        }
+    }
 }
 
 static Region *region_for(Accel *accel, const HotRegion *hot, const Region *head)
@@ -166,9 +190,11 @@ Region *translate_hot(Vcpu *vcpu, const Region *head)
         translate_into(vcpu, &hot, &hot.blocks[done], head);
     }
     hot.nblocks = done; /* the rest stays outside */
-    if (!done || ir->overflow || !join(&hot, ir)) {
+    if (!done || ir->overflow) {
         return NULL;
     }
+    join(&hot, ir);
+    drop_checks(&hot, ir);
     Region *region = region_for(accel_vcpu(vcpu)->accel, &hot, head);
     translate_log(vcpu, LOG_IR, head->pc, 0);
     ir_optimize(ir, 2);

@@ -13,8 +13,8 @@
 Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
                         uint32_t mode, unsigned max_insns);
 
-/* As above for the second tier: joins what the first has seen executed around @head. NULL if there is
- * nothing to join or a page is not mapped as it was. */
+/* As above for the second tier: joins what the first has seen executed around @head. NULL if it
+ * cannot be one: it straddles pages, or is too large. */
 Region *translate_hot(Vcpu *vcpu, const Region *head);
 
 /* Logs (-d) the guest code, IR before and after optimization. */

@@ -1,6 +1,6 @@
 /*
- * Groups of memory accesses: several loads or stores off one base become one translate, which
- * checks the whole range, and accesses through the host pointer that it gives.
+ * Groups of memory accesses: several loads or stores off one base, or off its sums with constants, become
+ * one translate, which checks the whole range, and accesses through the host pointer that it gives.
  *
  * The translate stands before the first access of its group. It leaves the region if the range is
  * not in one page of RAM; then nothing of the guest instruction has happened (it must not have had
@@ -62,15 +62,39 @@ static void close_groups(Grouper *g)
     }
 }
 
+/* The value that an access's address is @offset from: additions of constants are looked through. */
+static IrRef base_of(const IrRegion *ir, const IrInsn *insn, int64_t *offset)
+{
+    IrRef base = insn->arg[0];
+
+    *offset = insn->imm;
+    for (;;) {
+        const IrInsn *def = &ir->insns[base];
+        int64_t sum;
+
+        if (def->op != IR_add || ir->insns[def->arg[1]].op != IR_const) {
+            return base;
+        }
+        sum = (int64_t)((uint64_t)*offset + (uint64_t)ir->insns[def->arg[1]].imm);
+        if (sum != (int32_t)sum) {
+            return base;
+        }
+        base = def->arg[0];
+        *offset = sum;
+    }
+}
+
 static OptGroup *find_group(const Grouper *g, const IrInsn *insn, bool write)
 {
-    int64_t low = insn->imm, high = low + ir_memop_bytes(insn->aux);
+    int64_t low, high;
+    IrRef base = base_of(g->o->ir, insn, &low);
     unsigned tries = 0;
 
+    high = low + ir_memop_bytes(insn->aux);
     for (unsigned i = g->n; i-- > g->block && tries++ < MAX_OPEN;) {
         OptGroup *group = &g->groups[i];
 
-        if (group->open && group->write == write && group->base == insn->arg[0] &&
+        if (group->open && group->write == write && group->base == base &&
             MAX(group->high, high) - MIN(group->low, low) <= MAX_RANGE) {
             return group;
         }
@@ -80,8 +104,11 @@ static OptGroup *find_group(const Grouper *g, const IrInsn *insn, bool write)
 
 static void join_group(Grouper *g, OptGroup *group, IrInsn *insn)
 {
-    group->low = MIN(group->low, insn->imm);
-    group->high = MAX(group->high, insn->imm + ir_memop_bytes(insn->aux));
+    int64_t offset;
+
+    base_of(g->o->ir, insn, &offset);
+    group->low = MIN(group->low, offset);
+    group->high = MAX(group->high, offset + ir_memop_bytes(insn->aux));
     group->count++;
     g->any |= group->count == 2;
     MEMBER(insn) = (uint32_t)(group - g->groups) + 1;
@@ -91,18 +118,20 @@ static void open_group(Grouper *g, uint32_t index, IrInsn *insn)
 {
     IrOptScratch *o = g->o;
     OptGroup *group;
+    int64_t offset;
+    IrRef base = base_of(o->ir, insn, &offset);
 
     if (g->n == o->cap_groups) {
         o->cap_groups = MAX(o->cap_groups * 2, 32);
         o->groups = g->groups = g_renew(OptGroup, g->groups, o->cap_groups);
     }
     group = &g->groups[g->n++];
-    *group = (OptGroup){.base = insn->arg[0],
+    *group = (OptGroup){.base = base,
                         .open = true,
                         .write = insn->op == IR_st,
                         .first = index,
-                        .low = insn->imm,
-                        .high = insn->imm,
+                        .low = offset,
+                        .high = offset,
                         .host = IR_NOREF};
     join_group(g, group, insn);
 }
@@ -156,13 +185,17 @@ static void copy_insn(Grouper *g, uint32_t index)
 {
     IrOptScratch *o = g->o;
     IrInsn insn = o->ir->insns[index];
+    int64_t offset = 0;
     IrRef ref;
 
+    if (is_access(&insn)) {
+        base_of(o->ir, &insn, &offset);
+    }
     for (unsigned k = 0; k < 4 && insn.arg[k] != IR_NOREF; k++) {
         insn.arg[k] = o->map[insn.arg[k]];
     }
     if (is_access(&insn) && is_grouped(g, &insn)) {
-        OptGroup *group = &g->groups[MEMBER(&insn) - 1];
+        const OptGroup *group = &g->groups[MEMBER(&insn) - 1];
 
         if (group->first == index) {
             IrInsn translate = {.op = IR_translate,
@@ -170,13 +203,13 @@ static void copy_insn(Grouper *g, uint32_t index)
                                 .aux = group->write ? IR_XLATE_WRITE : 0,
                                 .len = (uint32_t)(group->high - group->low),
                                 .imm = group->low,
-                                .arg = {insn.arg[0], IR_NOREF, IR_NOREF, IR_NOREF}};
+                                .arg = {o->map[group->base], IR_NOREF, IR_NOREF, IR_NOREF}};
 
-            group->host = opt_put(o, &translate);
+            g->groups[MEMBER(&insn) - 1].host = opt_put(o, &translate);
         }
         insn.op = insn.op == IR_ld ? IR_ld_host : IR_st_host;
         insn.arg[0] = group->host;
-        insn.imm -= group->low;
+        insn.imm = offset - group->low;
     }
     if (is_access(&insn) || insn.op == IR_ld_host || insn.op == IR_st_host) {
         MEMBER(&insn) = 0;

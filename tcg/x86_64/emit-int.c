@@ -422,15 +422,25 @@ static const uint8_t cond_codes[] = {
     [IR_GT] = CC_G, [IR_LTU] = CC_B, [IR_GEU] = CC_AE, [IR_LEU] = CC_BE, [IR_GTU] = CC_A,
 };
 
+/* How far a definition may be from the user that takes it over: its own operands live until then. */
+#define MAX_FUSE_DISTANCE 12
+
 /* Whether nothing between the definition of @ref and @user, nor after it, uses @ref. */
-static bool used_by_next(const Emit *e, IrRef ref, const IrInsn *user)
+static bool used_only_by(const Emit *e, IrRef ref, const IrInsn *user)
 {
-    for (const IrInsn *in = &e->insns[ref] + 1; in < user; in++) {
-        if (in->op != IR_const && in->op != IR_get_var) {
-            return false;
+    const IrInsn *in = &e->insns[ref] + 1;
+
+    if (e->vals[ref].last || user - in > MAX_FUSE_DISTANCE) {
+        return false;
+    }
+    for (; in < user; in++) {
+        for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
+            if (in->arg[k] == ref) {
+                return false;
+            }
         }
     }
-    return e->vals[ref].last == 0;
+    return true;
 }
 
 /* x + (y << 1..3) */
@@ -443,7 +453,7 @@ static bool shift_fuses(const Emit *e, const IrInsn *user, unsigned k)
     return def->op == IR_shl && def->type == user->type && user->arg[k ^ 1] != ref &&
            value_const(e, def->arg[1], &count) && count >= 1 && count <= 3 &&
            !value_const(e, user->arg[k ^ 1], &other) && !value_const(e, def->arg[0], &other) &&
-           used_by_next(e, ref, user);
+           used_only_by(e, ref, user);
 }
 
 /* A host address that is a sum of two values. */
@@ -452,9 +462,8 @@ static bool sum_fuses(const Emit *e, const IrInsn *user)
     const IrInsn *def = &e->insns[user->arg[0]];
     uint64_t v;
 
-    return def->op == IR_add && user->arg[1] != user->arg[0] &&
-           !value_const(e, def->arg[0], &v) && !value_const(e, def->arg[1], &v) &&
-           used_by_next(e, user->arg[0], user);
+    return def->op == IR_add && user->arg[1] != user->arg[0] && !value_const(e, def->arg[0], &v) &&
+           !value_const(e, def->arg[1], &v) && used_only_by(e, user->arg[0], user);
 }
 
 IrRef fusable_operand(const Emit *e, const IrInsn *user)
@@ -471,7 +480,7 @@ IrRef fusable_operand(const Emit *e, const IrInsn *user)
     case IR_setcond:
     case IR_select:
         if (e->insns[ref].op == IR_and && value_const(e, user->arg[1], &zero) && !zero &&
-            user->arg[2] != ref && user->arg[3] != ref && used_by_next(e, ref, user)) {
+            user->arg[2] != ref && user->arg[3] != ref && used_only_by(e, ref, user)) {
             return ref;
         }
         return IR_NOREF;

@@ -246,6 +246,30 @@ static uint8_t *emit_probe(Emit *e, unsigned addr, unsigned len, bool write)
     return x_jcc32(&e->as, CC_A);
 }
 
+/* Whether the address of an access of @len bytes is known, and with it the entry; it must fit a displacement. */
+static bool known_address(const Emit *e, const IrInsn *in, unsigned len, uint64_t *addr)
+{
+    if (!value_const(e, in->arg[0], addr)) {
+        return false;
+    }
+    *addr += in->imm;
+    return fits_s32(*addr) && (*addr & 4095) + len <= 4096;
+}
+
+/* The probe for a known address: leaves what is to be added to it in rdx; returns the jump of a miss. */
+static uint8_t *emit_probe_known(Emit *e, uint64_t addr, bool write)
+{
+    int32_t entry =
+        e->rt->tlb_entries + (addr >> 12 & ((1u << TCG_TLB_BITS) - 1)) * sizeof(TcgTlbEntry);
+    size_t tag = write ? offsetof(TcgTlbEntry, write_tag) : offsetof(TcgTlbEntry, read_tag);
+    uint8_t *miss;
+
+    x_alu_mem_imm(&e->as, ALU_CMP, X_W, TLB, entry + tag, addr & ~UINT64_C(4095));
+    miss = x_jcc32(&e->as, CC_NE);
+    x_rm(&e->as, X_MOV | X_W, RDX, TLB, entry + offsetof(TcgTlbEntry, addend));
+    return miss;
+}
+
 /* After a hit: d = what turns the guest address into the host's. */
 static void emit_addend(Emit *e, unsigned d)
 {
@@ -275,11 +299,18 @@ static uint8_t *emit_align_check(Emit *e, unsigned memop)
     return x_jcc32(&e->as, CC_NE);
 }
 
-/* ---- Out of line. reg: result or value, address. ---- */
+/* ---- Out of line. reg: result or value, address or NOREG: it is known. ---- */
 
 static void cold_address(Emit *e, const Cold *c)
 {
-    emit_mov(e, RAX, c->reg[1]);
+    const IrInsn *in = &e->insns[c->insn];
+    uint64_t addr;
+
+    if (c->reg[1] != NOREG) {
+        emit_mov(e, RAX, c->reg[1]);
+    } else if (value_const(e, in->arg[0], &addr)) {
+        x_mov_imm(&e->as, RAX, addr + in->imm);
+    }
 }
 
 /* @info: up to four bytes for the stub, in an instruction that does nothing. */
@@ -350,16 +381,61 @@ static void cold_store(Emit *e, const Cold *c)
 
 /* ---- Loads and stores. ---- */
 
+/* Bytes that a load or store accesses. */
+static unsigned access_bytes(const IrInsn *in)
+{
+    return in->type == IR_V128 ? 16 : ir_memop_bytes(in->aux);
+}
+
+/* Whether emit_probe_known() does: alignment is known, too. */
+static bool is_known_access(const Emit *e, const IrInsn *in, uint64_t *addr)
+{
+    unsigned bytes = access_bytes(in);
+
+    return known_address(e, in, bytes, addr) && !(in->aux & IR_BIG_ENDIAN) &&
+           !((in->aux & IR_ALIGNED) && *addr % bytes);
+}
+
+static void load_known(Emit *e, const IrInsn *in, uint64_t known)
+{
+    unsigned d = e->vals[e->cur].last ? reg_def(e, NOREG, NOREG) : NOREG;
+    Cold *c = cold_new(e, cold_load, emit_probe_known(e, known, false));
+
+    c->reg[0] = d;
+    if (d != NOREG) {
+        load_value(e, in, d, place_at(RDX, known));
+        reg_bind(e, d, load_flags(in));
+    }
+    c->back = e->as.p;
+}
+
+static void store_known(Emit *e, const IrInsn *in, uint64_t known)
+{
+    uint64_t v = 0;
+    unsigned r = use_stored(e, in, in->arg[1], &v);
+    Cold *c = cold_new(e, cold_store, emit_probe_known(e, known, true));
+
+    c->reg[0] = r;
+    c->imm = v;
+    store_value(e, in, r, v, place_at(RDX, known));
+    c->back = e->as.p;
+}
+
 void op_ld(Emit *e, const IrInsn *in)
 {
-    unsigned bytes = in->type == IR_V128 ? 16 : ir_memop_bytes(in->aux);
-    unsigned addr = use_address(e, in), d = NOREG;
+    unsigned addr, d = NOREG;
+    uint64_t known;
     Cold *c;
 
+    if (is_known_access(e, in, &known)) {
+        load_known(e, in, known);
+        return;
+    }
+    addr = use_address(e, in);
     if (e->vals[e->cur].last) {
         d = reg_def(e, addr, NOREG);
     }
-    c = cold_new(e, cold_load, emit_probe(e, addr, bytes, false));
+    c = cold_new(e, cold_load, emit_probe(e, addr, access_bytes(in), false));
     c->reg[0] = d;
     c->reg[1] = addr;
     if (in->aux & IR_ALIGNED) {
@@ -374,11 +450,17 @@ void op_ld(Emit *e, const IrInsn *in)
 
 void op_st(Emit *e, const IrInsn *in)
 {
-    unsigned bytes = in->type == IR_V128 ? 16 : ir_memop_bytes(in->aux);
-    uint64_t v = 0;
-    unsigned r = use_stored(e, in, in->arg[1], &v), addr = use_address(e, in);
-    Cold *c = cold_new(e, cold_store, emit_probe(e, addr, bytes, true));
+    uint64_t v = 0, known;
+    unsigned r, addr;
+    Cold *c;
 
+    if (is_known_access(e, in, &known)) {
+        store_known(e, in, known);
+        return;
+    }
+    r = use_stored(e, in, in->arg[1], &v);
+    addr = use_address(e, in);
+    c = cold_new(e, cold_store, emit_probe(e, addr, access_bytes(in), true));
     c->reg[0] = r;
     c->reg[1] = addr;
     c->imm = v;

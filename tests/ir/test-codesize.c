@@ -91,6 +91,15 @@ static void sh2add(IrRegion *ir)
     SET(3, op(ir, IR_add, op(ir, IR_shl, X(1), k64(ir, 2)), X(2)));
 }
 
+/* slli and add to one address, with others in between. */
+static void array_index(IrRegion *ir)
+{
+    IrRef index = op(ir, IR_shl, X(1), k64(ir, 3));
+
+    SET(2, op(ir, IR_add, X(2), k64(ir, 1)));
+    SET(1, op(ir, IR_add, index, X(3)));
+}
+
 static void sltu(IrRegion *ir)
 {
     SET(3, ir_op2(ir, IR_setcond, IR_I64, IR_LTU, X(1), X(2)));
@@ -131,6 +140,16 @@ static void ld(IrRegion *ir)
 static void ld_offset(IrRegion *ir)
 {
     SET(2, ir_ld(ir, IR_I64, IR_64, X(1), 8));
+}
+
+static void ld_known(IrRegion *ir)
+{
+    SET(2, ir_ld(ir, IR_I64, IR_64, k64(ir, 0x123450), 8));
+}
+
+static void sw_known(IrRegion *ir)
+{
+    ir_st(ir, IR_I64, IR_U32, k64(ir, 0x123450), 8, X(2));
 }
 
 static void lw(IrRegion *ir)
@@ -430,6 +449,7 @@ static const Idiom straight[] = {
     {"slli", 4, slli},
     {"srl", 5, srl},
     {"sh2add", 5, sh2add},
+    {"array index", 8, array_index},
     {"sltu", 7, sltu},
     {"min", 6, min},
     {"mul", 5, mul},
@@ -438,6 +458,8 @@ static const Idiom straight[] = {
     {"ctz", 4, ctz},
     {"ld", 11, ld},
     {"ld offset", 12, ld_offset},
+    {"ld known address", 6, ld_known},
+    {"sw known address", 6, sw_known},
     {"lw", 11, lw},
     {"sd", 11, sd},
     {"sb zero", 10, sb_zero},

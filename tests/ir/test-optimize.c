@@ -518,7 +518,7 @@ static void build_unreachable(IrRegion *ir)
     ir_exit_direct(ir, 0x2000);
 }
 
-/* A function's start, several fields of a structure, and what parts groups. */
+/* A function's start, several fields of a structure, through a moved pointer, too, and what parts groups. */
 static void build_groups(IrRegion *ir)
 {
     for (unsigned i = 0; i < 3; i++) {
@@ -539,6 +539,12 @@ static void build_groups(IrRegion *ir)
     load(ir, 9, IR_64, 5, 600);
     at(ir, 9);
     load(ir, 9, IR_64, 5, 16);
+    at(ir, 10);
+    load(ir, 10, IR_U8, 11, 0);
+    at(ir, 11);
+    ir_set_var(ir, 11, ir_op2(ir, IR_add, IR_I64, 0, ir_get_var(ir, 11), ir_const(ir, IR_I64, 4)));
+    at(ir, 12);
+    load(ir, 12, IR_U8, 11, -3);
     ir_exit_direct(ir, 0x2000);
 }
 
