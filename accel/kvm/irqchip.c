@@ -136,8 +136,9 @@ static int open_msi(Machine *machine, unsigned *n)
 
 static void bind_fd(KvmVm *vm, unsigned n, bool on)
 {
-    struct kvm_irqfd request = {
-        .fd = vm->fds[n], .gsi = IRQCHIP_GSIS + n, .flags = on ? 0 : KVM_IRQFD_FLAG_DEASSIGN};
+    struct kvm_irqfd request = {.fd = vm->fds[n],
+                                .gsi = IRQCHIP_GSIS + n,
+                                .flags = on ? 0 : KVM_IRQFD_FLAG_DEASSIGN};
     if (vm->fd_bound[n] != on && ioctl(vm->fd, KVM_IRQFD, &request) == 0) {
         vm->fd_bound[n] = on;
     }
@@ -208,10 +209,12 @@ static bool create_all(KvmVm *vm, GError **error)
     struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 
     if (ioctl(vm->fd, KVM_CREATE_IRQCHIP, 0) < 0 || ioctl(vm->fd, KVM_CREATE_PIT2, &pit) < 0) {
-        return error_set_errno(error, errno, "-accel kvm: this KVM has no interrupt controllers; use "
-                                             "-machine kernel_irqchip=off");
+        return error_set_errno(error, errno,
+                               "-accel kvm: this KVM has no interrupt controllers; use "
+                               "-machine kernel_irqchip=off");
     }
-    return set_routing(vm) || error_set_errno(error, errno, "-accel kvm: KVM refuses interrupt routes");
+    return set_routing(vm) ||
+           error_set_errno(error, errno, "-accel kvm: KVM refuses interrupt routes");
 }
 
 static bool create_split(KvmVm *vm, GError **error)
@@ -219,8 +222,9 @@ static bool create_split(KvmVm *vm, GError **error)
     struct kvm_enable_cap cap = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {IRQCHIP_GSIS}};
 
     return ioctl(vm->fd, KVM_ENABLE_CAP, &cap) == 0 ||
-           error_set_errno(error, errno, "-accel kvm: this KVM cannot split its interrupt controllers; "
-                                         "use -machine kernel_irqchip=on");
+           error_set_errno(error, errno,
+                           "-accel kvm: this KVM cannot split its interrupt controllers; "
+                           "use -machine kernel_irqchip=on");
 }
 
 /* Without local APICs in the kernel, accesses to their registers as MSRs come to us: those that the kernel does
@@ -249,18 +253,44 @@ static void set_msr_exits(KvmVm *vm)
     }
 }
 
-/* KVM does not list the deadline timer, which goes with local APICs in the kernel. */
-static void set_deadline_timer(KvmVm *vm)
+static void change_word(X86Cpuid *cpuid, uint32_t leaf, unsigned reg, uint32_t clear, uint32_t set)
 {
-    const X86CpuidEntry *e = x86_cpuid_find(&vm->cpuid, 1, 0);
-    const uint32_t bit = 1u << 24;
+    const X86CpuidEntry *e = x86_cpuid_find(cpuid, leaf, 0);
 
     if (e) {
-        uint32_t reg[4] = {e->reg[0], e->reg[1], e->reg[2] & ~bit, e->reg[3]};
-        bool there = vm->mode != IRQCHIP_OFF &&
-                     ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
-        reg[X86_ECX] |= there ? bit : 0;
-        x86_cpuid_set(&vm->cpuid, 1, 0, false, reg);
+        uint32_t regs[4];
+        memcpy(regs, e->reg, sizeof(regs));
+        regs[reg] = (regs[reg] & ~clear) | set;
+        x86_cpuid_set(cpuid, leaf, 0, false, regs);
+    }
+}
+
+/* What KVM offers and does with its own local APICs: without them an IPI by hypercall, say, reaches nobody.
+ * Bits: Linux, Documentation/virt/kvm/x86/cpuid.rst; TLFS 6.0b, section 2.4. */
+static void hide_what_needs_apics(X86Cpuid *cpuid)
+{
+    const uint32_t pv_eoi = 1u << 6, pv_unhalt = 1u << 7, pv_ipi = 1u << 11,
+                   async_pf_int = 1u << 14;
+    const uint32_t hv_synic = 1u << 2, hv_stimer = 1u << 3, hv_apic = 1u << 4,
+                   hv_stimer_direct = 1u << 19;
+    const uint32_t advice_apic = 1u << 3, advice_ipi = 1u << 10;
+
+    change_word(cpuid, 0x40000001, X86_EAX, pv_eoi | pv_unhalt | pv_ipi | async_pf_int, 0);
+    change_word(cpuid, 0x40000003, X86_EAX, hv_synic | hv_stimer | hv_apic, 0);
+    change_word(cpuid, 0x40000003, X86_EDX, hv_stimer_direct, 0);
+    change_word(cpuid, 0x40000004, X86_EAX, advice_apic | advice_ipi, 0);
+}
+
+/* The deadline timer goes with local APICs in the kernel, too; there KVM does not list it. */
+static void adapt_cpuid(KvmVm *vm)
+{
+    const uint32_t deadline = 1u << 24;
+    bool there = vm->mode != IRQCHIP_OFF &&
+                 ioctl(vm->fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+
+    change_word(&vm->cpuid, 1, X86_ECX, deadline, there ? deadline : 0);
+    if (vm->mode == IRQCHIP_OFF) {
+        hide_what_needs_apics(&vm->cpuid);
     }
 }
 
@@ -270,7 +300,7 @@ bool kvm_irqchip_init(KvmVm *vm, GError **error)
         return false;
     }
     set_msr_exits(vm);
-    set_deadline_timer(vm);
+    adapt_cpuid(vm);
     if (vm->mode == IRQCHIP_OFF) {
         return true;
     }

@@ -47,6 +47,7 @@ struct Apic {
     uint64_t icr;
     uint32_t initial_count, divide;
     uint64_t timer_start;  /* ns at which initial_count was what is left */
+    bool timer_done;       /* a count that is not periodic has ended, and was told */
     uint64_t tsc_deadline; /* 0: none */
     bool lint[2];          /* levels of the pins */
 };

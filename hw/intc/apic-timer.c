@@ -54,7 +54,7 @@ static uint64_t deadline_time(const Apic *apic)
     return ns < INT64_MAX / 2 ? now(apic) + (uint64_t)ns : TIMER_NEVER;
 }
 
-/* When the count ends next; TIMER_NEVER: not any more. */
+/* When the count ends next; TIMER_NEVER: not any more. An end that nobody was told of yet may be over. */
 static uint64_t count_time(const Apic *apic)
 {
     uint64_t ticks = elapsed(apic), period = apic->initial_count;
@@ -66,7 +66,7 @@ static uint64_t count_time(const Apic *apic)
         bool short_period = period << divide_shift(apic) < MIN_PERIOD_NS;
         return short_period ? MAX(end, now(apic) + MIN_PERIOD_NS) : end;
     }
-    return ticks < period ? apic->timer_start + (period << divide_shift(apic)) : TIMER_NEVER;
+    return apic->timer_done ? TIMER_NEVER : apic->timer_start + (period << divide_shift(apic));
 }
 
 void apic_timer_arm(Apic *apic)
@@ -88,6 +88,7 @@ static void fired(void *opaque)
     if (mode(apic) == LVT_TIMER_DEADLINE) {
         apic->tsc_deadline = 0;
     }
+    apic->timer_done = mode(apic) != LVT_TIMER_PERIODIC;
     apic_local_interrupt(apic, LVT_TIMER);
     apic_timer_arm(apic);
 }
@@ -102,6 +103,7 @@ void apic_timer_set_initial(Apic *apic, uint32_t value)
     if (mode(apic) != LVT_TIMER_DEADLINE) {
         apic->initial_count = value;
         apic->timer_start = now(apic);
+        apic->timer_done = false;
         apic_timer_arm(apic);
     }
 }
@@ -110,14 +112,16 @@ void apic_timer_set_count(Apic *apic, uint32_t left)
 {
     uint32_t done = apic->initial_count - MIN(left, apic->initial_count);
     apic->timer_start = now(apic) - ((uint64_t)done << divide_shift(apic));
+    apic->timer_done = !left;
     apic_timer_arm(apic);
 }
 
 void apic_timer_set_divide(Apic *apic, uint32_t value)
 {
     uint32_t left = apic_timer_count(apic);
+    bool due = !left && !apic->timer_done; /* the interrupt is still to come */
     apic->divide = value & 0xb;
-    apic_timer_set_count(apic, left);
+    apic_timer_set_count(apic, due ? 1 : left);
 }
 
 void apic_timer_set_lvt(Apic *apic, uint32_t value)
@@ -126,6 +130,9 @@ void apic_timer_set_lvt(Apic *apic, uint32_t value)
     if (was_deadline != ((value & LVT_TIMER_MODE) == LVT_TIMER_DEADLINE)) {
         apic->initial_count = 0; /* changing to or from this mode disarms the timer */
         apic->tsc_deadline = 0;
+    }
+    if ((apic->lvt[LVT_TIMER] & LVT_MASKED) && !apic_timer_count(apic)) {
+        apic->timer_done = true; /* what ended while it was masked is lost */
     }
     apic->lvt[LVT_TIMER] = value;
     apic_timer_arm(apic);

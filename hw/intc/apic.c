@@ -565,16 +565,27 @@ static bool apic_post_load(void *opaque, GError **error)
 }
 
 static const VmField apic_fields[] = {
-    VM_FIELD_U64(Apic, base),         VM_FIELD_U8(Apic, xapic_id),
-    VM_FIELD_U8(Apic, tpr),           VM_FIELD_U32(Apic, ldr),
-    VM_FIELD_U32(Apic, dfr),          VM_FIELD_U32(Apic, svr),
-    VM_ARRAY_U32(Apic, isr),          VM_ARRAY_U32(Apic, tmr),
-    VM_ARRAY_U32(Apic, irr),          VM_ARRAY_U32(Apic, lvt),
-    VM_FIELD_U32(Apic, esr),          VM_FIELD_U32(Apic, errors),
-    VM_FIELD_U64(Apic, icr),          VM_FIELD_U32(Apic, initial_count),
-    VM_FIELD_U32(Apic, divide),       VM_FIELD_U64(Apic, timer_start),
-    VM_FIELD_U64(Apic, tsc_deadline), VM_FIELD_BOOL(Apic, lint[0]),
-    VM_FIELD_BOOL(Apic, lint[1]),     VM_FIELD_END(),
+    VM_FIELD_U64(Apic, base),
+    VM_FIELD_U8(Apic, xapic_id),
+    VM_FIELD_U8(Apic, tpr),
+    VM_FIELD_U32(Apic, ldr),
+    VM_FIELD_U32(Apic, dfr),
+    VM_FIELD_U32(Apic, svr),
+    VM_ARRAY_U32(Apic, isr),
+    VM_ARRAY_U32(Apic, tmr),
+    VM_ARRAY_U32(Apic, irr),
+    VM_ARRAY_U32(Apic, lvt),
+    VM_FIELD_U32(Apic, esr),
+    VM_FIELD_U32(Apic, errors),
+    VM_FIELD_U64(Apic, icr),
+    VM_FIELD_U32(Apic, initial_count),
+    VM_FIELD_U32(Apic, divide),
+    VM_FIELD_U64(Apic, timer_start),
+    VM_FIELD_BOOL(Apic, timer_done),
+    VM_FIELD_U64(Apic, tsc_deadline),
+    VM_FIELD_BOOL(Apic, lint[0]),
+    VM_FIELD_BOOL(Apic, lint[1]),
+    VM_FIELD_END(),
 };
 
 static const VmDesc apic_vmstate = {"apic", apic_fields, NULL, apic_post_load};

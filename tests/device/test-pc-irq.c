@@ -239,6 +239,20 @@ static void test_apic_timer(Fixture *f, gconstpointer data)
         g_assert_cmpint(apic_acknowledge(a.apics[0]), ==, 0x40);
         lapic(f, 0xb0, 0);
     }
+    /* An end that comes before anyone looked is not lost; one while the entry is masked is. */
+    lapic(f, 0x320, 0x40);
+    lapic(f, 0x380, 62);
+    clock_set(f->machine->clock, clock_now(f->machine->clock) + 5000);
+    lapic(f, 0x320, 0x41);
+    clock_step(f->machine->clock, 1);
+    g_assert_cmpint(apic_acknowledge(a.apics[0]), ==, 0x41);
+    lapic(f, 0xb0, 0);
+    lapic(f, 0x320, 0x10041);
+    lapic(f, 0x380, 62);
+    clock_step(f->machine->clock, 5000);
+    lapic(f, 0x320, 0x41);
+    clock_step(f->machine->clock, 5000);
+    g_assert_false(apic_pending(a.apics[0]));
     wild_accesses(f->machine, APIC_BASE_ADDRESS, 0x400, 20000, 3);
     wild_accesses(f->machine, IOAPIC_BASE, 0x50, 20000, 4);
 }
