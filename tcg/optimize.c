@@ -330,15 +330,11 @@ static void check(const IrRegion *ir, const char *pass)
 #endif
 }
 
-void ir_optimize(IrRegion *ir, int level)
+/* Facts, the forward pass, and what it leaves dead. */
+static IrOptScratch *simplify(IrRegion *ir, int level)
 {
-    IrOptScratch *o;
+    IrOptScratch *o = prepare(ir, level);
 
-    if (level <= 0 || ir->overflow || ir->nblocks == 0 || ir->ninsns > MAX_OPTIMIZED_INSNS) {
-        return;
-    }
-    check(ir, "the front end");
-    o = prepare(ir, level);
     opt_count_preds(o);
     if (level >= 2) {
         opt_flow(o);
@@ -347,9 +343,24 @@ void ir_optimize(IrRegion *ir, int level)
     opt_remove_dead(o);
     exchange(o);
     check(ir, "the forward pass");
+    return o;
+}
+
+void ir_optimize(IrRegion *ir, int level)
+{
+    IrOptScratch *o;
+
+    if (level <= 0 || ir->overflow || ir->nblocks == 0 || ir->ninsns > MAX_OPTIMIZED_INSNS) {
+        return;
+    }
+    check(ir, "the front end");
+    o = simplify(ir, level);
     if (level >= 2 && ir->scratch_vars && opt_stream_loops(o)) {
         exchange(o);
         check(ir, "streams");
+        if (ir->ninsns <= MAX_OPTIMIZED_INSNS) {
+            o = simplify(ir, level);
+        }
     }
     if (level >= 2 && !ir->no_groups && opt_group_accesses(o)) {
         exchange(o);

@@ -17,6 +17,14 @@ static IrRef put_op(Streamer *s, IrOp op, unsigned aux, IrRef a, IrRef b, int64_
     return opt_put(s->o, &insn);
 }
 
+static IrRef put_typed(Streamer *s, IrOp op, IrType type, IrRef a, int64_t imm)
+{
+    IrRef ref = put_op(s, op, 0, a, IR_NOREF, imm);
+
+    s->o->out[ref].type = (uint8_t)type;
+    return ref;
+}
+
 static IrRef put_const(Streamer *s, int64_t v)
 {
     return put_op(s, IR_const, 0, IR_NOREF, IR_NOREF, v);
@@ -25,6 +33,11 @@ static IrRef put_const(Streamer *s, int64_t v)
 static IrRef put_get(Streamer *s, unsigned var)
 {
     return put_op(s, IR_get_var, 0, IR_NOREF, IR_NOREF, var);
+}
+
+static IrRef put_get_f(Streamer *s, unsigned var)
+{
+    return put_typed(s, IR_get_var, IR_F64, IR_NOREF, var);
 }
 
 static void put_br(Streamer *s, unsigned target)
@@ -94,6 +107,42 @@ static IrRef put_room(Streamer *s, const Stream *stream)
     return room;
 }
 
+/* @room, or -1 if one of the variables that have to be boxed is not. */
+static IrRef put_boxed_check(Streamer *s, IrRef room)
+{
+    IrRef all = IR_NOREF;
+
+    for (unsigned v = 0; v < s->nvars; v++) {
+        if (s->boxed[v]) {
+            IrRef bits = put_op(s, IR_bits_fi, 0, put_get_f(s, v), IR_NOREF, 0);
+
+            all = all == IR_NOREF ? bits : put_op(s, IR_and, 0, all, bits, 0);
+        }
+    }
+    if (all == IR_NOREF) {
+        return room;
+    }
+    return put_select(s, IR_LTU, all, put_const(s, -(INT64_C(1) << 32)), put_const(s, -1), room);
+}
+
+/* Where preparation goes on to the fast copy @fast: boxes what has been found boxed, so that facts tell. */
+static unsigned put_entry(Streamer *s, uint64_t pc, unsigned fast)
+{
+    unsigned block = ir_block_new(s->ir);
+
+    begin(s, block, pc, NULL);
+    for (unsigned v = 0; v < s->nvars; v++) {
+        if (s->boxed[v]) {
+            IrRef low = put_typed(s, IR_flow, IR_F32, put_get_f(s, v), 0);
+
+            put_typed(s, IR_set_var, IR_F64, put_typed(s, IR_fbox, IR_F64, low, 0), v);
+        }
+    }
+    put_br(s, fast);
+    end(s, block);
+    return block;
+}
+
 /* How far the limit may be if the loop has no poll of its own. */
 static int64_t furthest(const Streamer *s, const Stream *stream)
 {
@@ -104,6 +153,7 @@ static int64_t furthest(const Streamer *s, const Stream *stream)
 static void put_preparation(Streamer *s, unsigned k, unsigned fast)
 {
     unsigned block = s->preparation[k], original = s->loop->blocks[k];
+    unsigned entry = put_entry(s, s->pc[k], fast);
     IrRef room[MAX_STREAMS], all = IR_NOREF;
 
     begin(s, block, s->pc[k], NULL);
@@ -129,7 +179,7 @@ static void put_preparation(Streamer *s, unsigned k, unsigned fast)
                    IR_NOREF, stream->limit);
         }
     }
-    put_brcond(s, IR_LT, all, put_const(s, 0), original, fast);
+    put_brcond(s, IR_LT, put_boxed_check(s, all), put_const(s, 0), original, entry);
     end(s, block);
 }
 
@@ -190,14 +240,13 @@ static void copy_fast(Streamer *s, uint32_t index, IrRef *addend)
     o->map[index] = ref;
 }
 
-/* A block through which the fast copy leaves to @target, so that what the edge needs is not done in the loop. The
- * constant keeps the block from being passed by. */
+/* A block through which the fast copy leaves to @target, so that what the edge needs is not done in the loop: cold
+ * blocks are not passed by. */
 static unsigned put_way_out(Streamer *s, unsigned target)
 {
     unsigned block = ir_block_new(s->ir);
 
     begin(s, block, s->ir->blocks[target].pc, NULL);
-    put_const(s, 0);
     put_br(s, target);
     end(s, block);
     return block;

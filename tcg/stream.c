@@ -417,6 +417,7 @@ static void allocate(Streamer *s)
     s->access = g_new0(uint8_t, ir->ninsns);
     s->states = g_new(Sym, s->nvars * OPT_LOOP_BLOCKS);
     s->set = g_new(uint8_t, s->nvars);
+    s->boxed = g_new(uint8_t, s->nvars);
     s->in = g_new0(uint8_t, ir->nblocks);
     s->depth = g_new(uint16_t, ir->nblocks);
     for (unsigned b = 0; b < ir->nblocks; b++) {
@@ -430,8 +431,62 @@ static void release(Streamer *s)
     g_free(s->access);
     g_free(s->states);
     g_free(s->set);
+    g_free(s->boxed);
     g_free(s->in);
     g_free(s->depth);
+}
+
+/* Calls @fn for the loop's instructions. Returns whether any call did. */
+static bool each_insn(Streamer *s, bool (*fn)(Streamer *s, const IrInsn *insn))
+{
+    bool any = false;
+
+    for (unsigned k = 0; k < s->loop->nblocks; k++) {
+        const IrBlock *block = &s->ir->blocks[s->loop->blocks[k]];
+
+        for (uint32_t i = block->first; i < block->first + block->count; i++) {
+            any |= fn(s, &s->ir->insns[i]);
+        }
+    }
+    return any;
+}
+
+/* A value that the loop finds boxed in a variable or not. */
+static bool note_unboxed(Streamer *s, const IrInsn *insn)
+{
+    const IrInsn *from = &s->ir->insns[insn->op == IR_funbox ? insn->arg[0] : 0];
+    bool is_read = insn->op == IR_funbox && from->op == IR_get_var;
+
+    if (is_read) {
+        s->boxed[from->imm] = 1;
+    }
+    return is_read;
+}
+
+/* Something that may not be boxed goes to a variable. */
+static bool note_other(Streamer *s, const IrInsn *insn)
+{
+    const IrInsn *from;
+
+    if (insn->op != IR_set_var || !s->boxed[insn->imm]) {
+        return false;
+    }
+    from = &s->ir->insns[insn->arg[0]];
+    if (from->op == IR_fbox || (from->op == IR_get_var && s->boxed[from->imm])) {
+        return false;
+    }
+    s->boxed[insn->imm] = 0;
+    return true;
+}
+
+/* Fills in s->boxed. */
+static void find_boxed(Streamer *s)
+{
+    memset(s->boxed, 0, s->nvars);
+    if (each_insn(s, note_unboxed)) {
+        while (each_insn(s, note_other)) {
+        }
+    }
 }
 
 bool opt_stream_loops(IrOptScratch *o)
@@ -460,6 +515,7 @@ bool opt_stream_loops(IrOptScratch *o)
                 copy_all(o);
             }
             any = true;
+            find_boxed(&s);
             stream_transform(&s);
         }
     }

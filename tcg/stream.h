@@ -39,6 +39,8 @@ typedef struct Streamer {
     Sym *states;     /* of variables, at the loop's blocks' entries */
     uint8_t *in;     /* of blocks: 1 + position in the loop */
     uint8_t *set;    /* of variables: the loop sets them */
+    uint8_t *boxed;  /* of variables: FP ones that hold 32-bit values all through the loop if they
+                      * do when it begins. The fast copy is entered only then, and tests none of them. */
     uint16_t *depth; /* of the original's blocks, before it was changed */
     Stream streams[MAX_STREAMS];
     unsigned nstreams;

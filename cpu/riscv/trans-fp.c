@@ -102,6 +102,12 @@ static IrRef get_f(RiscvDis *ctx, IrType type, int reg)
     return type == IR_F32 ? ir_op1(ctx->ir, IR_funbox, IR_F32, 0, v) : v;
 }
 
+/* The second operand beside @v, the register @first: one that is read twice is unboxed once. */
+static IrRef get_second(RiscvDis *ctx, IrType type, int first, IrRef v, int second)
+{
+    return second == first ? v : get_f(ctx, type, second);
+}
+
 static void set_f(RiscvDis *ctx, IrType type, int reg, IrRef v)
 {
     if (type == IR_F32) {
@@ -233,7 +239,8 @@ static void gen_fp2(RiscvDis *ctx, const ArgsFp2 *a, int mode, IrType type, IrOp
         gen_help2(ctx, a->rd, a->rs1, a->rs2);
         return;
     }
-    IrRef v = ir_op2(ctx->ir, op, type, 0, get_f(ctx, type, a->rs1), get_f(ctx, type, a->rs2));
+    IrRef x = get_f(ctx, type, a->rs1);
+    IrRef v = ir_op2(ctx->ir, op, type, 0, x, get_second(ctx, type, a->rs1, x, a->rs2));
     set_f(ctx, type, a->rd, canon(ctx, type, v));
 }
 
@@ -292,7 +299,8 @@ static void gen_sign(RiscvDis *ctx, const ArgsR *a, IrType type, IrOp op)
         set_f(ctx, type, a->rd, get_image(ctx, a->rs1));
         return;
     }
-    IrRef v = ir_op2(ctx->ir, op, type, 0, get_f(ctx, type, a->rs1), get_f(ctx, type, a->rs2));
+    IrRef x = get_f(ctx, type, a->rs1);
+    IrRef v = ir_op2(ctx->ir, op, type, 0, x, get_second(ctx, type, a->rs1, x, a->rs2));
     set_f(ctx, type, a->rd, v);
 }
 

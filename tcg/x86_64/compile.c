@@ -110,14 +110,15 @@ static bool emit_cold(Emit *e)
 
 /* ---- Blocks. ---- */
 
-/* The block that a branch to @target ends up in: blocks that only branch on are passed by. */
+/* The block that a branch to @target ends up in: blocks that only branch on are passed by, but for cold ones, which
+ * are there for what the edge needs. */
 static unsigned thread_target(const Emit *e, unsigned target)
 {
     for (unsigned hops = 0; hops < 8; hops++) {
         const IrBlock *block = &e->ir->blocks[target];
         const IrInsn *in = &e->insns[block->first];
 
-        if (block->count != 1 || in->op != IR_br) {
+        if (block->count != 1 || in->op != IR_br || block->cold) {
             break;
         }
         target = in->target[0];
@@ -162,7 +163,7 @@ static void plan_blocks(Emit *e)
             continue;
         }
         end->target[0] = thread_target(e, end->target[0]);
-        if (block->count > 1 || b == 0 || end->op == IR_brcond) {
+        if (block->count > 1 || block->cold || b == 0 || end->op == IR_brcond) {
             count_edge(e, b, end->target[0]);
         }
         if (end->op == IR_brcond) {

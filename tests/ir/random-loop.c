@@ -50,6 +50,15 @@ static void set_up(LoopGen *g, unsigned depth)
 
         set(g, POINTER(i), RANDOM_MEM_BASE + offset);
     }
+    /* Mostly what loops over 32-bit floats find boxed is. */
+    for (unsigned i = 0; pick(g, 4) && i < 4; i++) {
+        start_insn(g);
+        ir_set_var(g->ir, RANDOM_NX + i,
+                   ir_op1(g->ir, IR_bits_if, IR_F64, 0,
+                          ir_const(g->ir, IR_I64,
+                                   (int64_t)(g_rand_int(g->rng) |
+                                             (pick(g, 20) ? UINT64_C(0xffffffff) << 32 : 0)))));
+    }
     set(g, STRIDE, pick(g, 8) ? pick(g, 40) : (uint64_t) - (int64_t)pick(g, 4));
     set(g, COUNTER(depth), 1 + pick(g, pick(g, 4) ? 12 : 400));
 }
@@ -107,10 +116,28 @@ static void gen_data(LoopGen *g)
     ir_set_var(g->ir, pick(g, 10), ir_op2(g->ir, pick(g, 2) ? IR_add : IR_xor, IR_I64, 0, a, b));
 }
 
+static IrRef get_float(LoopGen *g)
+{
+    return ir_op1(g->ir, IR_funbox, IR_F32, 0, ir_get_var(g->ir, RANDOM_NX + pick(g, 4)));
+}
+
+static void gen_float(LoopGen *g)
+{
+    IrRef a, b;
+
+    start_insn(g);
+    a = get_float(g);
+    b = get_float(g);
+    a = pick(g, 3) ? ir_op1(g->ir, IR_fcanon, IR_F32, 0, ir_op2(g->ir, IR_fadd, IR_F32, 0, a, b))
+                   : ir_op2(g->ir, IR_fsgnj, IR_F32, 0, a, pick(g, 2) ? a : b);
+    ir_set_var(g->ir, RANDOM_NX + pick(g, 4), ir_op1(g->ir, IR_fbox, IR_F64, 0, a));
+}
+
 static void gen_some(LoopGen *g, unsigned n)
 {
     while (n--) {
-        switch (pick(g, 6)) {
+        switch (pick(g, 7)) {
+        case 2: gen_float(g); break;
         case 0: gen_step(g); break;
         case 1: gen_data(g); break;
         default: gen_access(g); break;
