@@ -376,6 +376,22 @@ static bool opt_net(CmdLine *cmd, const char *value, GError **error)
     return options_done(opts, ok, error);
 }
 
+/* Repeated -boot options add up. */
+static bool opt_boot(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-boot", value, "order", error);
+    const char *key, *text;
+    if (!opts || !cmd->config.boot) {
+        cmd->config.boot = opts ? opts : cmd->config.boot;
+        return opts != NULL;
+    }
+    for (unsigned i = 0; options_nth(opts, i, &key, &text); i++) {
+        options_add(cmd->config.boot, key, text);
+    }
+    options_free(opts);
+    return true;
+}
+
 static bool opt_pflash(CmdLine *cmd, const char *value, GError **error)
 {
     Options *drive = options_parse("-pflash", "if=pflash,format=raw", NULL, NULL);
@@ -516,6 +532,9 @@ const CmdOption cmdline_options[] = {
      AT(config.bios), NULL, CMD_RUN, NULL},
     {"dtb", "FILE", TOPIC_BOOT, false, "device tree, instead of the machine's own", CMD_STRING,
      AT(config.dtb), NULL, CMD_RUN, NULL},
+    {"boot", "order=cdn[,once=d][,menu=on][,strict=on]", TOPIC_BOOT, false,
+     "what a PC's firmware starts: c disk, d CD-ROM, n network; single devices: bootindex= of -device", CMD_CALL,
+     0, NULL, CMD_RUN, opt_boot},
     {"pflash", "FILE", TOPIC_BOOT, false, "image of the next flash bank", CMD_CALL, 0, NULL, CMD_RUN,
      opt_pflash},
     {"loadvm", "FILE", TOPIC_BOOT, false, "go on from a snapshot, as savevm in the monitor makes it", CMD_STRING,
@@ -613,7 +632,6 @@ const CmdOption cmdline_options[] = {
     {"no-user-config", NULL, TOPIC_NONE, false, "no effect: there are no such files", CMD_IGNORE, 0, NULL,
      CMD_RUN, NULL},
     {"no-acpi", NULL, TOPIC_NONE, false, "no effect", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
-    {"boot", "ORDER", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
     {"vga", "std|none", TOPIC_DEVICES, false, "the PC's graphics card [std]", CMD_CALL, 0, NULL, CMD_RUN,
      opt_vga},
     {"msg", "timestamp=on", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},

@@ -168,6 +168,7 @@ void cmdline_clear(CmdLine *cmd)
                           cmd->qmps,   cmd->pretty_qmps, cmd->strings};
     options_free(cmd->device_help);
     options_free(cmd->config.machine_opts);
+    options_free(cmd->config.boot);
     free_options(cmd->config.devices);
     free_options(cmd->config.drives);
     free_options(cmd->config.blockdevs);

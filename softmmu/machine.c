@@ -133,6 +133,7 @@ static void free_options_array(GPtrArray *array)
 static void free_config(MachineConfig *config)
 {
     options_free(config->machine_opts);
+    options_free(config->boot);
     free_options_array(config->devices);
     free_options_array(config->drives);
     free_options_array(config->blockdevs);
@@ -189,6 +190,9 @@ void machine_free(Machine *machine)
     }
     if (machine->displays) {
         g_array_free(machine->displays, true);
+    }
+    if (machine->boot_devices) {
+        g_ptr_array_unref(machine->boot_devices);
     }
     debug_free(machine);
     memory_map_free(machine->memory);

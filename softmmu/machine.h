@@ -61,6 +61,7 @@ typedef struct MachineConfig {
     uint64_t ram_size; /* bytes; 0: the board's default */
     const char *kernel, *initrd, *append, *bios, *dtb, *dumpdtb;
     Options *machine_opts; /* rest of -machine */
+    Options *boot;         /* all of -boot; NULL: none */
     GPtrArray *devices;    /* of Options: -device */
     GPtrArray *drives;     /* of Options: -drive */
     GPtrArray *blockdevs;  /* of Options: -blockdev */
@@ -168,6 +169,7 @@ struct Machine {
     int exit_status;
     GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
     GArray *displays;           /* of softmmu/display.c; NULL: none yet */
+    GPtrArray *boot_devices;    /* of hw/boot-order.c, freed by g_free(); NULL: none */
     IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };

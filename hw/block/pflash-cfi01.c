@@ -1,11 +1,12 @@
 /*
- * NOR flash with Intel's command set: two 16-bit chips side by side on a 32-bit bus, as on riscv64 virt.
- * JEDEC CFI (JESD68), Intel "Common Flash Interface and Command Sets", Intel StrataFlash J3 data sheet.
+ * NOR flash with Intel's command set: two 16-bit chips side by side on a 32-bit bus as on riscv64 virt, or one
+ * 8-bit chip as on PCs. JEDEC CFI (JESD68), Intel "Common Flash Interface and Command Sets", Intel StrataFlash J3
+ * data sheet.
  *
  * While the chips are in read-array mode the guest reads the bank as memory; any write is a command,
- * and other modes route reads here (memory_region_set_direct_read). A command is given to both chips at
- * once, in both halves of the bus; the low half is what is looked at. Erasing and programming take no time:
- * the status is always "ready". Each change is written to the drive, if there is one, behind the
+ * and other modes route reads here (memory_region_set_direct_read). A command is given to all chips at
+ * once, each on its part of the bus; the lowest is what is looked at. Erasing and programming take no time:
+ * afterwards the status is "ready". Each change is written to the drive, if there is one, behind the
  * guest's back; requests for one block follow each other. Locking: the machine lock.
  */
 #include "hw/block/pflash-cfi01.h"
@@ -16,10 +17,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define BLOCK_SIZE (256 * KIB) /* erase block of the bank: 128 KiB of each chip */
-#define BUFFER_SIZE 4096       /* write buffer of the bank */
-#define BUS_BYTES 4
-#define CHIPS 2
+#define MAX_BUFFER 4096
+#define WRITE_BACK_SIZE (256 * KIB) /* the largest request to the drive */
 #define CFI_SIZE 0x52
 
 /* Status register bits, of each chip. */
@@ -60,8 +59,27 @@ typedef enum FlashMode {
     MODE_LAST = MODE_BUFFER_CONFIRM
 } FlashMode;
 
+const PflashChips pflash_two_x16 = {
+    .chips = 2,
+    .bus_bytes = 4,
+    .block_size = 256 * KIB,
+    .buffer_size = 4096,
+    .cleared_status = STATUS_READY,
+};
+
+/* Firmware of PCs (QemuFlashFvbServicesRuntimeDxe in OVMF) takes a bank for flash, not for ROM, only if the
+ * status reads as zero after it was cleared. */
+const PflashChips pflash_one_x8 = {
+    .chips = 1,
+    .bus_bytes = 1,
+    .block_size = 4 * KIB,
+    .buffer_size = 256,
+    .cleared_status = 0,
+};
+
 typedef struct Flash {
     Device dev;
+    const PflashChips *chips;
     MemoryRegion *region;
     RamBlock *ram;
     uint64_t size;
@@ -72,7 +90,7 @@ typedef struct Flash {
     uint32_t buffer_words;              /* bus words still to come */
     uint32_t buffer_first, buffer_last; /* bytes of the write buffer that are filled */
     uint64_t buffer_base;               /* of the write buffer in the bank, or FLASH_NO_BUFFER */
-    uint8_t buffer[BUFFER_SIZE];
+    uint8_t buffer[MAX_BUFFER];
 
     /* Changed bytes that the drive does not have yet: one range, and one request in flight. */
     uint64_t dirty_start, dirty_end;
@@ -97,14 +115,14 @@ static void write_back_done(void *opaque, int err)
     write_back(s);
 }
 
-/* Writes one erase block at a time, so that a request is small and the copy of its data cheap. */
+/* Writes a piece at a time, so that a request is small and the copy of its data cheap. */
 static void write_back(Flash *s)
 {
     if (s->flight_data || s->dirty_start >= s->dirty_end) {
         return;
     }
     uint64_t start = align_down(s->dirty_start, BLOCK_SECTOR);
-    uint64_t end = MIN(align_up(s->dirty_end, BLOCK_SECTOR), start + BLOCK_SIZE);
+    uint64_t end = MIN(align_up(s->dirty_end, BLOCK_SECTOR), start + WRITE_BACK_SIZE);
     s->flight_data = g_memdup2(s->ram->host + start, end - start);
     s->dirty_start = end;
     if (s->dirty_start >= s->dirty_end) {
@@ -124,12 +142,6 @@ static void mark_dirty(Flash *s, uint64_t offset, uint64_t len)
 }
 
 /* ---- The chips ---- */
-
-/* @value in the low byte of each chip's half of the bus. */
-static uint32_t both_chips(uint8_t value)
-{
-    return value | (uint32_t)value << 16;
-}
 
 static void set_mode(Flash *s, FlashMode mode)
 {
@@ -161,16 +173,18 @@ static void erase(Flash *s, uint64_t offset)
         s->status |= STATUS_ERASE_ERROR | STATUS_LOCKED;
         return;
     }
-    offset = align_down(offset, BLOCK_SIZE);
-    memset(s->ram->host + offset, 0xff, BLOCK_SIZE);
-    mark_dirty(s, offset, BLOCK_SIZE);
+    offset = align_down(offset, s->chips->block_size);
+    memset(s->ram->host + offset, 0xff, s->chips->block_size);
+    mark_dirty(s, offset, s->chips->block_size);
 }
 
 /* Byte @index of the CFI query structure of one chip. */
 static uint8_t cfi_byte(const Flash *s, unsigned index)
 {
-    unsigned chip_log2 = __builtin_ctzll(s->size / CHIPS);
-    unsigned blocks = s->size / BLOCK_SIZE, block = BLOCK_SIZE / CHIPS / 256;
+    const PflashChips *chips = s->chips;
+    unsigned chip_log2 = 63 - __builtin_clzll(s->size / chips->chips);
+    unsigned blocks = s->size / chips->block_size;
+    unsigned block = chips->block_size / chips->chips / 256;
     /* clang-format off */
     const uint8_t table[CFI_SIZE - 0x10] = {
         'Q', 'R', 'Y',
@@ -181,7 +195,7 @@ static uint8_t cfi_byte(const Flash *s, unsigned index)
         7, 7, 10, 0,            /* 1f: typical times, 2^n us or ms: word, buffer, erase block */
         4, 4, 4, 0,             /* 23: longest times, 2^n times the typical */
         chip_log2, 2, 0,        /* 27: size; 28: x8 and x16 */
-        __builtin_ctz(BUFFER_SIZE / CHIPS), 0, /* 2a: write buffer */
+        __builtin_ctz(chips->buffer_size / chips->chips), 0, /* 2a: write buffer */
         1,                      /* 2c: one region of equal blocks: */
         (blocks - 1) & 0xff, (blocks - 1) >> 8, block & 0xff, block >> 8,
         'P', 'R', 'I', '1', '0', /* 31 */
@@ -193,25 +207,28 @@ static uint8_t cfi_byte(const Flash *s, unsigned index)
     return index >= 0x10 && index < CFI_SIZE ? table[index - 0x10] : 0;
 }
 
-static uint32_t read_word(Flash *s, uint64_t offset)
+/* What each chip shows at its address @index. */
+static uint8_t read_chip(const Flash *s, unsigned index)
 {
-    unsigned index = (offset / BUS_BYTES) & 0xff;
     static const uint8_t id[] = {0x89, 0x18}; /* Intel 28F128J3 */
     switch (s->mode) {
-    case MODE_ID: return both_chips(index < sizeof(id) ? id[index] : 0);
-    case MODE_CFI: return both_chips(cfi_byte(s, index));
-    default: return both_chips(s->status | STATUS_READY);
+    case MODE_ID: return index < sizeof(id) ? id[index] : 0;
+    case MODE_CFI: return cfi_byte(s, index);
+    default: return s->status;
     }
 }
 
 static uint64_t flash_read(void *opaque, uint64_t offset, unsigned size)
 {
     Flash *s = opaque;
-    uint64_t word = read_word(s, offset);
-    if (size == 8) {
-        return word | (uint64_t)read_word(s, offset + BUS_BYTES) << 32;
+    unsigned chip_bytes = s->chips->bus_bytes / s->chips->chips;
+    uint64_t value = 0;
+    for (unsigned i = 0; i < size; i++) {
+        if ((offset + i) % chip_bytes == 0) { /* their other data lines are low */
+            value |= (uint64_t)read_chip(s, (offset + i) / s->chips->bus_bytes & 0xff) << 8 * i;
+        }
     }
-    return word >> 8 * (offset % BUS_BYTES);
+    return value;
 }
 
 static void command(Flash *s, uint8_t cmd)
@@ -221,7 +238,7 @@ static void command(Flash *s, uint8_t cmd)
     case CMD_READ_ID: set_mode(s, MODE_ID); break;
     case CMD_READ_CFI: set_mode(s, MODE_CFI); break;
     case CMD_CLEAR_STATUS:
-        s->status = 0;
+        s->status = s->chips->cleared_status;
         set_mode(s, MODE_ARRAY);
         break;
     case CMD_PROGRAM:
@@ -239,25 +256,25 @@ static void command(Flash *s, uint8_t cmd)
 /* A word for the write buffer. All words lie in one aligned buffer's range. */
 static void buffer_data(Flash *s, uint64_t offset, uint64_t value, unsigned size)
 {
-    uint64_t base = align_down(offset, BUFFER_SIZE);
+    uint64_t base = align_down(offset, s->chips->buffer_size);
     if (s->buffer_base == FLASH_NO_BUFFER) {
         s->buffer_base = base;
-        s->buffer_first = BUFFER_SIZE;
+        s->buffer_first = s->chips->buffer_size;
         s->buffer_last = 0;
         memset(s->buffer, 0xff, sizeof(s->buffer));
     }
     if (base == s->buffer_base) {
         uint32_t at = offset - base;
-        for (unsigned i = 0; i < size && at + i < BUFFER_SIZE; i++) {
+        for (unsigned i = 0; i < size && at + i < s->chips->buffer_size; i++) {
             s->buffer[at + i] = value >> 8 * i;
         }
         s->buffer_first = MIN(s->buffer_first, at);
-        s->buffer_last = MAX(s->buffer_last, MIN(at + size, BUFFER_SIZE));
+        s->buffer_last = MAX(s->buffer_last, MIN(at + size, s->chips->buffer_size));
     } else {
         log_guest_error("flash: write outside of the write buffer\n");
         s->status |= STATUS_PROGRAM_ERROR;
     }
-    uint32_t words = MAX(size / BUS_BYTES, 1);
+    uint32_t words = MAX(size / s->chips->bus_bytes, 1);
     s->buffer_words -= MIN(words, s->buffer_words);
     if (!s->buffer_words) {
         set_mode(s, MODE_BUFFER_CONFIRM);
@@ -307,10 +324,10 @@ static void flash_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
     case MODE_ERASE:
     case MODE_LOCK: second_cycle(s, offset, cmd); break;
     case MODE_BUFFER_COUNT:
-        /* Words of each chip, less one; both get one from a word of the bus. */
-        s->buffer_words = (value & 0xffff) + 1;
+        /* Words of each chip, less one; each gets one from a word of the bus. */
+        s->buffer_words = (s->chips->bus_bytes > 1 ? value & 0xffff : value & 0xff) + 1;
         s->buffer_base = FLASH_NO_BUFFER;
-        if (s->buffer_words > BUFFER_SIZE / BUS_BYTES) {
+        if (s->buffer_words > s->chips->buffer_size / s->chips->bus_bytes) {
             s->buffer_words = 0;
             s->status |= STATUS_PROGRAM_ERROR;
             set_mode(s, MODE_STATUS);
@@ -331,7 +348,7 @@ static const MmioOps flash_mmio = {flash_read, flash_write, 1, 8, false};
 static void flash_reset(Device *dev)
 {
     Flash *s = (Flash *)dev;
-    s->status = 0;
+    s->status = STATUS_READY;
     s->buffer_words = s->buffer_first = s->buffer_last = 0;
     s->buffer_base = FLASH_NO_BUFFER;
     set_mode(s, MODE_ARRAY);
@@ -340,10 +357,11 @@ static void flash_reset(Device *dev)
 static bool flash_post_load(void *opaque, GError **error)
 {
     Flash *s = opaque;
+    uint32_t room = s->chips->buffer_size;
     bool bad_buffer = s->buffer_base != FLASH_NO_BUFFER &&
-                      (s->buffer_base % BUFFER_SIZE || s->buffer_base > s->size - BUFFER_SIZE);
-    if (s->mode > MODE_LAST || bad_buffer || s->buffer_last > BUFFER_SIZE ||
-        s->buffer_first > BUFFER_SIZE || s->buffer_words > BUFFER_SIZE) {
+                      (s->buffer_base % room || s->buffer_base > s->size - room);
+    if (s->mode > MODE_LAST || bad_buffer || s->buffer_last > room || s->buffer_first > room ||
+        s->buffer_words > room) {
         return error_set(error, "flash: impossible state");
     }
     set_mode(s, s->mode);
@@ -397,30 +415,31 @@ static bool load_drive(Flash *s, GError **error)
            blockdev_pread(s->blk, 0, s->ram->host, s->size, error);
 }
 
-bool pflash_cfi01_new(Machine *machine, uint64_t base, uint64_t size, unsigned unit, bool *backed,
-                      GError **error)
+RamBlock *pflash_cfi01_new(Machine *machine, const PflashConfig *config, bool *backed,
+                           GError **error)
 {
     GError *failed = NULL;
     /* Before the device is made: what is made first goes last. */
-    BlockDev *blk = drive_by_unit(machine, "pflash", unit, &failed);
+    BlockDev *blk = drive_by_unit(machine, "pflash", config->unit, &failed);
     if (failed) {
         g_propagate_error(error, failed);
-        return false;
+        return NULL;
     }
     char id[16], name[16];
-    g_snprintf(id, sizeof(id), "pflash%u", unit);
-    g_snprintf(name, sizeof(name), "flash%u", unit);
-    RamBlock *ram = ram_block_new(machine->memory, name, size, error);
+    g_snprintf(id, sizeof(id), "pflash%u", config->unit);
+    g_snprintf(name, sizeof(name), "flash%u", config->unit);
+    RamBlock *ram = ram_block_new(machine->memory, name, config->size, error);
     if (!ram) {
-        return false;
+        return NULL;
     }
     Flash *s = device_new(machine, &flash_ops, sizeof(*s), id);
-    s->size = size;
+    s->chips = config->chips;
+    s->size = config->size;
     s->dirty_start = UINT64_MAX;
     s->blk = blk;
     s->ram = ram;
-    s->region =
-        memory_map_add_ram(machine->memory, name, base, size, 0, s->ram, 0, true, &flash_mmio, s);
+    s->region = memory_map_add_ram(machine->memory, name, config->base, s->size, 0, s->ram, 0, true,
+                                   &flash_mmio, s);
     *backed = blk != NULL;
-    return !blk || load_drive(s, error);
+    return !blk || load_drive(s, error) ? ram : NULL;
 }

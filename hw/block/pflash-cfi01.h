@@ -6,9 +6,26 @@
 
 #include "softmmu/machine.h"
 
-/* A bank of @size bytes at @base. Its contents come from, and changes go to, the drive with if=pflash and
- * unit @unit; without one it starts as zeros and lasts as long as the machine. *@backed tells. */
-bool pflash_cfi01_new(Machine *machine, uint64_t base, uint64_t size, unsigned unit, bool *backed,
-                      GError **error);
+/* What a bank is made of. */
+typedef struct PflashChips {
+    uint8_t chips, bus_bytes; /* side by side on a bus of that width */
+    uint32_t block_size,
+        buffer_size;        /* of the bank, in bytes: what is erased at once, the write buffer */
+    uint8_t cleared_status; /* of each chip */
+} PflashChips;
+
+extern const PflashChips pflash_two_x16, pflash_one_x8;
+
+typedef struct PflashConfig {
+    const PflashChips *chips;
+    uint64_t base, size; /* size: a multiple of the block size */
+    unsigned unit;
+} PflashConfig;
+
+/* A bank whose contents come from, and changes go to, the drive with if=pflash and its unit; without one it
+ * starts as zeros and lasts as long as the machine. *@backed tells. Returns the bank's memory, or NULL with
+ * @error. */
+RamBlock *pflash_cfi01_new(Machine *machine, const PflashConfig *config, bool *backed,
+                           GError **error);
 
 #endif

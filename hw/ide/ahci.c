@@ -8,6 +8,7 @@
  */
 #include "hw/ide/ahci-internal.h"
 #include "hw/block/drive.h"
+#include "hw/boot-order.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include <inttypes.h>
@@ -723,7 +724,7 @@ static bool create_drive(Machine *machine, Options *opts, bool cdrom, GError **e
     const char *id = options_get(opts, "drive", NULL), *serial = options_get(opts, "serial", NULL);
     AhciPort *port = find_port(machine, options_get(opts, "bus", NULL), error);
     BlockDev *blk = NULL;
-    static const char *const ignored[] = {"id", "bootindex", "unit", "model", "write-cache"};
+    static const char *const ignored[] = {"id", "unit", "model", "write-cache"};
     for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
         options_mark_used(opts, ignored[i]);
     }
@@ -740,7 +741,11 @@ static bool create_drive(Machine *machine, Options *opts, bool cdrom, GError **e
         }
         serial = serial ? serial : drive_serial(machine, id);
     }
-    return attach(port, blk, cdrom, serial, error);
+    char *path = g_strdup_printf("drive@%x/disk@0", port->n);
+    bool ok = attach(port, blk, cdrom, serial, error) &&
+              boot_order_add(&port->ahci->pci, path, opts, error);
+    g_free(path);
+    return ok;
 }
 
 static bool create_hd(Machine *machine, Options *opts, GError **error)

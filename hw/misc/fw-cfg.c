@@ -168,6 +168,19 @@ void fw_cfg_replace_file(FwCfg *s, const char *name, GBytes *data)
     set_item(s, key, data);
 }
 
+void fw_cfg_set_file(FwCfg *s, const char *name, GBytes *data)
+{
+    for (unsigned i = 0; i < s->nfiles; i++) {
+        if (!strcmp(s->dir[i].name, name)) {
+            s->dir[i].size = GUINT32_TO_BE(g_bytes_get_size(data));
+            set_item(s, GUINT16_FROM_BE(s->dir[i].key), data);
+            update_dir(s);
+            return;
+        }
+    }
+    fw_cfg_add_file(s, name, data);
+}
+
 static void select_item(FwCfg *s, uint16_t key)
 {
     unsigned file = (key & KEY_MASK) - FW_CFG_FILE_FIRST;

@@ -57,4 +57,7 @@ bool fw_cfg_add_file(FwCfg *s, const char *name, GBytes *data);
 void fw_cfg_watch_file(FwCfg *s, const char *name, void (*fn)(void *opaque), void *opaque);
 void fw_cfg_replace_file(FwCfg *s, const char *name, GBytes *data);
 
+/* Adds a file or gives it other contents, of any length, while the guest is not reading: at a reset. */
+void fw_cfg_set_file(FwCfg *s, const char *name, GBytes *data);
+
 #endif

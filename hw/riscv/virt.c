@@ -103,9 +103,14 @@ static void make_pci(Machine *machine, Virt *virt)
 static bool make_flash(Machine *machine, RiscvBoot *boot, GError **error)
 {
     for (unsigned unit = 0; unit < 2; unit++) {
+        PflashConfig config = {
+            .chips = &pflash_two_x16,
+            .base = FLASH_BASE + unit * FLASH_SIZE,
+            .size = FLASH_SIZE,
+            .unit = unit,
+        };
         bool backed;
-        if (!pflash_cfi01_new(machine, FLASH_BASE + unit * FLASH_SIZE, FLASH_SIZE, unit, &backed,
-                              error)) {
+        if (!pflash_cfi01_new(machine, &config, &backed, error)) {
             return false;
         }
         if (unit == 0 && backed) {

@@ -656,7 +656,7 @@ static bool parse_options(Machine *machine, Options *opts, BlkOptions *o, GError
                       .write_zeroes = true,
                       .config_wce = true};
     o->physical_block_size = 0;
-    options_mark_used(opts, "bootindex"); /* firmware's business, which looks for itself */
+    options_mark_used(opts, "bootindex"); /* the transport's */
     options_mark_used(opts, "share-rw");
     if (!virtio_parse_features(opts, &o->features, error) ||
         !options_get_u64(opts, "num-queues", &o->num_queues, error) ||

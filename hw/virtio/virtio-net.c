@@ -404,7 +404,7 @@ VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id,
     Netdev *peer = NULL;
     VirtioNet *net;
 
-    options_mark_used(opts, "bootindex");
+    options_mark_used(opts, "bootindex"); /* the transport's */
     default_mac(machine, mac);
     if (!virtio_parse_features(opts, &features, error) ||
         !virtio_parse_queue_size(opts, "rx_queue_size", &rx_size, error) ||

@@ -331,8 +331,8 @@ static void add_capabilities(VirtioPci *proxy)
     proxy->window_cap = at;
 }
 
-void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *id,
-                    uint32_t vectors)
+PciDevice *virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *id,
+                          uint32_t vectors)
 {
     unsigned type = 0;
 
@@ -367,4 +367,5 @@ void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *
                 vdev->host_features & VIRTIO_BIT(VIRTIO_F_ACCESS_PLATFORM)
                     ? &proxy->pci.dma
                     : &proxy->pci.dma_past_iommu);
+    return &proxy->pci;
 }

@@ -9,9 +9,9 @@
 
 #define VIRTIO_PCI_VECTORS_AUTO UINT32_MAX
 
-/* Makes a function named @id (NULL: made up) at @devfn of @bus in front of @vdev, with
+/* Makes and returns a function named @id (NULL: made up) at @devfn of @bus in front of @vdev, with
  * @vectors for MSI-X (0: none; AUTO: one for each queue and one for the configuration). */
-void virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *id,
+PciDevice *virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *id,
                     uint32_t vectors);
 
 #endif

@@ -1,10 +1,12 @@
 /*
  * The -device types of virtio: each device behind each transport, and the ports of virtio-serial.
  */
+#include "hw/boot-order.h"
 #include "hw/virtio/virtio-devices.h"
 #include "hw/virtio/virtio-mmio.h"
 #include "hw/virtio/virtio-pci.h"
 #include "softmmu/base/error.h"
+#include <linux/virtio_ids.h>
 
 bool virtio_parse_queue_size(Options *opts, const char *key, uint16_t *size, GError **error)
 {
@@ -60,6 +62,16 @@ static bool check_modern(Options *opts, GError **error)
                      : true;
 }
 
+/* What firmware finds of @vdev behind its function, to start from; NULL: nothing. */
+static const char *boot_suffix(const VirtioDevice *vdev)
+{
+    switch (vdev->ops->device_id) {
+    case VIRTIO_ID_BLOCK: return "disk@0,0";
+    case VIRTIO_ID_NET: return "ethernet-phy@0";
+    default: return NULL;
+    }
+}
+
 static bool create_on_pci(Machine *machine, Options *opts, VirtioCreate *create, GError **error)
 {
     uint64_t vectors = VIRTIO_PCI_VECTORS_AUTO;
@@ -81,8 +93,8 @@ static bool create_on_pci(Machine *machine, Options *opts, VirtioCreate *create,
     if (!vdev) {
         return false;
     }
-    virtio_pci_new(bus, devfn, vdev, id, MIN(vectors, VIRTIO_PCI_VECTORS_AUTO));
-    return true;
+    PciDevice *pci = virtio_pci_new(bus, devfn, vdev, id, MIN(vectors, VIRTIO_PCI_VECTORS_AUTO));
+    return !boot_suffix(vdev) || boot_order_add(pci, boot_suffix(vdev), opts, error);
 }
 
 static bool create_9p_device(Machine *machine, Options *opts, GError **error)

@@ -27,6 +27,7 @@
 #include "hw/x86/isa-devices.h"
 #include "hw/x86/mch.h"
 #include "hw/x86/pc-acpi.h"
+#include "hw/x86/pc-boot-order.h"
 #include "hw/x86/pc-irq.h"
 #include "softmmu/base/error.h"
 #include <inttypes.h>
@@ -62,6 +63,7 @@ typedef struct Q35 {
     uint8_t shared[2]; /* levels of the serial ports, two on each of two lines */
     IrqLine serial_lines[2];
     X86Boot *boot; /* NULL: firmware starts */
+    PcBootOrder boot_order;
 } Q35;
 
 /* ---- Memory and firmware ---- */
@@ -145,8 +147,8 @@ static bool load_bios(Q35 *q, GError **error)
     return ok;
 }
 
-/* Flash banks one below the other, unit 0 ending at 4 GiB. *@any: there is at least unit 0. */
-static bool make_flash(Q35 *q, bool *any, GError **error)
+/* Flash banks one below the other, unit 0 ending at 4 GiB: that is the firmware, q->bios. */
+static bool make_flash(Q35 *q, GError **error)
 {
     uint64_t end = 4 * GIB;
     for (unsigned unit = 0; unit < 2; unit++) {
@@ -167,10 +169,12 @@ static bool make_flash(Q35 *q, bool *any, GError **error)
                              blockdev_id(blk), size, MAX_BIOS / MIB);
         }
         end -= size;
-        *any = *any || unit == 0;
-        if (!pflash_cfi01_new(q->machine, end, size, unit, &backed, error)) {
+        PflashConfig config = {.chips = &pflash_one_x8, .base = end, .size = size, .unit = unit};
+        RamBlock *ram = pflash_cfi01_new(q->machine, &config, &backed, error);
+        if (!ram) {
             return false;
         }
+        q->bios = q->bios ? q->bios : ram;
     }
     return true;
 }
@@ -184,12 +188,11 @@ static bool starts_directly(const Machine *machine)
 
 static bool make_firmware(Q35 *q, GError **error)
 {
-    bool flash = false;
-    if (!make_flash(q, &flash, error)) {
+    if (!make_flash(q, error)) {
         return false;
     }
     bool none = !g_strcmp0(q->machine->config.bios, "none");
-    return flash || none || starts_directly(q->machine) || load_bios(q, error);
+    return q->bios || none || starts_directly(q->machine) || load_bios(q, error);
 }
 
 /* ---- Devices ---- */
@@ -404,6 +407,7 @@ static void fill_fw_cfg(Q35 *q)
     add_e820(q);
     add_smbios(q);
     acpi_add_to_fw_cfg(t, q->fw_cfg, refresh_acpi, q);
+    pc_boot_order_fill(&q->boot_order, q->fw_cfg);
     acpi_tables_free(t);
 }
 
@@ -426,8 +430,6 @@ static void fill_cmos(Q35 *q)
     }
     mc146818_set_byte(q->rtc, 0x5f, q->machine->ncpus - 1);
     mc146818_set_byte(q->rtc, 0x14, 0x06); /* equipment: a coprocessor, a mouse */
-    mc146818_set_byte(q->rtc, 0x38, 0x30); /* boot from: as fw_cfg says */
-    mc146818_set_byte(q->rtc, 0x3d, 0x23); /* disk, then CD-ROM */
 }
 
 /* ---- Starting a kernel without firmware ---- */
@@ -507,7 +509,8 @@ static bool q35_init(Machine *machine, GError **error)
     Q35 *q = g_new0(Q35, 1);
     machine->board = q;
     q->machine = machine;
-    if (!check_options(machine->config.machine_opts, error) || !make_ram(q, error) ||
+    if (!check_options(machine->config.machine_opts, error) ||
+        !pc_boot_order_parse(machine, &q->boot_order, error) || !make_ram(q, error) ||
         !make_devices(q, error)) {
         return false;
     }
@@ -519,6 +522,7 @@ static bool q35_init(Machine *machine, GError **error)
 static void q35_reset(Machine *machine)
 {
     Q35 *q = machine->board;
+    pc_boot_order_reset(&q->boot_order, machine, q->fw_cfg, q->rtc);
     if (q->boot) {
         set_up_chipset(q);
         x86_boot_reset(q->boot);
@@ -529,6 +533,7 @@ static void q35_finalize(Machine *machine)
 {
     Q35 *q = machine->board;
     if (q) {
+        pc_boot_order_clear(&q->boot_order);
         x86_boot_free(q->boot);
     }
 }

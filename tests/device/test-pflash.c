@@ -17,14 +17,15 @@ typedef struct Fixture {
 } Fixture;
 
 /* A bank in @machine; @drive: options of the drive behind it, NULL: none. */
-static bool make(Machine *machine, const char *drive, GError **error)
+static bool make(Machine *machine, const PflashChips *chips, const char *drive, GError **error)
 {
     bool backed;
     if (drive) {
         machine->config.drives = g_ptr_array_new();
         g_ptr_array_add(machine->config.drives, options_parse("-drive", drive, NULL, error));
     }
-    if (!pflash_cfi01_new(machine, BASE, SIZE, 0, &backed, error)) {
+    PflashConfig config = {.chips = chips, .base = BASE, .size = SIZE};
+    if (!pflash_cfi01_new(machine, &config, &backed, error)) {
         return false;
     }
     g_assert_cmpint(backed, ==, drive != NULL);
@@ -32,7 +33,7 @@ static bool make(Machine *machine, const char *drive, GError **error)
     return true;
 }
 
-static void setup(Fixture *f, gconstpointer with_file)
+static void setup_chips(Fixture *f, const PflashChips *chips, bool with_file)
 {
     GError *error = NULL;
     char *drive = NULL;
@@ -49,10 +50,20 @@ static void setup(Fixture *f, gconstpointer with_file)
         drive = g_strdup_printf("if=pflash,format=raw,unit=0,file=%s", f->file);
     }
     f->machine = harness_new();
-    make(f->machine, drive, &error);
+    make(f->machine, chips, drive, &error);
     g_assert_no_error(error);
     f->flash = f->machine->devices->pdata[f->machine->devices->len - 1];
     g_free(drive);
+}
+
+static void setup(Fixture *f, gconstpointer with_file)
+{
+    setup_chips(f, &pflash_two_x16, with_file != NULL);
+}
+
+static void setup_pc(Fixture *f, gconstpointer with_file)
+{
+    setup_chips(f, &pflash_one_x8, with_file != NULL);
 }
 
 static void close_machine(Fixture *f)
@@ -188,7 +199,7 @@ static void test_wrong_size(Fixture *f, gconstpointer data)
     g_assert_true(g_file_set_contents(f->file, "short", -1, NULL));
     f->machine = harness_new();
     char *drive = g_strdup_printf("if=pflash,format=raw,unit=0,file=%s", f->file);
-    g_assert_false(make(f->machine, drive, &error));
+    g_assert_false(make(f->machine, &pflash_two_x16, drive, &error));
     g_assert_nonnull(error);
     g_assert_nonnull(strstr(error->message, "truncate"));
     g_error_free(error);
@@ -199,7 +210,8 @@ static void test_state(Fixture *f, gconstpointer data)
 {
     GError *error = NULL;
     bool backed;
-    g_assert_true(pflash_cfi01_new(f->machine, OTHER_BASE, SIZE, 1, &backed, &error));
+    PflashConfig config = {.chips = &pflash_two_x16, .base = OTHER_BASE, .size = SIZE, .unit = 1};
+    g_assert_nonnull(pflash_cfi01_new(f->machine, &config, &backed, &error));
     Device *copy = f->machine->devices->pdata[f->machine->devices->len - 1];
     wild_accesses(f->machine, OTHER_BASE, SIZE, 1000, 1);
     cmd(f, 0, 0xe8);
@@ -225,6 +237,68 @@ static void test_wild(Fixture *f, gconstpointer data)
     g_rand_free(rand);
 }
 
+/* ---- The PC's: one chip of 8 bits ---- */
+
+static void wr8(Fixture *f, uint64_t offset, uint8_t value)
+{
+    machine_mmio_write(f->machine, BASE + offset, value, 1);
+}
+
+static uint8_t rd8(Fixture *f, uint64_t offset)
+{
+    return machine_mmio_read(f->machine, BASE + offset, 1);
+}
+
+/* As OVMF's QemuFlashDetected() tells flash from RAM and ROM. */
+static void test_pc_detect(Fixture *f, gconstpointer data)
+{
+    g_assert_cmphex(rd8(f, 0), ==, 'f');
+    wr8(f, 0, 0x50);
+    g_assert_cmphex(rd8(f, 0), ==, 'f');
+    wr8(f, 0, 0x70);
+    g_assert_cmphex(rd8(f, 0), ==, 0);
+    wr8(f, 0, 0xff);
+    g_assert_cmphex(rd8(f, 0), ==, 'f');
+    wr8(f, 0, 0x98);
+    g_assert_cmphex(rd8(f, 0x10), ==, 'Q');
+    g_assert_cmphex(machine_mmio_read(f->machine, BASE + 0x10, 4), ==, 0x01595251);
+    g_assert_cmphex(rd8(f, 0x27), ==, 20); /* 2^20 bytes */
+    g_assert_cmphex(rd8(f, 0x2a), ==, 8);
+    g_assert_cmphex((rd8(f, 0x2e) << 8 | rd8(f, 0x2d)) + 1, ==, SIZE / 4096);
+    g_assert_cmphex((rd8(f, 0x30) << 8 | rd8(f, 0x2f)) * 256, ==, 4096);
+    wr8(f, 0, 0xff);
+}
+
+/* Blocks of 4 KiB, bytes one by one, and the drive has it all. */
+static void test_pc_write(Fixture *f, gconstpointer data)
+{
+    static const char text[] = "variables";
+    char *contents;
+    size_t len;
+    wr8(f, 0x1234, 0x20);
+    wr8(f, 0x1234, 0xd0);
+    g_assert_cmphex(rd8(f, 0x1234), ==, 0x80);
+    for (unsigned i = 0; i < sizeof(text); i++) {
+        wr8(f, 0x1ff0 + i, 0x10);
+        wr8(f, 0x1ff0 + i, text[i]);
+    }
+    g_assert_cmphex(rd8(f, 0), ==, 0x80);
+    wr8(f, 0, 0xff);
+    g_assert_cmphex(rd8(f, 0), ==, 'f'); /* the block before is as it was */
+    wr8(f, 0x3000, 0xe8);
+    wr8(f, 0x3000, 1); /* two bytes */
+    wr8(f, 0x3001, 0x5a);
+    wr8(f, 0x3002, 0xa5);
+    wr8(f, 0x3000, 0xd0);
+    wr8(f, 0, 0xff);
+    g_assert_cmphex(machine_mmio_read(f->machine, BASE + 0x3000, 4), ==, 0xffa55aff);
+    close_machine(f);
+    g_assert_true(g_file_get_contents(f->file, &contents, &len, NULL));
+    g_assert_cmpmem(contents + 0x1ff0, sizeof(text), text, sizeof(text));
+    g_assert_cmpmem(contents, 8, "firmware", 8);
+    g_free(contents);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -238,5 +312,8 @@ int main(int argc, char **argv)
     ADD(state, NULL);
     ADD(wild, NULL);
     g_test_add("/pflash/wild-file", Fixture, with_file, setup, test_wild, teardown);
+    g_test_add("/pflash/pc/detect", Fixture, with_file, setup_pc, test_pc_detect, teardown);
+    g_test_add("/pflash/pc/write", Fixture, with_file, setup_pc, test_pc_write, teardown);
+    g_test_add("/pflash/pc/wild", Fixture, with_file, setup_pc, test_wild, teardown);
     return g_test_run();
 }

@@ -2,6 +2,7 @@
  * The q35 machine as its firmware sees it: PCI configuration, the first megabyte, fw_cfg with ACPI tables (which
  * iasl has to like), power management.
  */
+#include "hw/hw.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/ich9.h"
 #include "hw/x86/mch.h"
@@ -18,7 +19,7 @@ typedef struct Fixture {
     char *bios; /* a file of 128 KiB: 0xb1 repeated */
 } Fixture;
 
-static void setup(Fixture *f, gconstpointer data)
+static void setup_with(Fixture *f, Options *boot)
 {
     GError *error = NULL;
     char *text = g_strnfill(128 * KIB, (char)0xb1);
@@ -27,11 +28,17 @@ static void setup(Fixture *f, gconstpointer data)
     g_close(fd, NULL);
     g_assert_true(g_file_set_contents(f->bios, text, 128 * KIB, NULL));
     g_free(text);
-    MachineConfig config = {.bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2, .no_vga = true};
+    MachineConfig config = {
+        .bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2, .no_vga = true, .boot = boot};
     f->machine = machine_new(&x86_q35_machine, &config, true, &error);
     g_assert_no_error(error);
     machine_lock(f->machine);
     clock_start(f->machine->clock);
+}
+
+static void setup(Fixture *f, gconstpointer data)
+{
+    setup_with(f, NULL);
 }
 
 static void teardown(Fixture *f, gconstpointer data)
@@ -345,6 +352,80 @@ static void test_smbios(Fixture *f, gconstpointer data)
     g_byte_array_unref(tables);
 }
 
+/* ---- What is started ---- */
+
+/* The CMOS's letters as numbers: first, second, third. */
+static unsigned cmos_order(Fixture *f)
+{
+    out(f, 0x70, 0x3d, 1);
+    unsigned two = in(f, 0x71, 1);
+    out(f, 0x70, 0x38, 1);
+    return (two & 15) << 8 | (two >> 4) << 4 | in(f, 0x71, 1) >> 4;
+}
+
+static bool add_device(Fixture *f, const char *text, GError **error)
+{
+    Options *opts = options_parse("-device", text, "driver", error);
+    bool ok = opts && hw_device_create(f->machine, opts, error);
+    options_free(opts);
+    return ok;
+}
+
+static void test_boot_order(Fixture *f, gconstpointer data)
+{
+    static const char expected[] = "/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0\n"
+                                   "/pci@i0cf8/ethernet@5,1/ethernet-phy@0\nHALT";
+    GError *error = NULL;
+    teardown(f, data);
+    setup_with(f,
+               options_parse("-boot", "dc,once=n,menu=on,splash-time=5,strict=on", "order", NULL));
+    g_assert_true(add_device(f, "virtio-net-pci,addr=5.1,bootindex=7", &error));
+    g_assert_true(add_device(f, "ide-cd,bootindex=2", &error));
+    g_assert_true(add_device(f, "virtio-net-pci,bootindex=-1", &error));
+    g_assert_no_error(error);
+    g_assert_false(add_device(f, "virtio-net-pci,bootindex=7", &error));
+    g_assert_nonnull(strstr(error->message, "ethernet@5,1"));
+    g_clear_error(&error);
+    g_assert_cmphex(cmos_order(f), ==, 0x400);
+    machine_reset(f->machine);
+    GByteArray *file = read_file(f, "bootorder");
+    g_assert_cmpmem(file->data, file->len, expected, sizeof(expected));
+    g_byte_array_unref(file);
+    file = read_file(f, "etc/boot-menu-wait");
+    g_assert_cmpmem(file->data, file->len, "\5\0", 2);
+    g_byte_array_unref(file);
+    out(f, FW_CFG, 0x0e, 2);
+    g_assert_cmphex(be(f, 1), ==, 1);
+    f->machine->state = RUN_STATE_RUNNING;
+    machine_reset(f->machine);
+    g_assert_cmphex(cmos_order(f), ==, 0x320);
+    f->machine->state = RUN_STATE_PAUSED;
+}
+
+static void test_bad_boot_order(Fixture *f, gconstpointer data)
+{
+    static const char *const texts[] = {"cx",
+                                        "cc",
+                                        "acdn",
+                                        "once=z",
+                                        "menu=maybe",
+                                        "splash-time=x",
+                                        "strictly=on",
+                                        "reboot-timeout=70000",
+                                        "splash=/dev/null"};
+    machine_unlock(f->machine);
+    for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+        GError *error = NULL;
+        MachineConfig config = {.bios = f->bios, .cpus = 1};
+        config.boot = options_parse("-boot", texts[i], "order", &error);
+        g_assert_no_error(error);
+        g_assert_null(machine_new(&x86_q35_machine, &config, true, &error));
+        g_assert_nonnull(strstr(error->message, "-boot"));
+        g_clear_error(&error);
+    }
+    machine_lock(f->machine);
+}
+
 /* ---- Power management ---- */
 
 #define PM 0x600
@@ -503,6 +584,8 @@ int main(int argc, char **argv)
     ADD(fw_cfg);
     ADD(acpi);
     ADD(smbios);
+    ADD(boot_order);
+    ADD(bad_boot_order);
     ADD(power_button);
     ADD(pm_timer);
     ADD(reset_port);
