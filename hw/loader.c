@@ -232,7 +232,9 @@ static void copy_in(Machine *machine, uint64_t addr, const uint8_t *data, uint64
             dma_clear(&machine->dma, addr, step);
         }
         addr += step;
-        data += data ? step : 0;
+        if (data) {
+            data += step;
+        }
         len -= step;
     }
 }

@@ -27,6 +27,7 @@ typedef struct Smbios {
     unsigned start; /* of the structure being made */
 } Smbios;
 
+/* A little-endian number of up to 8 bytes. */
 static void put(Smbios *s, uint64_t value, unsigned size)
 {
     value = GUINT64_TO_LE(value);
@@ -160,7 +161,8 @@ static void put_memory(Smbios *s, Machine *machine)
     put(s, kib - 1, 4);
     put(s, HANDLE_ARRAY, 2);
     put(s, 1, 1);
-    put(s, 0, 16);
+    put(s, 0, 8); /* addresses beyond 4 TiB */
+    put(s, 0, 8);
     end(s, NULL);
 }
 

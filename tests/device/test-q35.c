@@ -337,7 +337,11 @@ static void test_smbios(Fixture *f, gconstpointer data)
     g_assert_cmpuint(sum(entry->data + 16, 15), ==, 0);
     g_assert_cmpuint(entry->data[22] | entry->data[23] << 8, ==, tables->len);
     while (at < tables->len) {
-        types |= tables->data[at] < 32 ? 1u << tables->data[at] : 0;
+        const uint8_t *type = &tables->data[at];
+        types |= *type < 32 ? 1u << *type : 0;
+        if (*type == 19) { /* the range beyond 4 TiB: there is none */
+            g_assert_cmpmem(type + 15, 16, (const uint8_t[16]){0}, 16);
+        }
         at += tables->data[at + 1];
         while (tables->data[at] || tables->data[at + 1]) {
             at++;

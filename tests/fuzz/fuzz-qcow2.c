@@ -1,7 +1,5 @@
 /*
- * Fuzzer of qcow2 images: the input is a small program that changes bytes of an image and uses it. Built with
- * clang -fsanitize=fuzzer -DAMPHI_LIBFUZZER it is a libFuzzer target; otherwise a test that runs the files named
- * on the command line, or many random inputs.
+ * Fuzzer of qcow2 images: the input is a small program that changes bytes of an image and uses it.
  *
  * Input: one byte for the cluster size and version, then steps. A step is a byte for its kind, and its operands;
  * running out of input ends the program. Nothing that an image says may crash or hang whoever opens it,
@@ -9,6 +7,7 @@
  */
 #include "hw/block/image.h"
 #include "softmmu/base/error.h"
+#include "tests/fuzz/fuzz.h"
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,23 +15,6 @@
 #define DISK_SIZE (1 * MIB)
 #define MAX_REQUEST (64 * 1024)
 #define MAX_FILE (4 * MIB) /* what is changed is before that */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct Input {
-    const uint8_t *data;
-    size_t left;
-} Input;
-
-static uint64_t take(Input *in, unsigned bytes)
-{
-    uint64_t value = 0;
-
-    for (unsigned i = 0; i < bytes && in->left; i++, in->left--) {
-        value |= (uint64_t)*in->data++ << (8 * i);
-    }
-    return value;
-}
 
 static BlockImage *open_image(const char *path, bool read_only)
 {
@@ -46,36 +28,37 @@ static BlockImage *open_image(const char *path, bool read_only)
 }
 
 /* The bytes at which an image has something to say: of the header, of tables, or anything. */
-static uint64_t take_place(Input *in, unsigned cluster_bits)
+static uint64_t take_place(FuzzInput *in, unsigned cluster_bits)
 {
-    unsigned kind = take(in, 1);
+    unsigned kind = fuzz_take(in, 1);
 
     switch (kind & 3) {
-    case 0: return take(in, 1) % 120;
+    case 0: return fuzz_take(in, 1) % 120;
     case 1: /* a table entry of one of the first clusters */
-        return ((uint64_t)(kind >> 2) << cluster_bits) + (take(in, 1) & 31) * 8;
-    default: return take(in, 3);
+        return ((uint64_t)(kind >> 2) << cluster_bits) + (fuzz_take(in, 1) & 31) * 8;
+    default: return fuzz_take(in, 3);
     }
 }
 
-static void patch(int fd, Input *in, unsigned cluster_bits)
+static void patch(int fd, FuzzInput *in, unsigned cluster_bits)
 {
     uint64_t place = take_place(in, cluster_bits), value = 0;
-    unsigned len = take(in, 1) % 9;
+    unsigned len = fuzz_take(in, 1) % 9;
 
     for (unsigned i = 0; i < len; i++) {
-        value |= take(in, 1) << (8 * i);
+        value |= fuzz_take(in, 1) << (8 * i);
     }
     if (place < MAX_FILE) {
         (void)!pwrite(fd, &value, len, place);
     }
 }
 
-static void request(BlockImage *image, unsigned kind, Input *in)
+static void request(BlockImage *image, unsigned kind, FuzzInput *in)
 {
     static uint8_t buf[MAX_REQUEST];
-    uint64_t offset = take(in, 2) * 512 % image->size;
-    uint64_t wanted = (take(in, 1) + 1) * 256 / 512 * 512, len = MIN(wanted, image->size - offset);
+    uint64_t offset = fuzz_take(in, 2) * 512 % image->size;
+    uint64_t wanted = (fuzz_take(in, 1) + 1) * 256 / 512 * 512,
+             len = MIN(wanted, image->size - offset);
     struct iovec iov[2] = {{buf, len / 2}, {buf + len / 2, len - len / 2}};
 
     if (image->read_only || kind == 0) {
@@ -94,13 +77,13 @@ static void request(BlockImage *image, unsigned kind, Input *in)
     }
 }
 
-static void run(int fd, const char *path, Input *in, unsigned cluster_bits)
+static void run(int fd, const char *path, FuzzInput *in, unsigned cluster_bits)
 {
     BlockImage *image = NULL;
     GString *text = g_string_new(NULL);
 
     while (in->left) {
-        unsigned op = take(in, 1);
+        unsigned op = fuzz_take(in, 1);
 
         if ((op & 15) < 6) {
             patch(fd, in, cluster_bits);
@@ -128,8 +111,8 @@ static void be_quiet(const gchar *text)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    Input in = {data, MIN(size, 4096)};
-    unsigned first = take(&in, 1), cluster_bits = 9 + first % 5;
+    FuzzInput in = {data, MIN(size, 4096)};
+    unsigned first = fuzz_take(&in, 1), cluster_bits = 9 + first % 5;
     Qcow2Create create = {.size = DISK_SIZE,
                           .cluster_bits = cluster_bits,
                           .version = 2 + (first >> 7),
@@ -150,40 +133,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
-#ifndef AMPHI_LIBFUZZER
-
-static void test_random(void)
+static void make_input(GRand *rand, GByteArray *input)
 {
-    GRand *rand = g_rand_new_with_seed(11);
-    uint8_t data[192];
-
-    for (unsigned n = 0; n < 6000; n++) {
-        for (unsigned i = 0; i < sizeof(data); i++) {
-            data[i] = g_rand_int(rand);
-        }
-        data[1] = 6; /* most begin with an image that is whole */
-        LLVMFuzzerTestOneInput(data, sizeof(data));
+    for (unsigned i = 0; i < 192; i++) {
+        g_byte_array_append(input, (const uint8_t[]){g_rand_int(rand)}, 1);
     }
-    g_rand_free(rand);
+    input->data[1] = 6; /* most begin with an image that is whole */
 }
 
-int main(int argc, char **argv)
-{
-    g_test_init(&argc, &argv, NULL);
-    if (argc > 1) {
-        for (int i = 1; i < argc; i++) {
-            char *data;
-            gsize len;
-
-            if (g_file_get_contents(argv[i], &data, &len, NULL)) {
-                LLVMFuzzerTestOneInput((uint8_t *)data, len);
-                g_free(data);
-            }
-        }
-        return 0;
-    }
-    g_test_add_func("/fuzz/qcow2/random", test_random);
-    return g_test_run();
-}
-
-#endif
+FUZZ_MAIN(6000, make_input)

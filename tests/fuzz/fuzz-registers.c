@@ -1,76 +1,268 @@
 /*
- * Fuzzer of the register blocks of whole boards: the input is a program of accesses, as any guest can make
- * them, and of virtual time. Whatever they do, the board works on, and saves its state.
+ * Fuzzer of the register blocks of whole boards, each with every device it can have: the input is a program of
+ * accesses, as any guest can make them, of tables in memory that registers may point to, and of virtual time.
+ * Whatever they do, the board works on, saves its state, and comes back by a reset: the next input starts there.
  *
- * Input: a byte for the board, then steps: a byte for window and kind of access, offset, value.
+ * Input: a byte for the board, then steps: a byte for the kind of access, one for the register block, offset,
+ * value. The blocks are those that the memory map and the map of ports have once firmware has placed the
+ * functions of the PCI bus: none is left out.
+ *
+ * libFuzzer: -detect_leaks=0 -max_len=2000
+ * (boards are made once)
  */
 #include "hw/hw.h"
+#include "hw/iommu/intel-iommu.h"
+#include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
-#include "softmmu/options.h"
+#include "hw/x86/boards.h"
+#include "softmmu/base/bits.h"
+#include "softmmu/memory-internal.h"
+#include "tests/device/virtio-driver.h"
 #include "tests/fuzz/fuzz.h"
+#include "ui/chardev.h"
+#include <linux/pci_regs.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
-typedef struct Window {
-    uint64_t base, size;
-} Window;
+#define RAM_SIZE (4 * MIB)
+#define SANDBOX 0x100000 /* of RAM: where tables are made */
+#define SANDBOX_SIZE 0x10000u
+#define PCI_MEMORY UINT64_C(0x40000000) /* free on virt, as on q35 */
+#define PC_PCI_MEMORY UINT64_C(0xc8000000)
+#define PCI_PORTS 0xc000u
 
-/* What QEMU's and our boards of these names have where. */
-static const Window virt_windows[] = {
-    {0x1000, 0xf000},       {0x100000, 0x1000},       {0x101000, 0x1000},       {0x2000000, 0x10000},
-    {0x3000000, 0x10000},   {0xc000000, 0x600000},    {0x10000000, 0x100},      {0x10001000, 0x8000},
-    {0x10100000, 0x18},     {0x20000000, 0x4000000},  {0x30000000, 0x10000000}, {0x40000000, 0x100000},
-    {0x30008000, 0x1000},   {0x30010000, 0x1000},     {0x30018000, 0x1000},     {0x80000000, 0x1000},
+/* A board: its class, where RAM begins, and its devices in addition to what is always there. */
+typedef struct Board {
+    const MachineClass *cls;
+    uint64_t ram, pci_memory;
+    bool firmware;              /* it wants a file for -bios */
+    const char *const *devices; /* NULL-terminated */
+} Board;
+
+static const char *const virt_devices[] = {
+    "riscv-iommu-pci",
+    "virtio-blk-pci,drive=d0,packed=on,num-queues=2",
+    "virtio-net-pci,netdev=n0",
+    "virtio-serial-pci",
+    "virtconsole,chardev=c0",
+    "virtio-rng-pci",
+    "virtio-balloon-pci",
+    "virtio-keyboard-pci",
+    "virtio-9p-pci,fsdev=f0,mount_tag=host",
+    "virtio-blk-device,drive=d1",
+    "virtio-net-device,netdev=n1",
+    "virtio-rng-device",
+    "virtio-9p-device,fsdev=f0,mount_tag=other",
+    NULL,
 };
-static const Window spike_windows[] = {
-    {0x1000, 0xf000}, {0x2000000, 0x10000}, {0x80000000, 0x1000}};
+static const char *const pc_devices[] = {
 
-static void add_device(Machine *machine, const char *text)
+    "ahci",       "isa-debug-exit", "isa-debugcon,chardev=c0",  "pvpanic",
+    "pc-testdev", "virtio-rng-pci", "virtio-net-pci,netdev=n0", NULL,
+};
+static const char *const small_devices[] = {"virtio-rng-device", "virtio-net-device,netdev=n0",
+                                            NULL};
+static const char *const none[] = {NULL};
+
+static const Board boards[] = {
+    {&riscv_virt_machine, 0x80000000, PCI_MEMORY, false, virt_devices},
+    {&x86_q35_machine, 0, PC_PCI_MEMORY, false, pc_devices},
+    {&riscv_spike_machine, 0x80000000, 0, false, none},
+    {&x86_microvm_machine, 0, 0, true, small_devices},
+};
+
+typedef struct Bench {
+    const Board *board;
+    Machine *machine;
+    GPtrArray *blocks; /* of MemoryRegion */
+} Bench;
+
+static void add_option(GPtrArray **array, const char *what, const char *implied, const char *text)
 {
     GError *error = NULL;
-    Options *opts = options_parse("-device", text, "driver", &error);
-    if (!hw_device_create(machine, opts, &error)) {
+    Options *opts = options_parse(what, text, implied, &error);
+    g_assert_no_error(error);
+    *array = *array ? *array : g_ptr_array_new();
+    g_ptr_array_add(*array, opts);
+}
+
+static void add_drive(MachineConfig *config, int fd, const char *more)
+{
+    char *text = g_strdup_printf("file=/proc/self/fd/%d,format=raw,file.locking=off,%s", fd, more);
+    add_option(&config->drives, "-drive", "file", text);
+    g_free(text);
+}
+
+/* What the devices of @board refer to. */
+static void add_back_ends(MachineConfig *config, const Board *board, int disk)
+{
+    static const char *const nets[] = {"user,id=n0,restrict=on", "user,id=n1,restrict=on"};
+    if (board->cls == &x86_q35_machine) {
+        add_drive(config, disk, "if=ide,index=0");
+        add_drive(config, disk, "if=ide,index=2,media=cdrom");
+    } else if (board->cls == &riscv_virt_machine) {
+        add_drive(config, disk, "if=none,id=d0");
+        add_drive(config, disk, "if=none,id=d1");
+        add_option(&config->fsdevs, "-fsdev", "fsdriver",
+                   "local,id=f0,path=/proc/self/fdinfo,security_model=none,readonly=on");
+        add_option(&config->netdevs, "-netdev", "type", nets[1]);
+    }
+    if (board->devices != none) {
+        add_option(&config->netdevs, "-netdev", "type", nets[0]);
+    }
+}
+
+/* As firmware does: every BAR gets addresses, every function decodes and masters the bus. */
+static void place_functions(PciBus *bus, uint64_t memory)
+{
+    uint32_t ports = PCI_PORTS;
+    for (unsigned devfn = 0; bus && devfn < PCI_DEVFNS; devfn++) {
+        const PciDevice *pci = bus->devices[devfn];
+        for (unsigned n = 0; pci && n < PCI_BARS; n++) {
+            const PciBar *bar = &pci->bars[n];
+            bool io = bar->type == PCI_BAR_IO;
+            uint64_t base = align_up(io ? ports : memory, MAX(bar->size, 1));
+            if (bar->size) {
+                pci_config_write(bus, 0, devfn, PCI_BASE_ADDRESS_0 + 4 * n, base, 4);
+                ports = io ? base + bar->size : ports;
+                memory = io ? memory : base + bar->size;
+            }
+        }
+        if (pci) {
+            pci_config_write(bus, 0, devfn, PCI_COMMAND,
+                             PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+        }
+    }
+}
+
+static void add_blocks(GPtrArray *blocks, const MemoryMap *map)
+{
+    for (unsigned i = 0; i < map->regions->len; i++) {
+        MemoryRegion *region = map->regions->pdata[i];
+        if (region->has_ops || !region->ram) {
+            g_ptr_array_add(blocks, region);
+        }
+    }
+}
+
+static void make_bench(Bench *bench, const Board *board)
+{
+    GError *error = NULL;
+    bench->board = board;
+    int disk = memfd_create("disk", MFD_CLOEXEC);
+    g_assert_cmpint(ftruncate(disk, 64 * KIB), ==, 0);
+    char *bios = board->firmware ? g_strdup_printf("/proc/self/fd/%d", disk) : NULL;
+    MachineConfig config = {.ram_size = RAM_SIZE, .cpus = 2, .bios = bios ? bios : "none"};
+    add_back_ends(&config, board, disk);
+    Machine *machine = machine_alloc(board->cls, true);
+    bench->machine = machine;
+    machine_lock(machine);
+    Options *chardev = options_parse("-chardev", "null,id=c0", "backend", NULL);
+    g_assert_nonnull(chardev_new(machine, chardev, &error));
+    options_free(chardev);
+    if (!machine_init(machine, &config, &error)) {
         g_error("%s", error->message);
     }
-    options_free(opts);
-}
-
-static Machine *board(bool virt)
-{
-    MachineConfig config = {.ram_size = 4 * MIB, .bios = "none", .cpus = 2};
-    GError *error = NULL;
-    Machine *machine = machine_new(virt ? &riscv_virt_machine : &riscv_spike_machine, &config,
-                                   true, &error);
-    g_assert_no_error(error);
-    machine_lock(machine);
-    if (virt) {
-        add_device(machine, "virtio-rng-pci");
-        add_device(machine, "virtio-serial-pci");
-        add_device(machine, "virtio-rng-device");
+    for (unsigned i = 0; board->devices[i]; i++) {
+        create_device(machine, board->devices[i]);
+    }
+    if (board->cls == &x86_q35_machine) {
+        IntelIommuConfig iommu = {.aw_bits = 48, .intremap = true};
+        machine->pci->iommu = intel_iommu_new(machine, &iommu);
     }
     clock_start(machine->clock);
-    machine_reset(machine);
-    return machine;
+    machine_unlock(machine);
+    close(disk);
+    g_free(bios);
 }
 
-static void step(Machine *machine, FuzzInput *in, const Window *windows, unsigned count)
+/* A board as it comes out of a reset, and firmware's hands. */
+static void bench_reset(Bench *bench)
 {
-    unsigned op = fuzz_take(in, 1), kind = op >> 5;
-    const Window *window = &windows[(op & 31) % count];
-    if (kind == 7) {
-        clock_step(machine->clock, (int64_t)fuzz_take(in, 4) << (op & 15));
-        g_main_context_iteration(machine->context, FALSE);
+    uint64_t sandbox = bench->board->ram + SANDBOX;
+    machine_reset(bench->machine);
+    place_functions(pci_find_bus(bench->machine, NULL), bench->board->pci_memory);
+    g_assert_cmpint(dma_clear(&bench->machine->dma, sandbox, SANDBOX_SIZE), ==, MEM_OK);
+}
+
+/* The bench with @board, with the lock of its machine. Each is made once. */
+static Bench *bench_begin(unsigned board)
+{
+    static Bench benches[ARRAY_SIZE(boards)];
+    Bench *bench = &benches[board];
+    if (!bench->machine) {
+        make_bench(bench, &boards[board]);
+    }
+    machine_lock(bench->machine);
+    bench_reset(bench);
+    if (!bench->blocks) {
+        bench->blocks = g_ptr_array_new();
+        add_blocks(bench->blocks, bench->machine->memory);
+        add_blocks(bench->blocks, bench->machine->io);
+    }
+    return bench;
+}
+
+/* ---- Steps ---- */
+
+/* A place in memory that is worth pointing to. */
+static uint64_t take_pointer(const Bench *bench, FuzzInput *in)
+{
+    return bench->board->ram + SANDBOX + (fuzz_take(in, 1) * SANDBOX_SIZE / 256);
+}
+
+static void access_register(Bench *bench, FuzzInput *in, unsigned kind)
+{
+    const MemoryRegion *region = bench->blocks->pdata[fuzz_take(in, 1) % bench->blocks->len];
+    Machine *machine = bench->machine;
+    uint64_t offset = fuzz_take(in, region->size > 0x10000 ? 4 : region->size > 0x100 ? 2 : 1);
+    uint64_t addr = region->base + offset % region->size;
+    unsigned size = 1u << (kind & 3);
+    bool port = region->map == machine->io;
+    addr = kind & 8 ? addr : align_down(addr, size);
+    size = port ? MIN(size, 4) : size;
+    if (kind & 4) {
+        port ? machine_pio_read(machine, addr, size) : machine_mmio_read(machine, addr, size);
         return;
     }
-    uint64_t addr = window->base + fuzz_take(in, window->size > 0x10000 ? 4 : 2) % window->size;
-    unsigned size = 1u << (kind & 3);
-    if (kind == 3 || kind == 4) {
-        size = 4;
-        addr &= ~UINT64_C(3);
-    }
-    if (kind < 4) {
-        machine_mmio_write(machine, addr, fuzz_take(in, size), size);
+    uint64_t value = kind & 16 ? take_pointer(bench, in) : fuzz_take(in, size);
+    if (port) {
+        machine_pio_write(machine, addr, value, size);
     } else {
-        machine_mmio_read(machine, addr, size);
+        machine_mmio_write(machine, addr, value, size);
+    }
+}
+
+/* Up to 32 bytes, or a pointer with flags. */
+static void write_memory(Bench *bench, FuzzInput *in, unsigned kind)
+{
+    uint64_t addr = take_pointer(bench, in) + fuzz_take(in, 1);
+    if (kind & 16) {
+        dma_write_le(&bench->machine->dma, addr, take_pointer(bench, in) | fuzz_take(in, 1), 8);
+        return;
+    }
+    for (unsigned n = (kind & 15) * 2 + 1; n > 0; n--) {
+        dma_write_le(&bench->machine->dma, addr++, fuzz_take(in, 1), 1);
+    }
+}
+
+/* A kind of step: 0 to 0x9f accesses a register, up to 0xdf memory, above that time passes. */
+static void step(Bench *bench, FuzzInput *in)
+{
+    Machine *machine = bench->machine;
+    unsigned kind = fuzz_take(in, 1);
+    if (kind < 0xa0) {
+        access_register(bench, in, kind);
+    } else if (kind < 0xe0) {
+        write_memory(bench, in, kind);
+    } else {
+        clock_step(machine->clock, (int64_t)fuzz_take(in, 2) << (kind & 7));
+        g_main_context_iteration(machine->context, FALSE);
+    }
+    if (machine->reset_requested) {
+        machine->reset_requested = false;
+        bench_reset(bench);
     }
 }
 
@@ -89,21 +281,19 @@ static void save_all(Machine *machine)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FuzzInput in = {data, size};
-    bool virt = fuzz_take(&in, 1) & 1;
-    Machine *machine = board(virt);
+    Bench *bench = bench_begin(fuzz_take(&in, 1) % ARRAY_SIZE(boards));
     while (in.left) {
-        step(machine, &in, virt ? virt_windows : spike_windows,
-             virt ? G_N_ELEMENTS(virt_windows) : G_N_ELEMENTS(spike_windows));
+        step(bench, &in);
     }
-    save_all(machine);
-    machine_unlock(machine);
-    machine_free(machine);
+    save_all(bench->machine);
+    machine_unlock(bench->machine);
     return 0;
 }
 
 static void make_input(GRand *rand, GByteArray *input)
 {
     fuzz_random_bytes(rand, input, g_rand_int_range(rand, 2, 1000));
+    input->data[0] = g_rand_int(rand);
 }
 
-FUZZ_MAIN(300, make_input)
+FUZZ_MAIN(1500, make_input)

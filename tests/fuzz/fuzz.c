@@ -1,5 +1,8 @@
 /* See fuzz.h. */
 #include "tests/fuzz/fuzz.h"
+#include <string.h>
+
+#define MUTATIONS_PER_NEW 32
 
 typedef struct Smoke {
     int (*one)(const uint8_t *data, size_t size);
@@ -23,6 +26,23 @@ void fuzz_random_bytes(GRand *rand, GByteArray *input, unsigned count)
         uint8_t byte = g_rand_int(rand) >> g_rand_int_range(rand, 0, 32);
         g_byte_array_append(input, &byte, 1);
     }
+}
+
+size_t fuzz_mutate(uint8_t *data, size_t size, size_t max, unsigned seed,
+                   size_t (*mutate)(uint8_t *data, size_t size, size_t max),
+                   void (*make)(GRand *rand, GByteArray *input))
+{
+    if (size > 1 && seed % MUTATIONS_PER_NEW) {
+        return mutate(data, size, max);
+    }
+    GRand *rand = g_rand_new_with_seed(seed);
+    GByteArray *input = g_byte_array_new();
+    make(rand, input);
+    size = MIN(input->len, max);
+    memcpy(data, input->data, size);
+    g_byte_array_unref(input);
+    g_rand_free(rand);
+    return size;
 }
 
 static void test_file(gconstpointer data)
