@@ -4,31 +4,17 @@
  *
  * Blocks are added breadth first along direct edges from the head, but only blocks that the first tier has
  * translated: code that never ran stays outside, behind an exit. Exits to blocks that are inside become
- * edges. A block on another page than the head's begins with a check that the page is mapped as it was.
+ * edges; so do calls of functions that are inside (hot-calls.c). A block on another page than the head's begins
+ * with a check that the page is mapped as it was, unless all edges to it come from its page.
  */
-#include "accel/translate.h"
+#include "accel/hot.h"
 #include "softmmu/debug.h"
 #include <string.h>
 
-#define HOT_MAX_BLOCKS REGION_MAX_SPANS
 #define HOT_MAX_IR 4000u
 #define HOT_MAX_DEPTH 3
 
-typedef struct HotBlock {
-    uint64_t pc;
-    CodePage page;
-    unsigned ir_block, ir_end; /* IR blocks [ir_block, ir_end) */
-    unsigned bytes;
-    uint64_t last_back; /* pc of the last block with a backward edge to this one, 0: none */
-    unsigned depth;
-} HotBlock;
-
-typedef struct HotRegion {
-    HotBlock blocks[HOT_MAX_BLOCKS];
-    unsigned nblocks;
-} HotRegion;
-
-static int find_block(const HotRegion *hot, uint64_t pc)
+int hot_find_block(const HotRegion *hot, uint64_t pc)
 {
     for (unsigned i = 0; i < hot->nblocks; i++) {
         if (hot->blocks[i].pc == pc) {
@@ -38,129 +24,206 @@ static int find_block(const HotRegion *hot, uint64_t pc)
     return -1;
 }
 
-/* Adds the block at @pc if the first tier knows it in the current mapping. */
-static void consider(Vcpu *vcpu, HotRegion *hot, uint64_t pc, const Region *head)
+int hot_consider(HotRegion *hot, uint64_t pc, unsigned frame)
 {
-    Accel *accel = accel_vcpu(vcpu)->accel;
+    Vcpu *vcpu = hot->vcpu;
+    int known = hot_find_block(hot, pc);
     CodePage page;
 
-    if (hot->nblocks == HOT_MAX_BLOCKS || find_block(hot, pc) >= 0 ||
-        !tlb_code_page_cached(vcpu, pc, &page) || debug_breakpoint_at(vcpu->machine, pc)) {
-        return;
+    if (known >= 0) {
+        hot_merge_frames(hot, hot->blocks[known].frame, frame);
+        return known;
     }
-    const Region *r = regions_find(accel, pc, page.ram_page, head->flags, head->mode);
-    if (r && r->second_page == REGION_NO_PAGE) {
-        hot->blocks[hot->nblocks++] = (HotBlock){.pc = pc, .page = page};
+    if (!tlb_code_page_cached(vcpu, pc, &page) || debug_breakpoint_at(vcpu->machine, pc)) {
+        return -1;
     }
+    const Region *r =
+        regions_find(accel_vcpu(vcpu)->accel, pc, page.ram_page, hot->head->flags, hot->head->mode);
+    if (!r) {
+        return -1;
+    }
+    if (hot->nblocks == HOT_MAX_BLOCKS || r->second_page != REGION_NO_PAGE) {
+        hot->frames[hot_frame(hot, frame)].open = true;
+        return -1;
+    }
+    hot->blocks[hot->nblocks] = (HotBlock){.pc = pc, .page = page, .frame = (uint8_t)frame};
+    return (int)hot->nblocks++;
 }
 
-/* Whether instruction @n is an exit that can become an edge. */
-static bool is_edge(const IrRegion *ir, unsigned n)
+static void translate_into(HotRegion *hot, unsigned index)
 {
-    return ir->insns[n].op == IR_exit_direct && !(n && ir->insns[n - 1].op == IR_call_mark);
-}
-
-static void translate_into(Vcpu *vcpu, HotRegion *hot, HotBlock *b, const Region *head)
-{
-    IrRegion *ir = &accel_vcpu(vcpu)->accel->ir;
+    IrRegion *ir = hot->ir;
+    HotBlock *b = &hot->blocks[index];
     TranslateReq req = {.pc = b->pc,
-                        .flags = head->flags,
+                        .flags = hot->head->flags,
                         .max_insns = REGION_MAX_INSNS,
-                        .end_pc = debug_next_breakpoint(vcpu->machine, b->pc, TLB_PAGE_SIZE)};
-    unsigned from = ir->ninsns;
+                        .end_pc = debug_next_breakpoint(hot->vcpu->machine, b->pc, TLB_PAGE_SIZE)};
 
     b->ir_block = ir_block_begin(ir, b->pc);
-    if (b->page.exec_id != head->exec_id) {
+    if (b->page.exec_id != hot->head->exec_id) {
         IrRef n =
             ir_emit(ir, IR_check_page, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, b->pc);
         ir->insns[n].len = b->page.exec_id;
     }
-    vcpu->arch->translate(vcpu, ir, &req);
+    hot->vcpu->arch->translate(hot->vcpu, ir, &req);
     b->ir_end = ir->nblocks;
     b->bytes = req.bytes;
-    translate_log(vcpu, LOG_IN_ASM, b->pc, req.bytes);
-    for (unsigned n = from; n < ir->ninsns; n++) {
-        if (is_edge(ir, n)) {
-            consider(vcpu, hot, ir->insns[n].imm, head);
+    translate_log(hot->vcpu, LOG_IN_ASM, b->pc, req.bytes);
+    if (ir->overflow) {
+        return;
+    }
+    hot_note_calls(hot, index);
+    for (unsigned k = b->ir_block; k < b->ir_end; k++) {
+        if (hot_last(ir, k)->op == IR_exit_direct && !hot_is_call(ir, k)) {
+            hot_consider(hot, (uint64_t)hot_last(ir, k)->imm, b->frame);
         }
     }
 }
 
-/* Blocks from the target of backward edges to the last of their sources are taken for a loop. */
-static void note_loop(HotRegion *hot, uint64_t from, uint64_t to)
+bool hot_gather(HotRegion *hot)
 {
-    for (unsigned i = 0; i < hot->nblocks; i++) {
-        HotBlock *b = &hot->blocks[i];
-        if (b->pc >= to && b->pc <= from && b->depth < HOT_MAX_DEPTH) {
-            b->depth++;
-        }
+    while (hot->done < hot->nblocks && hot->ir->ninsns < HOT_MAX_IR && !hot->ir->overflow) {
+        translate_into(hot, hot->done++);
     }
+    for (unsigned i = hot->done; i < hot->nblocks; i++) {
+        hot->frames[hot_frame(hot, hot->blocks[i].frame)].open = true;
+    }
+    return hot->done == hot->nblocks;
 }
+
+/* ---- Edges ---- */
 
 /* Turns exits to blocks inside into edges. */
-static void join(HotRegion *hot, IrRegion *ir)
+static void join_jumps(HotRegion *hot)
 {
+    IrRegion *ir = hot->ir;
+
     for (unsigned i = 0; i < hot->nblocks; i++) {
         const HotBlock *b = &hot->blocks[i];
         for (unsigned k = b->ir_block; k < b->ir_end; k++) {
-            unsigned last = ir->blocks[k].first + ir->blocks[k].count - 1;
-            if (!is_edge(ir, last)) {
-                continue;
+            IrInsn *last = hot_last(ir, k);
+            int target = last->op == IR_exit_direct && !hot_is_call(ir, k)
+                             ? hot_find_block(hot, (uint64_t)last->imm)
+                             : -1;
+            if (target >= 0) {
+                last->op = IR_br;
+                last->imm = 0;
+                last->target[0] = (uint16_t)hot->blocks[target].ir_block;
             }
-            int target = find_block(hot, ir->insns[last].imm);
-            if (target < 0) {
-                continue;
-            }
-            if (hot->blocks[target].pc <= b->pc) {
-                hot->blocks[target].last_back = MAX(hot->blocks[target].last_back, b->pc);
-            }
-            ir->insns[last].op = IR_br;
-            ir->insns[last].imm = 0;
-            ir->insns[last].target[0] = hot->blocks[target].ir_block;
-        }
-    }
-    for (unsigned i = 0; i < hot->nblocks; i++) {
-        if (hot->blocks[i].last_back) {
-            note_loop(hot, hot->blocks[i].last_back, hot->blocks[i].pc);
-        }
-    }
-    for (unsigned i = 0; i < hot->nblocks; i++) {
-        for (unsigned k = hot->blocks[i].ir_block; k < hot->blocks[i].ir_end; k++) {
-            ir->blocks[k].loop_depth = hot->blocks[i].depth;
         }
     }
 }
 
-/* Whether every edge to @to comes from its own page. */
-static bool is_entered_from_own_page(const HotRegion *hot, const IrRegion *ir, unsigned to)
+/* The blocks that IR blocks [from, end) jump to. */
+static uint64_t targets_of(const HotRegion *hot, unsigned from, unsigned end)
 {
-    for (unsigned i = 0; i < hot->nblocks; i++) {
-        for (unsigned k = hot->blocks[i].ir_block; k < hot->blocks[i].ir_end; k++) {
-            const IrInsn *last = &ir->insns[ir->blocks[k].first + ir->blocks[k].count - 1];
-            if (last->op == IR_br && last->target[0] == hot->blocks[to].ir_block &&
-                hot->blocks[i].page.exec_id != hot->blocks[to].page.exec_id) {
-                return false;
-            }
+    uint64_t set = 0;
+
+    for (unsigned k = from; k < end; k++) {
+        const IrInsn *last = hot_last(hot->ir, k);
+        for (unsigned i = 0; last->op == IR_br && i < hot->nblocks; i++) {
+            set |= (uint64_t)(hot->blocks[i].ir_block == last->target[0]) << i;
         }
     }
-    return true;
+    return set;
+}
+
+static void find_successors(HotRegion *hot)
+{
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        const HotBlock *b = &hot->blocks[i];
+        hot->successors[i] =
+            targets_of(hot, b->ir_block, b->ir_end) | targets_of(hot, b->ir_return, b->ir_last);
+    }
 }
 
 /* Takes away the page checks of blocks that are only entered from blocks that have made the same: what changes
  * mappings leaves the region. */
-static void drop_checks(const HotRegion *hot, IrRegion *ir)
+static void drop_checks(HotRegion *hot)
 {
     for (unsigned i = 0; i < hot->nblocks; i++) {
-        IrInsn *first = &ir->insns[ir->blocks[hot->blocks[i].ir_block].first];
-        if (first->op == IR_check_page && is_entered_from_own_page(hot, ir, i)) {
+        IrInsn *first = &hot->ir->insns[hot->ir->blocks[hot->blocks[i].ir_block].first];
+        bool other = first->op != IR_check_page;
+        for (unsigned p = 0; p < hot->nblocks && !other; p++) {
+            other = (hot->successors[p] >> i & 1) &&
+                    hot->blocks[p].page.exec_id != hot->blocks[i].page.exec_id;
+        }
+        if (!other) {
             first->op = IR_insn_start; /* of the same pc */
             first->len = 0;
         }
     }
 }
 
-static Region *region_for(Accel *accel, const HotRegion *hot, const Region *head)
+/* ---- Loops ---- */
+
+typedef struct LoopWalk {
+    HotRegion *hot;
+    uint64_t seen, path;              /* blocks, of a depth-first walk */
+    uint64_t latches[HOT_MAX_BLOCKS]; /* by header */
+} LoopWalk;
+
+static void find_latches(LoopWalk *w, unsigned b)
 {
+    w->seen |= UINT64_C(1) << b;
+    w->path |= UINT64_C(1) << b;
+    for (uint64_t next = w->hot->successors[b]; next; next &= next - 1) {
+        unsigned to = (unsigned)__builtin_ctzll(next);
+        if (w->path >> to & 1) {
+            w->latches[to] |= UINT64_C(1) << b;
+        } else if (!(w->seen >> to & 1)) {
+            find_latches(w, to);
+        }
+    }
+    w->path &= ~(UINT64_C(1) << b);
+}
+
+/* The blocks that reach one of @latches without passing @header. */
+static uint64_t loop_body(const LoopWalk *w, unsigned header, uint64_t latches)
+{
+    uint64_t body = UINT64_C(1) << header | latches, before;
+
+    do {
+        before = body;
+        for (unsigned b = 0; b < w->hot->nblocks; b++) {
+            if ((w->seen >> b & 1) && (w->hot->successors[b] & body & ~(UINT64_C(1) << header))) {
+                body |= UINT64_C(1) << b;
+            }
+        }
+    } while (body != before);
+    return body;
+}
+
+/* Tells the IR blocks how many loops they are in. */
+static void find_loops(HotRegion *hot)
+{
+    LoopWalk w = {.hot = hot};
+    IrRegion *ir = hot->ir;
+
+    find_latches(&w, 0);
+    for (unsigned h = 0; h < hot->nblocks; h++) {
+        uint64_t body = w.latches[h] ? loop_body(&w, h, w.latches[h]) : 0;
+        for (; body; body &= body - 1) {
+            HotBlock *b = &hot->blocks[__builtin_ctzll(body)];
+            b->depth += b->depth < HOT_MAX_DEPTH;
+        }
+    }
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        const HotBlock *b = &hot->blocks[i];
+        for (unsigned k = b->ir_block; k < b->ir_end; k++) {
+            ir->blocks[k].loop_depth = b->depth;
+        }
+        for (unsigned k = b->ir_return; k < b->ir_last; k++) {
+            ir->blocks[k].loop_depth = b->depth;
+        }
+    }
+}
+
+/* ---- Regions ---- */
+
+static Region *region_for(Accel *accel, const HotRegion *hot)
+{
+    const Region *head = hot->head;
     Region *region = regions_new(accel, head->pc, head->ram_page, head->flags, head->mode);
 
     region->exec_id = head->exec_id;
@@ -178,24 +241,30 @@ static Region *region_for(Accel *accel, const HotRegion *hot, const Region *head
 Region *translate_hot(Vcpu *vcpu, const Region *head)
 {
     IrRegion *ir = &accel_vcpu(vcpu)->accel->ir;
-    HotRegion hot = {0};
+    HotRegion hot = {.vcpu = vcpu, .ir = ir, .head = head, .nframes = 1};
 
     if (head->second_page != REGION_NO_PAGE || !head->exec_id) {
         return NULL;
     }
     ir_region_reset(ir);
-    consider(vcpu, &hot, head->pc, head);
-    unsigned done = 0;
-    for (; done < hot.nblocks && ir->ninsns < HOT_MAX_IR; done++) {
-        translate_into(vcpu, &hot, &hot.blocks[done], head);
+    hot_consider(&hot, head->pc, 0);
+    if (hot_gather(&hot)) {
+        hot_follow_calls(&hot);
     }
-    hot.nblocks = done; /* the rest stays outside */
-    if (!done || ir->overflow) {
+    hot.nblocks = hot.done; /* the rest stays outside */
+    if (!hot.done || ir->overflow) {
         return NULL;
     }
-    join(&hot, ir);
-    drop_checks(&hot, ir);
-    Region *region = region_for(accel_vcpu(vcpu)->accel, &hot, head);
+    join_jumps(&hot);
+    hot_join_calls(&hot);
+    hot_join_returns(&hot);
+    if (ir->overflow) {
+        return NULL;
+    }
+    find_successors(&hot);
+    drop_checks(&hot);
+    find_loops(&hot);
+    Region *region = region_for(accel_vcpu(vcpu)->accel, &hot);
     translate_log(vcpu, LOG_IR, head->pc, 0);
     ir_optimize(ir, 2);
     translate_log(vcpu, LOG_IR_OPT, head->pc, 0);

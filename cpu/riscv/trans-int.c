@@ -34,7 +34,15 @@ static void gen_shift_w(RiscvDis *ctx, const ArgsShift *a, IrOp op)
 /* ---- Upper immediates, arithmetic ---- */
 
 TRANS(lui, ArgsU, set_x(ctx, a->rd, c64(ctx, a->imm)))
-TRANS(auipc, ArgsU, set_x(ctx, a->rd, c64(ctx, (int64_t)(ctx->pc + (uint64_t)(int64_t)a->imm))))
+
+bool trans_auipc(RiscvDis *ctx, const ArgsU *a)
+{
+    ctx->auipc_next = ctx->next;
+    ctx->auipc_value = ctx->pc + (uint64_t)(int64_t)a->imm;
+    ctx->auipc_reg = a->rd;
+    set_x(ctx, a->rd, c64(ctx, (int64_t)ctx->auipc_value));
+    return true;
+}
 
 /* With x0 or a zero immediate it is li or mv: no addition to be folded away later. */
 bool trans_addi(RiscvDis *ctx, const ArgsI *a)
@@ -123,22 +131,22 @@ static bool is_link(int reg)
     return reg == 1 || reg == 5;
 }
 
-bool trans_jal(RiscvDis *ctx, const ArgsU *a)
+static void gen_jump(RiscvDis *ctx, int rd, uint64_t target)
 {
-    uint64_t target = ctx->pc + (uint64_t)(int64_t)a->imm;
     if (is_misaligned(ctx, target)) {
         gen_raise(ctx, RISCV_FETCH_MISALIGNED, target);
-        return true;
+        return;
     }
-    set_x(ctx, a->rd, c64(ctx, (int64_t)ctx->next));
+    set_x(ctx, rd, c64(ctx, (int64_t)ctx->next));
     gen_poll(ctx, target);
-    if (is_link(a->rd) && ctx->flags == ctx->entry_flags) {
+    if (is_link(rd) && ctx->flags == ctx->entry_flags) {
         ir_call_mark(ctx->ir, ctx->next);
     }
     gen_exit_direct(ctx, target);
     ctx->ended = true;
-    return true;
 }
+
+TRANS(jal, ArgsU, gen_jump(ctx, a->rd, ctx->pc + (uint64_t)(int64_t)a->imm))
 
 static IrRef jalr_target(RiscvDis *ctx, const ArgsI *a)
 {
@@ -168,6 +176,10 @@ static void gen_check_alignment(RiscvDis *ctx, const ArgsI *a)
  * (coroutines), this only pushes. */
 bool trans_jalr(RiscvDis *ctx, const ArgsI *a)
 {
+    if (ctx->auipc_next == ctx->pc && a->rs1 && a->rs1 == ctx->auipc_reg) {
+        gen_jump(ctx, a->rd, (ctx->auipc_value + (uint64_t)(int64_t)a->imm) & ~UINT64_C(1));
+        return true;
+    }
     if (!has_ext(ctx, RISCV_EXT_C)) {
         gen_check_alignment(ctx, a);
     }

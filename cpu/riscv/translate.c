@@ -150,6 +150,7 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         .entry_flags = req->flags,
         .flags_read = 1, /* no instruction is there */
         .flags_back = 1,
+        .auipc_next = 1,
         .pc = req->pc,
         .semihosting =
             vcpu_semihosting_allowed(vcpu, (req->flags & RISCV_TB_PRIV_MASK) == RISCV_PRIV_U),

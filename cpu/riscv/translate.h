@@ -15,11 +15,11 @@
 /* One translation in progress. */
 struct RiscvDis {
     IrRegion *ir;
-    uint64_t ext;      /* extensions of the hart: 1 << RiscvExt */
-    uint32_t flags;    /* tb_flags(), as after the instructions so far */
+    uint64_t ext;         /* extensions of the hart: 1 << RiscvExt */
+    uint32_t flags;       /* tb_flags(), as after the instructions so far */
     uint32_t entry_flags; /* of the region: what direct exits go on with */
-    uint64_t pc, next; /* of the current instruction and of the one after it */
-    uint32_t insn;     /* the instruction's bits */
+    uint64_t pc, next;    /* of the current instruction and of the one after it */
+    uint32_t insn;        /* the instruction's bits */
     RiscvInsn id;
     bool ended;      /* the current instruction ended the block */
     bool fs_dirtied; /* fs_dirty has been stored in this block */
@@ -32,6 +32,10 @@ struct RiscvDis {
     uint64_t flags_back; /* after "frflags rd" and a comparison, or odd */
     int flags_reg;       /* rd */
     IrRef flags_cmp;     /* the comparison */
+    /* A far call or jump is auipc and jalr: */
+    uint64_t auipc_next;  /* the instruction after auipc, or an odd address */
+    uint64_t auipc_value; /* its result */
+    int auipc_reg;        /* where that is */
 };
 
 /* For the GuestArch of cpu.c. */
