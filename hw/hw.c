@@ -9,16 +9,11 @@
 #include "hw/x86/isa-devices.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
-#include <stdio.h>
 #include <string.h>
 
 /* The parts that offer devices; each list ends with a NULL name. */
 static const HwDeviceType *const device_lists[] = {
-    virtio_device_types,
-    isa_device_types,
-    ahci_device_types,
-    vga_device_types,
-    iommu_device_types,
+    virtio_device_types, isa_device_types, ahci_device_types, vga_device_types, iommu_device_types,
 };
 
 static const HwDeviceType *find_type(const char *name)
@@ -65,11 +60,21 @@ bool hw_device_create(Machine *machine, Options *opts, GError **error)
     if (!type) {
         return unknown_type(name, error);
     }
-    if (options_get(opts, "help", NULL)) {
-        printf("%s: %s on bus %s\n", type->name, type->desc, type->bus);
-        return false;
-    }
     return type->create(machine, opts, error) && options_check_unused(opts, error);
+}
+
+bool hw_device_type_help(const char *name, GString *out, GError **error)
+{
+    const HwDeviceType *type = find_type(name);
+    Property property;
+    if (!type) {
+        return unknown_type(name, error);
+    }
+    g_string_append_printf(out, "%s options:\n", type->name);
+    for (unsigned n = 0; hw_device_property_nth(name, n, &property); n++) {
+        property_print(&property, out);
+    }
+    return true;
 }
 
 const char *hw_device_nth(unsigned n)

@@ -9,6 +9,7 @@
 #define AMPHI_HW_H
 
 #include "softmmu/machine.h"
+#include "softmmu/property.h"
 
 /* One type that -device takes. */
 typedef struct HwDeviceType {
@@ -21,19 +22,19 @@ typedef struct HwDeviceType {
 } HwDeviceType;
 
 /* Makes the device that @opts (implied key "driver") describes. Errors: no or unknown driver, naming
- * the nearest known one; unknown property; whatever the device finds wrong. With key "help" it only
- * prints on standard output what the device is, and returns false without error; the machine need not be
- * initialised for that. */
+ * the nearest known one; unknown property; whatever the device finds wrong. */
 bool hw_device_create(Machine *machine, Options *opts, GError **error);
 
-/* The names of all types, NULL past the end; and what each takes: false past the end. @kind is the type of
- * the value in QMP's words ("str", "bool", "uint16"). */
+/* The names of all types, NULL past the end; and what each takes: false past the end. */
 const char *hw_device_nth(unsigned n);
 /* The bus that type @name goes on, as HwDeviceType has it. */
 const char *hw_device_bus(const char *name);
-bool hw_device_property_nth(const char *type, unsigned n, const char **name, const char **kind);
+bool hw_device_property_nth(const char *type, unsigned n, Property *out);
 
-/* Text for -device help: all types, by bus. */
+/* Text for -device TYPE,help: its properties, in the form that QEMU has. */
+bool hw_device_type_help(const char *name, GString *out, GError **error);
+
+/* Text for -device help: all types. */
 void hw_device_help(GString *out);
 
 #endif

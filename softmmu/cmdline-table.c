@@ -5,28 +5,13 @@
  * and is accepted, or it is refused as not available yet, which says more than "unknown".
  */
 #include "softmmu/base/error.h"
-#include "softmmu/cmdline.h"
+#include "softmmu/cmdline-internal.h"
 #include "softmmu/options-json.h"
 #include <string.h>
 
-/* Keeps @text, which was made here, as long as @cmd. */
-static char *keep(CmdLine *cmd, char *text)
-{
-    g_ptr_array_add(cmd->strings, text);
-    return text;
-}
-
-static void append(GPtrArray **array, void *item)
-{
-    if (!*array) {
-        *array = g_ptr_array_new();
-    }
-    g_ptr_array_add(*array, item);
-}
-
 static void append_accel(CmdLine *cmd, const char *name)
 {
-    append(&cmd->accels, (char *)name);
+    cmdline_append(&cmd->accels, (char *)name);
 }
 
 static bool opt_accel(CmdLine *cmd, const char *value, GError **error)
@@ -51,8 +36,7 @@ static bool opt_enable_kvm(CmdLine *cmd, const char *value, GError **error)
 static bool machine_property(CmdLine *cmd, const char *key, const char *value)
 {
     static const char *const no_effect[] = {
-        "usb", "dump-guest-core", "mem-merge", "graphics", "vmport", "hpet",
-        "smm", "kernel-irqchip",
+        "mem-merge", "graphics", "vmport", "hpet", "smm", "kernel-irqchip",
     };
     struct {
         const char *key, **slot;
@@ -60,11 +44,11 @@ static bool machine_property(CmdLine *cmd, const char *key, const char *value)
         {"type", &cmd->machine},           {"kernel", &cmd->config.kernel},
         {"initrd", &cmd->config.initrd},   {"append", &cmd->config.append},
         {"dtb", &cmd->config.dtb},         {"firmware", &cmd->config.bios},
-        {"dumpdtb", &cmd->config.dumpdtb},
+        {"dumpdtb", &cmd->config.dumpdtb}, {"memory-backend", &cmd->config.memory_backend},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(same); i++) {
         if (!strcmp(key, same[i].key)) {
-            *same[i].slot = keep(cmd, g_strdup(value));
+            *same[i].slot = cmdline_keep(cmd, g_strdup(value));
             return true;
         }
     }
@@ -73,8 +57,15 @@ static bool machine_property(CmdLine *cmd, const char *key, const char *value)
             return true;
         }
     }
+    if (!strcmp(key, "usb") && !strcmp(value, "off")) {
+        return true; /* there is none; what asks for it is the board's to refuse */
+    }
+    if (!strcmp(key, "dump-guest-core") && (!strcmp(value, "off") || !strcmp(value, "on"))) {
+        cmd->config.dont_dump = !strcmp(value, "off");
+        return true;
+    }
     if (!strcmp(key, "accel")) {
-        append_accel(cmd, keep(cmd, g_strdup(value)));
+        append_accel(cmd, cmdline_keep(cmd, g_strdup(value)));
         return true;
     }
     return false;
@@ -100,14 +91,6 @@ static bool opt_machine(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
-/* Frees @opts, after checking that nothing in it was unknown, if @ok so far. */
-static bool options_done(Options *opts, bool ok, GError **error)
-{
-    ok = ok && options_check_unused(opts, error);
-    options_free(opts);
-    return ok;
-}
-
 static bool opt_memory(CmdLine *cmd, const char *value, GError **error)
 {
     Options *opts = options_parse("-m", value, "size", error);
@@ -123,7 +106,7 @@ static bool opt_memory(CmdLine *cmd, const char *value, GError **error)
     } else if (ok && size != UINT64_MAX) {
         cmd->config.ram_size = size;
     }
-    return options_done(opts, ok, error);
+    return cmdline_options_done(opts, ok, error);
 }
 
 /* A factor of the number of CPUs: 1 unless given. */
@@ -191,47 +174,7 @@ static bool opt_smp(CmdLine *cmd, const char *value, GError **error)
     cmd->config.cores = g_ascii_strtoull(options_get(opts, "cores", "0"), NULL, 0);
     cmd->config.threads = g_ascii_strtoull(options_get(opts, "threads", "0"), NULL, 0);
     cmd->config.cpus = cpus;
-    return options_done(opts, ok, error);
-}
-
-static bool opt_name(CmdLine *cmd, const char *value, GError **error)
-{
-    Options *opts = options_parse("-name", value, "guest", error);
-    if (!opts) {
-        return false;
-    }
-    options_mark_used(opts, "debug-threads");
-    options_mark_used(opts, "process");
-    const char *name = options_get(opts, "guest", NULL);
-    cmd->config.name = name ? keep(cmd, g_strdup(name)) : cmd->config.name;
-    return options_done(opts, true, error);
-}
-
-static bool opt_uuid(CmdLine *cmd, const char *value, GError **error)
-{
-    if (!g_uuid_string_is_valid(value)) {
-        return error_set(error, "-uuid: '%s' is not of the form "
-                                "12345678-1234-1234-1234-123456789abc", value);
-    }
-    cmd->config.uuid = value;
-    return true;
-}
-
-static bool opt_rtc(CmdLine *cmd, const char *value, GError **error)
-{
-    Options *opts = options_parse("-rtc", value, "base", error);
-    if (!opts) {
-        return false;
-    }
-    bool ok = true;
-    const char *base = options_get(opts, "base", "utc");
-    if (strcmp(base, "utc") != 0) {
-        ok = error_set(error, "-rtc: base=%s is not available yet; the clock shows the host's UTC",
-                       base);
-    }
-    options_mark_used(opts, "clock");
-    options_mark_used(opts, "driftfix");
-    return options_done(opts, ok, error);
+    return cmdline_options_done(opts, ok, error);
 }
 
 /* "driver.property=value", or the three as keys. */
@@ -259,7 +202,7 @@ static bool opt_global(CmdLine *cmd, const char *value, GError **error)
             return error_set(error, "-global: '%s' is not DRIVER.PROPERTY=VALUE", value);
         }
     }
-    append(&cmd->config.globals, opts);
+    cmdline_append(&cmd->config.globals, opts);
     return true;
 }
 
@@ -281,12 +224,13 @@ static void append_nic(CmdLine *cmd, const char *model, const char *mac, const c
     if (mac) {
         options_add(dev, "mac", mac);
     }
-    append(&cmd->config.devices, dev);
+    cmdline_append(&cmd->config.devices, dev);
 }
 
 static char *new_nic_id(CmdLine *cmd)
 {
-    return keep(cmd, g_strdup_printf("nic%u", cmd->config.netdevs ? cmd->config.netdevs->len : 0));
+    return cmdline_keep(cmd, g_strdup_printf("nic%u",
+                                             cmd->config.netdevs ? cmd->config.netdevs->len : 0));
 }
 
 /* -nic BACKEND[,model=M][,mac=A][,BACKEND'S OPTIONS]: a -netdev and its -device in one. */
@@ -310,7 +254,7 @@ static bool opt_nic(CmdLine *cmd, const char *value, GError **error)
             options_add(netdev, key, text);
         }
     }
-    append(&cmd->config.netdevs, netdev);
+    cmdline_append(&cmd->config.netdevs, netdev);
     append_nic(cmd, options_get(opts, "model", NULL), options_get(opts, "mac", NULL), id);
     options_free(opts);
     return true;
@@ -325,7 +269,8 @@ static bool opt_virtfs(CmdLine *cmd, const char *value, GError **error)
     }
     const char *tag = options_get(opts, "mount_tag", NULL);
     if (!tag) {
-        return options_done(opts, error_set(error, "-virtfs: mount_tag=TAG is missing"), error);
+        return cmdline_options_done(opts, error_set(error, "-virtfs: mount_tag=TAG is missing"),
+                                    error);
     }
     char *made_up = g_strdup_printf("virtfs%u", cmd->config.fsdevs ? cmd->config.fsdevs->len : 0);
     const char *id = options_get(opts, "id", made_up);
@@ -341,8 +286,8 @@ static bool opt_virtfs(CmdLine *cmd, const char *value, GError **error)
     options_add(dev, "driver", "virtio-9p-pci");
     options_add(dev, "fsdev", id);
     options_add(dev, "mount_tag", tag);
-    append(&cmd->config.fsdevs, fsdev);
-    append(&cmd->config.devices, dev);
+    cmdline_append(&cmd->config.fsdevs, fsdev);
+    cmdline_append(&cmd->config.devices, dev);
     g_free(made_up);
     options_free(opts);
     return true;
@@ -362,7 +307,7 @@ static bool opt_net(CmdLine *cmd, const char *value, GError **error)
     const char *type = options_get(opts, "type", "");
     if (!strcmp(type, "user")) {
         options_add(opts, "id", id);
-        append(&cmd->config.netdevs, opts);
+        cmdline_append(&cmd->config.netdevs, opts);
         return true;
     }
     bool ok = true;
@@ -373,7 +318,7 @@ static bool opt_net(CmdLine *cmd, const char *value, GError **error)
         append_nic(cmd, options_get(opts, "model", NULL), options_get(opts, "macaddr", NULL), id);
         options_mark_used(opts, "netdev");
     }
-    return options_done(opts, ok, error);
+    return cmdline_options_done(opts, ok, error);
 }
 
 /* Repeated -boot options add up. */
@@ -396,7 +341,7 @@ static bool opt_pflash(CmdLine *cmd, const char *value, GError **error)
 {
     Options *drive = options_parse("-pflash", "if=pflash,format=raw", NULL, NULL);
     options_add(drive, "file", value);
-    append(&cmd->config.drives, drive);
+    cmdline_append(&cmd->config.drives, drive);
     return true;
 }
 
@@ -407,7 +352,7 @@ static bool add_disk(CmdLine *cmd, const char *file, const char *index, const ch
     options_add(drive, "file", file);
     options_add(drive, "index", index);
     options_add(drive, "media", media);
-    append(&cmd->config.drives, drive);
+    cmdline_append(&cmd->config.drives, drive);
     return true;
 }
 
@@ -441,7 +386,7 @@ static bool opt_blockdev(CmdLine *cmd, const char *value, GError **error)
     Options *opts = value[0] == '{' ? options_parse_json("-blockdev", value, error)
                                     : options_parse("-blockdev", value, "driver", error);
     if (opts) {
-        append(&cmd->config.blockdevs, opts);
+        cmdline_append(&cmd->config.blockdevs, opts);
     }
     return opts != NULL;
 }
@@ -467,14 +412,6 @@ static bool opt_vga(CmdLine *cmd, const char *value, GError **error)
     return true;
 }
 
-static bool opt_parallel(CmdLine *cmd, const char *value, GError **error)
-{
-    if (strcmp(value, "none") != 0 && strcmp(value, "null") != 0) {
-        return error_set(error, "-parallel: no machine has a parallel port; use 'none'");
-    }
-    return true;
-}
-
 static bool opt_help(CmdLine *cmd, const char *value, GError **error)
 {
     if (cmd->action == CMD_RUN) {
@@ -486,7 +423,7 @@ static bool opt_help(CmdLine *cmd, const char *value, GError **error)
 
 static bool opt_semihosting(CmdLine *cmd, const char *value, GError **error)
 {
-    append(&cmd->semihosting, options_parse("-semihosting", "", NULL, NULL));
+    cmdline_append(&cmd->semihosting, options_parse("-semihosting", "", NULL, NULL));
     return true;
 }
 
@@ -516,11 +453,13 @@ const CmdOption cmdline_options[] = {
      "number of CPUs [1]", CMD_CALL, 0, NULL, CMD_RUN, opt_smp},
     {"m", "SIZE", TOPIC_MACHINE, true,
      "memory, in MiB or with a suffix: 512, 2G", CMD_CALL, 0, NULL, CMD_RUN, opt_memory},
-    {"name", "NAME", TOPIC_MACHINE, false, "what to call the guest", CMD_CALL, 0, NULL, CMD_RUN, opt_name},
+    {"name", "NAME", TOPIC_MACHINE, false, "what to call the guest", CMD_CALL, 0, NULL, CMD_RUN, cmdline_name},
     {"uuid", "UUID", TOPIC_MACHINE, false, "what identifies the guest", CMD_CALL, 0, NULL, CMD_RUN,
-     opt_uuid},
-    {"rtc", "base=utc", TOPIC_MACHINE, false, "start of the guest's calendar clock", CMD_CALL, 0, NULL,
-     CMD_RUN, opt_rtc},
+     cmdline_uuid},
+    {"rtc", "base=utc|localtime|2006-06-17T16:01:21", TOPIC_MACHINE, false,
+     "start of the guest's calendar clock [utc]", CMD_CALL, 0, NULL, CMD_RUN, cmdline_rtc},
+    {"numa", "node,memdev=ID", TOPIC_MACHINE, false, "the one node, whose memory comes from an object",
+     CMD_CALL, 0, NULL, CMD_RUN, cmdline_numa},
 
     {"kernel", "FILE", TOPIC_BOOT, true, "kernel: an Image (also packed, or with EFI stub) or ELF",
      CMD_STRING, AT(config.kernel), NULL, CMD_RUN, NULL},
@@ -543,6 +482,8 @@ const CmdOption cmdline_options[] = {
      CMD_RUN, NULL},
     {"no-shutdown", NULL, TOPIC_BOOT, false, "stay, stopped, when the guest powers off", CMD_FLAG,
      AT(config.no_shutdown), NULL, CMD_RUN, NULL},
+    {"action", "reboot=reset|shutdown,shutdown=poweroff|pause", TOPIC_BOOT, false,
+     "what is done when the guest does that", CMD_CALL, 0, NULL, CMD_RUN, cmdline_action},
     {"S", NULL, TOPIC_BOOT, false, "do not start before the monitor says so", CMD_FLAG, AT(paused), NULL,
      CMD_RUN, NULL},
 
@@ -550,6 +491,9 @@ const CmdOption cmdline_options[] = {
      "a disk", CMD_OPTIONS, AT(config.drives), "file", CMD_RUN, NULL},
     {"hda", "FILE", TOPIC_DEVICES, false, "the first disk, of any format", CMD_CALL, 0, NULL, CMD_RUN,
      opt_hda},
+    {"hdb", "FILE", TOPIC_DEVICES, false, "the second disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdb},
+    {"hdc", "FILE", TOPIC_DEVICES, false, "the third disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdc},
+    {"hdd", "FILE", TOPIC_DEVICES, false, "the fourth disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdd},
     {"cdrom", "FILE", TOPIC_DEVICES, false, "a disk that is only read", CMD_CALL, 0, NULL, CMD_RUN,
      opt_cdrom},
     {"blockdev", "DRIVER,node-name=NAME,... or JSON", TOPIC_DEVICES, false,
@@ -618,6 +562,12 @@ const CmdOption cmdline_options[] = {
 
     {"pidfile", "FILE", TOPIC_PROCESS, false, "write the process id there", CMD_STRING, AT(pidfile), NULL,
      CMD_RUN, NULL},
+    {"sandbox", "on[,spawn=deny][,elevateprivileges=deny|children]...", TOPIC_PROCESS, false,
+     "let the host's kernel refuse what amphi does not need", CMD_CALL, 0, NULL, CMD_RUN, cmdline_sandbox},
+    {"overcommit", "mem-lock=on", TOPIC_PROCESS, false, "keep the guest's memory from being swapped out",
+     CMD_CALL, 0, NULL, CMD_RUN, cmdline_overcommit},
+    {"msg", "timestamp=on,guest-name=on", TOPIC_PROCESS, false, "what messages begin with", CMD_CALL, 0,
+     NULL, CMD_RUN, cmdline_msg},
     {"daemonize", NULL, TOPIC_PROCESS, false, "go to the background once everything is set up", CMD_FLAG,
      AT(daemonize), NULL, CMD_RUN, NULL},
     {"version", NULL, TOPIC_PROCESS, true, "the version", CMD_CALL, 0, NULL, CMD_RUN, opt_version},
@@ -628,29 +578,23 @@ const CmdOption cmdline_options[] = {
     /* Accepted, without effect here. */
     {"enable-kvm", NULL, TOPIC_NONE, false, "same as -accel kvm", CMD_CALL, 0, NULL, CMD_RUN,
      opt_enable_kvm},
-    {"parallel", "none", TOPIC_NONE, false, "no parallel port", CMD_CALL, 0, NULL, CMD_RUN, opt_parallel},
+    {"parallel", "none", TOPIC_NONE, false, "no parallel port", CMD_CALL, 0, NULL, CMD_RUN, cmdline_parallel},
     {"no-user-config", NULL, TOPIC_NONE, false, "no effect: there are no such files", CMD_IGNORE, 0, NULL,
      CMD_RUN, NULL},
     {"no-acpi", NULL, TOPIC_NONE, false, "no effect", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
+    {"no-hpet", NULL, TOPIC_NONE, false, "no effect: there is none", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
+    {"k", "LAYOUT", TOPIC_NONE, false, "no effect: keys are sent by position", CMD_IGNORE_VALUE, 0, NULL,
+     CMD_RUN, NULL},
+    {"audiodev", "none,id=ID", TOPIC_NONE, false, "no sound", CMD_CALL, 0, NULL, CMD_LIST_AUDIODEVS,
+     cmdline_audiodev},
     {"vga", "std|none", TOPIC_DEVICES, false, "the PC's graphics card [std]", CMD_CALL, 0, NULL, CMD_RUN,
      opt_vga},
-    {"msg", "timestamp=on", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN, NULL},
-    {"overcommit", "mem-lock=off", TOPIC_NONE, false, "no effect", CMD_IGNORE_VALUE, 0, NULL, CMD_RUN,
-     NULL},
 
     /* To come. */
-    {"vnc", "DISPLAY", TOPIC_NONE, false, "VNC", CMD_LATER, 0, NULL, CMD_RUN, NULL},
+    {"vnc", "DISPLAY", TOPIC_NONE, false, "VNC", CMD_CALL, 0, NULL, CMD_RUN, cmdline_vnc},
     {"spice", "OPTIONS", TOPIC_NONE, false, "SPICE", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"hdb", "FILE", TOPIC_NONE, false, "the second disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdb},
-    {"hdc", "FILE", TOPIC_NONE, false, "the third disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdc},
-    {"hdd", "FILE", TOPIC_NONE, false, "the fourth disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdd},
-    {"fsdev", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"virtfs", "OPTIONS", TOPIC_NONE, false, "shared directory", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"audiodev", "OPTIONS", TOPIC_NONE, false, "sound", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"usb", NULL, TOPIC_NONE, false, "USB", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {"incoming", "URI", TOPIC_NONE, false, "migration", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"numa", "OPTIONS", TOPIC_NONE, false, "NUMA", CMD_LATER, 0, NULL, CMD_RUN, NULL},
-    {"sandbox", "on", TOPIC_NONE, false, "seccomp", CMD_LATER, 0, NULL, CMD_RUN, NULL},
     {0},
 };
 /* clang-format on */

@@ -4,8 +4,9 @@
  * Most options only store their value, and are a row of the table in cmdline-table.c; what needs more is
  * a function there. This file walks argv by that table.
  */
-#include "softmmu/cmdline.h"
+#include "softmmu/cmdline-internal.h"
 #include "softmmu/base/error.h"
+#include "softmmu/options-json.h"
 #include <string.h>
 
 static bool is_help(const char *value)
@@ -13,13 +14,25 @@ static bool is_help(const char *value)
     return !strcmp(value, "help") || !strcmp(value, "?");
 }
 
-/* The array at @slot, made when first needed. */
-static GPtrArray *array_at(GPtrArray **slot)
+char *cmdline_keep(CmdLine *cmd, char *text)
 {
-    if (!*slot) {
-        *slot = g_ptr_array_new();
+    g_ptr_array_add(cmd->strings, text);
+    return text;
+}
+
+void cmdline_append(GPtrArray **array, void *item)
+{
+    if (!*array) {
+        *array = g_ptr_array_new();
     }
-    return *slot;
+    g_ptr_array_add(*array, item);
+}
+
+bool cmdline_options_done(Options *opts, bool ok, GError **error)
+{
+    ok = ok && options_check_unused(opts, error);
+    options_free(opts);
+    return ok;
 }
 
 static const CmdOption *find_option(const char *name)
@@ -69,21 +82,20 @@ static void set_action(CmdLine *cmd, CmdAction action)
 static bool apply_options(CmdLine *cmd, const CmdOption *option, const char *value, GError **error)
 {
     char *what = g_strconcat("-", option->name, NULL);
-    Options *opts = options_parse(what, value, option->implied, error);
+    Options *opts = value[0] == '{' ? options_parse_json(what, value, error)
+                                    : options_parse(what, value, option->implied, error);
     g_free(what);
     if (!opts) {
         return false;
     }
-    if (option->list == CMD_LIST_DEVICES && asks_for_help(opts)) {
-        if (cmd->action == CMD_RUN) {
-            cmd->action = CMD_DEVICE_HELP;
-            cmd->device_help = opts;
-        } else {
-            options_free(opts);
-        }
+    bool device = option->list == CMD_LIST_DEVICES;
+    if ((device || option->list == CMD_LIST_OBJECTS) && asks_for_help(opts)) {
+        cmd->type_help = cmdline_keep(cmd, g_strdup(options_get(opts, option->implied, "")));
+        set_action(cmd, device ? CMD_DEVICE_HELP : CMD_OBJECT_HELP);
+        options_free(opts);
         return true;
     }
-    g_ptr_array_add(array_at((GPtrArray **)((char *)cmd + option->offset)), opts);
+    cmdline_append((GPtrArray **)((char *)cmd + option->offset), opts);
     return true;
 }
 
@@ -97,7 +109,7 @@ static bool apply(CmdLine *cmd, const CmdOption *option, const char *value, GErr
     switch (option->kind) {
     case CMD_FLAG: *(bool *)slot = true; break;
     case CMD_STRING: *(const char **)slot = value; break;
-    case CMD_STRINGS: g_ptr_array_add(array_at(slot), (char *)value); break;
+    case CMD_STRINGS: cmdline_append(slot, (char *)value); break;
     case CMD_OPTIONS: return apply_options(cmd, option, value, error);
     case CMD_CALL: return option->fn(cmd, value, error);
     case CMD_LATER: return error_set(error, "-%s is not available yet", option->name);
@@ -166,7 +178,6 @@ void cmdline_clear(CmdLine *cmd)
 {
     GPtrArray *plain[] = {cmd->accels, cmd->serials,     cmd->monitors,
                           cmd->qmps,   cmd->pretty_qmps, cmd->strings};
-    options_free(cmd->device_help);
     options_free(cmd->config.machine_opts);
     options_free(cmd->config.boot);
     free_options(cmd->config.devices);

@@ -8,6 +8,7 @@
 #define AMPHI_CMDLINE_H
 
 #include "softmmu/machine.h"
+#include "softmmu/process.h"
 
 /* What is asked for. */
 typedef enum CmdAction {
@@ -18,18 +19,20 @@ typedef enum CmdAction {
     CMD_LIST_CPUS,
     CMD_LIST_ACCELS,
     CMD_LIST_DEVICES,
-    CMD_DEVICE_HELP, /* -device NAME,help: of device_help */
+    CMD_DEVICE_HELP, /* -device TYPE,help: of type_help */
     CMD_LIST_NETDEVS,
     CMD_LIST_CHARDEVS,
     CMD_LIST_DISPLAYS,
     CMD_LIST_OBJECTS,
+    CMD_OBJECT_HELP, /* -object TYPE,help: of type_help */
+    CMD_LIST_AUDIODEVS,
     CMD_LIST_LOG,
 } CmdAction;
 
 typedef struct CmdLine {
     CmdAction action;
-    const char *help_topic; /* NULL: the overview */
-    Options *device_help;
+    const char *help_topic;        /* NULL: the overview */
+    const char *type_help;         /* what help is asked about */
     const char *machine;           /* NULL: the default */
     MachineConfig config;          /* without character devices */
     GPtrArray *accels;             /* of char *, as accel_new() takes them, in order */
@@ -37,12 +40,15 @@ typedef struct CmdLine {
     GPtrArray *qmps, *pretty_qmps; /* as well: -qmp, -qmp-pretty */
     GPtrArray *chardevs, *mons;    /* of Options */
     const char *display, *escape, *pidfile;
-    const char *gdb; /* NULL: no gdb server */
-    const char *loadvm; /* NULL: no snapshot */
+    const char *gdb;        /* NULL: no gdb server */
+    const char *loadvm;     /* NULL: no snapshot */
     GPtrArray *semihosting; /* of Options: -semihosting-config; NULL: off */
     const char *log_items, *log_file, *log_filter;
     bool nographic, paused, daemonize, snapshot;
-    GPtrArray *strings; /* owned */
+    bool numa; /* -numa was given */
+    ProcessOptions process;
+    const char *guest_name; /* also here, for messages after the config is gone */
+    GPtrArray *strings;     /* owned */
 } CmdLine;
 
 /* Parses. On failure @error is one line. Either way cmdline_clear() releases what @cmd holds. Option

@@ -6,9 +6,12 @@
 #include "softmmu/cpus.h"
 #include "softmmu/debug.h"
 #include "softmmu/lock.h"
+#include "softmmu/objects.h"
 #include <glib-unix.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define STATUS_NONE (-1) /* exit_status before anyone asked for the end */
 
@@ -72,6 +75,51 @@ static bool check_config(const MachineClass *cls, const MachineConfig *config, G
     return true;
 }
 
+int64_t machine_real_time(const Machine *machine)
+{
+    return g_get_real_time() + machine->config.rtc_offset * G_USEC_PER_SEC;
+}
+
+bool machine_make_ram(Machine *machine, uint64_t size, GError **error)
+{
+    const char *id = machine->config.memory_backend;
+    UserObject *backend = id ? object_use(machine, id, "memory-backend-", error) : NULL;
+    if (id && !backend) {
+        return false;
+    }
+    machine->ram = ram_block_new_backed(machine->memory, "ram", size,
+                                        backend ? object_memory_backing(backend) : NULL, error);
+    if (machine->ram && machine->config.dont_dump) {
+        madvise(machine->ram->host, machine->ram->size, MADV_DONTDUMP);
+    }
+    return machine->ram != NULL;
+}
+
+/* The size of memory: the user's, that of the backend, the board's default. */
+static bool choose_ram_size(Machine *machine, GError **error)
+{
+    MachineConfig *config = &machine->config;
+    if (config->memory_backend) {
+        UserObject *backend = object_use(machine, config->memory_backend, "memory-backend-", error);
+        if (!backend) {
+            return false;
+        }
+        object_unuse(backend);
+        uint64_t size = object_memory_size(backend);
+        if (config->ram_size && config->ram_size != size) {
+            return error_set(error,
+                             "-m says %" PRIu64 " MiB and memory-backend '%s' %" PRIu64
+                             " MiB; the sizes must match",
+                             config->ram_size / MIB, config->memory_backend, size / MIB);
+        }
+        config->ram_size = size;
+    }
+    if (!config->ram_size) {
+        config->ram_size = machine->cls->default_ram;
+    }
+    return true;
+}
+
 static bool init_board(Machine *machine, GError **error)
 {
     const MachineRunner *runner = machine->runner;
@@ -96,14 +144,12 @@ bool machine_init(Machine *machine, const MachineConfig *config, GError **error)
     if (!machine->config.cpus) {
         machine->config.cpus = 1;
     }
-    if (!machine->config.ram_size) {
-        machine->config.ram_size = machine->cls->default_ram;
-    }
     if (!machine->config.cpu_model) {
         machine->config.cpu_model = machine->cls->default_cpu;
     }
     machine_lock(machine);
-    bool ok = check_config(machine->cls, &machine->config, error) && init_board(machine, error);
+    bool ok = choose_ram_size(machine, error) &&
+              check_config(machine->cls, &machine->config, error) && init_board(machine, error);
     machine_unlock(machine);
     return ok;
 }
@@ -164,6 +210,7 @@ void machine_free(Machine *machine)
     cpus_stop_threads(machine);
     machine_lock(machine);
     free_devices(machine);
+    objects_free(machine);
     if (machine->cls->finalize) {
         machine->cls->finalize(machine);
     }
@@ -266,9 +313,8 @@ void machine_raise_event(Machine *machine, const MachineEventInfo *info)
 
 static void raise_event(Machine *machine, MachineEvent event, bool by_guest, const char *reason)
 {
-    machine_raise_event(machine, &(MachineEventInfo){.event = event,
-                                                     .by_guest = by_guest,
-                                                     .reason = reason});
+    machine_raise_event(
+        machine, &(MachineEventInfo){.event = event, .by_guest = by_guest, .reason = reason});
 }
 
 static void set_state(Machine *machine, RunState state)

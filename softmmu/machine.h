@@ -71,6 +71,9 @@ typedef struct MachineConfig {
     GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
     unsigned nserial;
+    const char *memory_backend; /* id of the object that memory comes from; NULL: none */
+    bool dont_dump;             /* memory stays out of core dumps */
+    int64_t rtc_offset;         /* seconds that the guest's calendar clock is ahead of UTC */
     bool nodefaults;
     bool no_vga;      /* -vga none */
     bool no_reboot;   /* a reset ends the process with status 0 */
@@ -146,6 +149,7 @@ struct Machine {
     Vcpu *cpus[MACHINE_MAX_CPUS];
     unsigned ncpus;
     GPtrArray *devices;     /* of Device, in order of creation */
+    GPtrArray *objects;     /* of UserObject, of softmmu/objects.h; NULL: none */
     GPtrArray *chardevs;    /* of Chardev, each with its id; for -device x,chardev=ID */
     const struct MonitorHooks *monitor_hooks; /* of ui/monitor.h; set by main.c, may be NULL */
     uint8_t mux_escape;     /* -echr; 0: Ctrl-A */
@@ -195,6 +199,12 @@ void machine_free(Machine *machine);
  * done; the config is taken over all the same. */
 Machine *machine_alloc(const MachineClass *cls, bool stepped);
 bool machine_init(Machine *machine, const MachineConfig *config, GError **error);
+
+/* Microseconds since 1970 that the guest's calendar clock starts from. */
+int64_t machine_real_time(const Machine *machine);
+
+/* For boards: makes machine->ram of @size bytes, from the memory backend if the user named one. */
+bool machine_make_ram(Machine *machine, uint64_t size, GError **error);
 
 /* The character device with @id, or NULL. */
 Chardev *machine_find_chardev(Machine *machine, const char *id);

@@ -20,6 +20,8 @@
 #include "softmmu/base/log.h"
 #include "softmmu/cmdline.h"
 #include "softmmu/daemon.h"
+#include "softmmu/objects.h"
+#include "softmmu/process.h"
 #include "softmmu/progress.h"
 #include "softmmu/semihosting.h"
 #include "softmmu/snapshot.h"
@@ -33,8 +35,9 @@
 #include <unistd.h>
 
 #define AMPHI_VERSION "0.1.0"
+#define QEMU_RELEASE "7.2.0" /* as query-version says it */
 
-const MachineClass *const machine_classes[] = {&riscv_virt_machine, &riscv_spike_machine,
+const MachineClass *const machine_classes[] = {&riscv_virt_machine,  &riscv_spike_machine,
                                                &riscv_none_machine,  &x86_q35_machine,
                                                &x86_microvm_machine, NULL};
 
@@ -60,7 +63,9 @@ static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
         .write_back = info.write_back,
         .no_flush = info.no_flush,
         .direct = info.direct,
-        .detect_zeroes = info.detect_unmap ? "unmap" : info.detect_zeroes ? "on" : "off",
+        .detect_zeroes = info.detect_unmap    ? "unmap"
+                         : info.detect_zeroes ? "on"
+                                              : "off",
         .read_bytes = info.read_bytes,
         .read_count = info.read_count,
         .written_bytes = info.written_bytes,
@@ -141,17 +146,41 @@ static void list_netdevs(void)
     }
 }
 
-/* -device TYPE,help. */
-static bool device_help(CmdLine *cmd, GError **error)
+static void list_objects(void)
 {
-    GError *why = NULL;
-    Machine *machine = machine_alloc(machine_classes[0], true);
-    hw_device_create(machine, cmd->device_help, &why);
-    machine_free(machine);
-    if (why) {
-        g_propagate_error(error, why);
+    printf("List of user creatable objects:\n");
+    for (unsigned i = 0; object_type_nth(i); i++) {
+        printf("  %s\n", object_type_nth(i));
     }
-    return why == NULL;
+}
+
+/* -object TYPE,help. */
+static bool object_help(const char *type, GError **error)
+{
+    Property property;
+    for (unsigned i = 0; object_type_nth(i); i++) {
+        if (!strcmp(object_type_nth(i), type)) {
+            printf("%s options:\n", type);
+            GString *text = g_string_new(NULL);
+            for (unsigned n = 0; object_property_nth(type, n, &property); n++) {
+                property_print(&property, text);
+            }
+            fputs(text->str, stdout);
+            g_string_free(text, true);
+            return true;
+        }
+    }
+    return error_set(error, "-object: unknown type '%s'; -object help lists them", type);
+}
+
+/* -device TYPE,help. */
+static bool device_help(const char *type, GError **error)
+{
+    GString *text = g_string_new(NULL);
+    bool ok = hw_device_type_help(type, text, error);
+    fputs(text->str, stdout);
+    g_string_free(text, true);
+    return ok;
 }
 
 static const MachineClass *find_machine(const char *name, GError **error)
@@ -196,18 +225,21 @@ static bool answer(CmdLine *cmd, GError **error)
 {
     switch (cmd->action) {
     case CMD_HELP: return cmdline_help(cmd->help_topic, error);
-    case CMD_VERSION: printf("amphi version " AMPHI_VERSION " (command line as of QEMU)\n"); break;
+    case CMD_VERSION:
+        /* Tools want the release of QEMU whose command line this is, in these words. */
+        printf("QEMU emulator version " QEMU_RELEASE " compatible: amphi " AMPHI_VERSION "\n");
+        break;
     case CMD_LIST_MACHINES: list_machines(); break;
     case CMD_LIST_CPUS: return list_cpus(cmd->machine, error);
     case CMD_LIST_ACCELS: print_text(accel_help); break;
     case CMD_LIST_DEVICES: print_text(hw_device_help); break;
-    case CMD_DEVICE_HELP: return device_help(cmd, error);
+    case CMD_DEVICE_HELP: return device_help(cmd->type_help, error);
     case CMD_LIST_NETDEVS: list_netdevs(); break;
     case CMD_LIST_CHARDEVS: list_chardevs(); break;
     case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
-    case CMD_LIST_OBJECTS:
-        printf("List of user creatable objects:\n  rng-builtin\n  rng-random\n");
-        break;
+    case CMD_LIST_OBJECTS: list_objects(); break;
+    case CMD_OBJECT_HELP: return object_help(cmd->type_help, error);
+    case CMD_LIST_AUDIODEVS: printf("Available audio drivers:\nnone\n"); break;
     case CMD_LIST_LOG: return log_set_items("help", error) || !*error;
     case CMD_RUN: break;
     }
@@ -436,26 +468,10 @@ static bool set_up_accel(Machine *machine, CmdLine *cmd, GError **error)
     return accel_new(machine, cmd->accels ? (const char *const *)cmd->accels->pdata : NULL, error);
 }
 
-/* The objects of -object that devices may name: sources of random numbers, which are all the host's. */
-static bool check_object(Options *opts, GError **error)
-{
-    static const char *const types[] = {"rng-random", "rng-builtin", NULL};
-    const char *type = options_get(opts, "qom-type", "");
-    if (!g_strv_contains(types, type)) {
-        return error_set(error, "-object: unknown type '%s'; there are rng-random and rng-builtin",
-                         type);
-    }
-    if (!options_get(opts, "id", NULL)) {
-        return error_set(error, "-object: %s needs an id=", type);
-    }
-    options_mark_used(opts, "filename");
-    return options_check_unused(opts, error);
-}
-
-static bool check_objects(const GPtrArray *objects, GError **error)
+static bool create_objects(Machine *machine, const GPtrArray *objects, GError **error)
 {
     for (unsigned i = 0; objects && i < objects->len; i++) {
-        if (!check_object(objects->pdata[i], error)) {
+        if (!object_add(machine, objects->pdata[i], error)) {
             return false;
         }
     }
@@ -551,9 +567,9 @@ static bool load_snapshot(Machine *machine, const CmdLine *cmd, GError **error)
 static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
-    return check_objects(cmd->config.objects, error) && open_chardevs(machine, cmd, error) &&
-           open_serials(machine, cmd, error) && set_up_semihosting(machine, cmd, error) &&
-           set_up_accel(machine, cmd, error) &&
+    return create_objects(machine, cmd->config.objects, error) &&
+           open_chardevs(machine, cmd, error) && open_serials(machine, cmd, error) &&
+           set_up_semihosting(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
            set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error) &&
            open_gdb(machine, cmd, error) && load_snapshot(machine, cmd, error);
 }
@@ -584,16 +600,30 @@ static int act(CmdLine *cmd, GError **error)
         return answer(cmd, error) ? 0 : -1;
     }
     const MachineClass *cls = find_machine(cmd->machine, error);
-    if (!cls || !set_up_log(cmd, error) || !daemon_begin(&daemon, cmd->daemonize, error)) {
+    if (!cls || !set_up_log(cmd, error) || !process_prepare(&cmd->process, error) ||
+        !daemon_begin(&daemon, cmd->daemonize, error)) {
         return -1;
     }
     Machine *machine = machine_alloc(cls, false);
-    if (set_up(machine, cmd, error) && daemon_ready(&daemon, cmd->pidfile, error)) {
+    if (set_up(machine, cmd, error) && daemon_ready(&daemon, cmd->pidfile, error) &&
+        process_enter_sandbox(cmd->process.sandbox, error)) {
         status = run(machine, cmd->paused);
     }
     machine_free(machine);
     daemon_end(&daemon);
     return status;
+}
+
+/* One line on standard error, as -msg wants it. */
+static void report(const CmdLine *cmd, const char *message)
+{
+    GDateTime *now = g_date_time_new_now_utc();
+    char *stamp = g_date_time_format(now, "%Y-%m-%dT%H:%M:%S.%fZ ");
+    const char *name = cmd->process.name_messages ? cmd->guest_name : NULL;
+    fprintf(stderr, "%s%s%samphi: %s\n", cmd->process.stamp_messages ? stamp : "", name ? name : "",
+            name ? " " : "", message);
+    g_free(stamp);
+    g_date_time_unref(now);
 }
 
 int main(int argc, char **argv)
@@ -608,7 +638,7 @@ int main(int argc, char **argv)
         status = error ? 1 : 0;
     }
     if (error) {
-        fprintf(stderr, "amphi: %s\n", error->message);
+        report(&cmd, error->message);
         g_error_free(error);
     }
     cmdline_clear(&cmd);

@@ -31,8 +31,20 @@ typedef struct RamBlock {
                        ram_page = index + offset / 4096 identifies a page of guest RAM */
 } RamBlock;
 
+/* Where guest memory comes from. */
+typedef struct RamBacking {
+    const char *name; /* for messages */
+    const char *path; /* a file, or a directory for a file without name; NULL: memory only */
+    bool share;    /* what the guest writes goes to the file; else the file's contents are copied */
+    bool prealloc; /* all of it now */
+} RamBacking;
+
 /* Allocates @size bytes (rounded up to a page) lazily. Fails if the host would not back them. */
 RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError **error);
+
+/* As ram_block_new(), from @backing (NULL: anonymous memory). */
+RamBlock *ram_block_new_backed(MemoryMap *map, const char *name, uint64_t size,
+                               const RamBacking *backing, GError **error);
 
 /* Results of a bus access. */
 typedef enum MemResult {
@@ -43,12 +55,12 @@ typedef enum MemResult {
 
 /* What is at an address. */
 typedef struct MemoryHit {
-    uint8_t *host;         /* RAM or ROM: host address of the byte; NULL for a device */
-    bool readonly;         /* writes do not go to @host (ROM: dropped; flash: to the region's ops) */
-    uint64_t ram_page;     /* of RAM: see RamBlock.index */
+    uint8_t *host;     /* RAM or ROM: host address of the byte; NULL for a device */
+    bool readonly;     /* writes do not go to @host (ROM: dropped; flash: to the region's ops) */
+    uint64_t ram_page; /* of RAM: see RamBlock.index */
     MemoryRegion *region;
-    uint64_t offset;       /* of the address in the region */
-    uint64_t avail;        /* bytes from the address to the end of what is contiguous here */
+    uint64_t offset; /* of the address in the region */
+    uint64_t avail;  /* bytes from the address to the end of what is contiguous here */
 } MemoryHit;
 
 /* Accesses to a device region. Called with the machine lock held. @offset is relative to the
@@ -103,8 +115,8 @@ GArray *memory_map_ranges(MemoryMap *map);
  * bytes (0: any size) at @offset of @region, of @value if @match, and let the vCPU go on; @ring(@opaque, @n) is
  * then called from the main loop instead of the region's write function. */
 void memory_region_add_doorbell(MemoryRegion *region, uint64_t offset, unsigned size, bool match,
-                                uint64_t value, void (*ring)(void *opaque, unsigned n), void *opaque,
-                                unsigned n);
+                                uint64_t value, void (*ring)(void *opaque, unsigned n),
+                                void *opaque, unsigned n);
 void memory_region_clear_doorbells(MemoryRegion *region);
 
 /* Writes to [offset, offset + size) may be collected and made, in order, before the device is next
@@ -150,8 +162,9 @@ MemResult memory_map_write(MemoryMap *map, uint64_t addr, uint64_t value, unsign
 
 /* Called when RAM is written behind the vCPUs' backs (DMA, loaders, gdb), so that translations of
  * code there are dropped. Set by the accelerator; @ram_page as in MemoryHit. */
-void memory_map_set_code_hook(MemoryMap *map, void (*fn)(void *opaque, uint64_t ram_page,
-                                                         unsigned first, unsigned len),
+void memory_map_set_code_hook(MemoryMap *map,
+                              void (*fn)(void *opaque, uint64_t ram_page, unsigned first,
+                                         unsigned len),
                               void *opaque);
 
 /* Where dma_write_msi() to [@base, @base + @size) goes, instead of to what the map has there: on x86 a

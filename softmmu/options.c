@@ -51,6 +51,16 @@ void options_add(Options *opts, const char *key, const char *value)
     g_array_append_val(opts->items, item);
 }
 
+Options *options_copy(const Options *opts)
+{
+    Options *copy = options_alloc(opts->what);
+    for (unsigned i = 0; i < opts->items->len; i++) {
+        const Option *item = &g_array_index(opts->items, Option, i);
+        options_add(copy, item->key, item->value);
+    }
+    return copy;
+}
+
 /* The text up to a single comma, with ",," as a comma; *@text goes behind that comma, or to the end. */
 static char *next_item(const char **text)
 {

@@ -18,6 +18,7 @@ typedef struct Options Options;
  * the option in messages: "-device". */
 Options *options_parse(const char *what, const char *text, const char *implied, GError **error);
 void options_free(Options *opts);
+Options *options_copy(const Options *opts);
 
 /* The value or @fallback. The string belongs to @opts. The last of repeated keys wins. */
 const char *options_get(Options *opts, const char *key, const char *fallback);

@@ -12,6 +12,8 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -41,31 +43,96 @@ static bool check_host_memory(MemoryMap *map, const char *name, uint64_t size, G
     return true;
 }
 
-RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError **error)
+static int open_anonymous(const char *name)
 {
-    if (size == 0 || size > (UINT64_C(1) << 48)) {
-        error_set(error, "guest memory '%s' cannot have a size of %" PRIu64 " bytes", name, size);
-        return NULL;
-    }
-    size = align_up(size, RAM_PAGE_SIZE);
-    if (!check_host_memory(map, name, size, error)) {
-        return NULL;
-    }
-    if (size >> RAM_PAGE_BITS > MEMORY_MAX_PAGES - map->next_page) {
-        error_set(error, "%" PRIu64 " MiB of guest memory (%s) are more than the %" PRIu64
-                         " MiB that a machine can have; give the guest less with -m",
-                  size / MIB, name, (MEMORY_MAX_PAGES << RAM_PAGE_BITS) / MIB);
-        return NULL;
-    }
     char *label = g_strdup_printf("amphi-%s", name);
     int fd = memfd_create(label, MFD_CLOEXEC);
     g_free(label);
-    if (fd < 0 || ftruncate(fd, size) != 0) {
-        error_set_errno(error, errno, "cannot make %" PRIu64 " MiB of guest memory (%s)",
-                        size / MIB, name);
-        if (fd >= 0) {
+    return fd;
+}
+
+/* Copies the file @path, as far as there is one, to the start of @fd. */
+static bool copy_contents(const char *path, int fd)
+{
+    int from = open(path, O_RDONLY | O_CLOEXEC);
+    if (from < 0) {
+        return errno == ENOENT;
+    }
+    ssize_t n = 1;
+    while (n > 0) {
+        n = sendfile(fd, from, NULL, 1 << 30);
+    }
+    close(from);
+    return n == 0;
+}
+
+/* A file of at least @size bytes as @backing wants it; -1 with errno. */
+static int open_backing(const char *name, uint64_t size, const RamBacking *backing)
+{
+    const char *path = backing ? backing->path : NULL;
+    struct stat st;
+    int fd;
+    if (path && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        fd = open(path, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+    } else if (path && backing->share) {
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    } else {
+        fd = open_anonymous(name);
+        if (fd >= 0 && path && !copy_contents(path, fd)) {
             close(fd);
+            return -1;
         }
+    }
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return -1;
+    }
+    int err = (uint64_t)st.st_size < size && ftruncate(fd, size) != 0 ? errno : 0;
+    if (!err && backing && backing->prealloc) {
+        err = posix_fallocate(fd, 0, size);
+    }
+    if (err) {
+        close(fd);
+        errno = err;
+        return -1;
+    }
+    return fd;
+}
+
+static bool check_size(MemoryMap *map, const char *name, uint64_t size, GError **error)
+{
+    if (size == 0 || size > (UINT64_C(1) << 48)) {
+        return error_set(error, "guest memory '%s' cannot have a size of %" PRIu64 " bytes", name,
+                         size);
+    }
+    if (!check_host_memory(map, name, align_up(size, RAM_PAGE_SIZE), error)) {
+        return false;
+    }
+    if (align_up(size, RAM_PAGE_SIZE) >> RAM_PAGE_BITS > MEMORY_MAX_PAGES - map->next_page) {
+        return error_set(error,
+                         "%" PRIu64 " MiB of guest memory (%s) are more than the %" PRIu64
+                         " MiB that a machine can have; give the guest less with -m",
+                         size / MIB, name, (MEMORY_MAX_PAGES << RAM_PAGE_BITS) / MIB);
+    }
+    return true;
+}
+
+RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError **error)
+{
+    return ram_block_new_backed(map, name, size, NULL, error);
+}
+
+RamBlock *ram_block_new_backed(MemoryMap *map, const char *name, uint64_t size,
+                               const RamBacking *backing, GError **error)
+{
+    const char *path = backing && backing->path ? backing->path : "";
+    if (!check_size(map, name, size, error)) {
+        return NULL;
+    }
+    size = align_up(size, RAM_PAGE_SIZE);
+    int fd = open_backing(name, size, backing);
+    if (fd < 0) {
+        error_set_errno(error, errno, "cannot make %" PRIu64 " MiB of guest memory (%s)%s%s",
+                        size / MIB, name, *path ? " from " : "", path);
         return NULL;
     }
     uint8_t *host = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);

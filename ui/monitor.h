@@ -8,16 +8,17 @@
 
 #include "softmmu/balloon.h"
 #include "softmmu/machine.h"
+#include "softmmu/property.h"
 
 /* A disk, as hw/ tells it; strings belong to it. */
 typedef struct MonitorBlock {
     const char *id, *path, *format;
-    const char *user; /* the device's name; NULL: none */
+    const char *user;           /* the device's name; NULL: none */
     const char *node, *backing; /* the node's name; the backing file, or NULL */
     unsigned depth;             /* of the chain of backing files */
     uint64_t size, host_size;   /* bytes; those that the file takes on the host */
     bool read_only, write_back, no_flush, direct;
-    const char *detect_zeroes;  /* "off", "on", "unmap" */
+    const char *detect_zeroes; /* "off", "on", "unmap" */
     uint64_t read_bytes, read_count, written_bytes, write_count, flush_count, discard_count;
 } MonitorBlock;
 
@@ -32,12 +33,13 @@ typedef struct MonitorHooks {
     const char *(*accel_name)(const Vcpu *vcpu);
     void (*accel_help)(GString *out);
     void (*block)(Machine *machine, GString *out, bool verbose); /* info block */
-    void (*snapshots)(Machine *machine, GString *out); /* info snapshots */
-    void (*network)(Machine *machine, GString *out); /* info network */
-    void (*usernet)(Machine *machine, GString *out); /* info usernet */
-    void (*pci)(Machine *machine, GString *out);     /* info pci */
+    void (*snapshots)(Machine *machine, GString *out);           /* info snapshots */
+    void (*network)(Machine *machine, GString *out);             /* info network */
+    void (*usernet)(Machine *machine, GString *out);             /* info usernet */
+    void (*pci)(Machine *machine, GString *out);                 /* info pci */
     /* hostfwd_add and hostfwd_remove; @id may be NULL. */
-    bool (*forward)(Machine *machine, const char *id, const char *rule, bool remove, GError **error);
+    bool (*forward)(Machine *machine, const char *id, const char *rule, bool remove,
+                    GError **error);
     bool (*balloon_info)(Machine *machine, BalloonInfo *info, GError **error);
     bool (*balloon_set_target)(Machine *machine, uint64_t bytes, GError **error);
     bool (*balloon_set_interval)(Machine *machine, uint32_t seconds, GError **error);
@@ -47,9 +49,9 @@ typedef struct MonitorHooks {
     bool (*block_add)(Machine *machine, Options *opts, GError **error);
     bool (*block_remove)(Machine *machine, const char *node, GError **error);
     bool (*block_resize)(Machine *machine, const char *id, uint64_t size, GError **error);
-    const char *(*device_nth)(unsigned n);      /* types of -device; NULL past the end */
-    bool (*device_property_nth)(const char *type, unsigned n, const char **name, const char **kind);
-    const MachineClass *const *machines;        /* NULL-terminated */
+    const char *(*device_nth)(unsigned n); /* types of -device; NULL past the end */
+    bool (*device_property_nth)(const char *type, unsigned n, Property *out);
+    const MachineClass *const *machines; /* NULL-terminated */
     /* Calls @each for each property of CPU @model ("max,zba=off") that is on or off. */
     bool (*cpu_expand)(const char *model, void (*each)(void *opaque, const char *name, bool on),
                        void *opaque, GError **error);

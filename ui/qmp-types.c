@@ -6,6 +6,7 @@
  */
 #include "softmmu/base/error.h"
 #include "softmmu/cmdline.h"
+#include "softmmu/objects.h"
 #include "ui/qmp-internal.h"
 #include <string.h>
 
@@ -220,8 +221,9 @@ JsonNode *qmp_qom_list_types(Machine *machine, JsonObject *args, GError **error)
     for (unsigned i = 0; models[i]; i++) {
         add_type(&list, cpu_type(machine->cls->arch, models[i]), "cpu");
     }
-    add_type(&list, g_strdup("rng-builtin"), "object");
-    add_type(&list, g_strdup("rng-random"), "object");
+    for (unsigned i = 0; object_type_nth(i); i++) {
+        add_type(&list, g_strdup(object_type_nth(i)), "object");
+    }
     return qmp_node_array(list.array);
 }
 
@@ -229,11 +231,14 @@ JsonNode *qmp_qom_list_types(Machine *machine, JsonObject *args, GError **error)
  * Properties.
  */
 
-static void add_property(JsonArray *array, const char *name, const char *type)
+static void add_property(JsonArray *array, const Property *property)
 {
     JsonObject *object = json_object_new();
-    json_object_set_string_member(object, "name", name);
-    json_object_set_string_member(object, "type", type);
+    json_object_set_string_member(object, "name", property->name);
+    json_object_set_string_member(object, "type", property->kind);
+    if (property->help) {
+        json_object_set_string_member(object, "description", property->help);
+    }
     json_array_add_object_element(array, object);
 }
 
@@ -257,14 +262,15 @@ static JsonNode *no_type(const char *type, GError **error)
 JsonNode *qmp_device_list_properties(Machine *machine, JsonObject *args, GError **error)
 {
     const MonitorHooks *hooks = qmp_hooks(machine);
-    const char *type = qmp_get_string(args, "typename", ""), *name, *kind;
+    const char *type = qmp_get_string(args, "typename", "");
+    Property property;
     if (!is_device(machine, type)) {
         return no_type(type, error);
     }
     JsonArray *array = json_array_new();
     for (unsigned i = 0;
-         hooks->device_property_nth && hooks->device_property_nth(type, i, &name, &kind); i++) {
-        add_property(array, name, kind);
+         hooks->device_property_nth && hooks->device_property_nth(type, i, &property); i++) {
+        add_property(array, &property);
     }
     return qmp_node_array(array);
 }
@@ -272,10 +278,21 @@ JsonNode *qmp_device_list_properties(Machine *machine, JsonObject *args, GError 
 /* The properties of -machine that all machines have. */
 static JsonNode *machine_properties(void)
 {
-    static const char *const names[] = {"append", "dtb", "dumpdtb", "firmware", "initrd", "kernel"};
+    static const char *const names[] = {"append", "dtb",    "dumpdtb",       "firmware",
+                                        "initrd", "kernel", "memory-backend"};
     JsonArray *array = json_array_new();
     for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-        add_property(array, names[i], "string");
+        add_property(array, &(Property){.name = names[i], .kind = "string"});
+    }
+    return qmp_node_array(array);
+}
+
+static JsonNode *object_properties(const char *type)
+{
+    JsonArray *array = json_array_new();
+    Property property;
+    for (unsigned n = 0; object_property_nth(type, n, &property); n++) {
+        add_property(array, &property);
     }
     return qmp_node_array(array);
 }
@@ -295,12 +312,10 @@ JsonNode *qmp_qom_list_properties(Machine *machine, JsonObject *args, GError **e
     if (is_device(machine, type)) {
         return qmp_device_list_properties(machine, args, error);
     }
-    if (!strcmp(type, "rng-random") || !strcmp(type, "rng-builtin")) {
-        JsonArray *array = json_array_new();
-        if (!strcmp(type, "rng-random")) {
-            add_property(array, "filename", "string");
+    for (unsigned i = 0; object_type_nth(i); i++) {
+        if (!strcmp(object_type_nth(i), type)) {
+            return object_properties(type);
         }
-        return qmp_node_array(array);
     }
     return no_type(type, error);
 }

@@ -443,8 +443,7 @@ bool riscv_boot_make_ram(Machine *machine, uint64_t base, uint64_t max_size, GEr
                          "machine '%s' has at most %" PRIu64 " GiB of RAM; give a smaller -m",
                          machine->cls->name, max_size / GIB);
     }
-    machine->ram = ram_block_new(machine->memory, "ram", size, error);
-    if (!machine->ram) {
+    if (!machine_make_ram(machine, size, error)) {
         return false;
     }
     memory_map_add_ram(machine->memory, "ram", base, machine->ram->size, 0, machine->ram, 0, false,

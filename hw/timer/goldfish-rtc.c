@@ -189,7 +189,7 @@ Device *goldfish_rtc_new(Machine *machine, uint64_t base, IrqLine irq)
 {
     GoldfishRtc *s = device_new(machine, &rtc_ops, sizeof(*s), NULL);
     s->irq = irq;
-    s->offset = (uint64_t)g_get_real_time() * 1000 - clock_now(machine->clock);
+    s->offset = (uint64_t)machine_real_time(machine) * 1000 - clock_now(machine->clock);
     timer_init(&s->alarm, machine->clock, alarm_fired, s);
     device_map_mmio(&s->dev, base, 0x1000);
     return &s->dev;

@@ -6,6 +6,7 @@
  */
 #include "hw/virtio/virtio-devices.h"
 #include "softmmu/base/error.h"
+#include "softmmu/objects.h"
 #include <linux/virtio_ids.h>
 #include <sys/random.h>
 
@@ -15,6 +16,7 @@
 
 typedef struct VirtioRng {
     VirtioDevice virtio;
+    UserObject *source; /* NULL: none was named. All of them are the host's random numbers */
     uint64_t max_bytes; /* a period; UINT64_MAX: no limit */
     int64_t period;     /* ns */
     uint64_t quota;     /* bytes left in this period */
@@ -82,6 +84,7 @@ static void rng_finalize(Device *dev)
     VirtioDevice *vdev = container_of(dev, VirtioDevice, dev);
 
     timer_cancel(&to_rng(vdev)->timer);
+    object_unuse(to_rng(vdev)->source);
     virtio_device_finalize(dev);
 }
 
@@ -138,7 +141,9 @@ VirtioDevice *virtio_rng_create(Machine *machine, Options *opts, const char *id,
     uint64_t features, max_bytes = UINT64_MAX, period_ms = 65536;
     VirtioRng *rng;
 
-    options_mark_used(opts, "rng"); /* there is one source: the host's */
+    const char *source_id = options_get(opts, "rng", NULL);
+    UserObject *source = NULL;
+
     if (!virtio_parse_features(opts, &features, error) ||
         !options_get_size(opts, "max-bytes", 1, &max_bytes, error) ||
         !options_get_u64(opts, "period", &period_ms, error)) {
@@ -148,7 +153,11 @@ VirtioDevice *virtio_rng_create(Machine *machine, Options *opts, const char *id,
         error_set(error, "virtio-rng: max-bytes= must not be 0, and period= from 1 to 3600000 ms");
         return NULL;
     }
+    if (source_id && !(source = object_use(machine, source_id, "rng-", error))) {
+        return NULL;
+    }
     rng = virtio_new(machine, &rng_ops, sizeof(*rng), id);
+    rng->source = source;
     rng->virtio.host_features = features;
     rng->max_bytes = rng->quota = max_bytes;
     rng->period = (int64_t)period_ms * NS_PER_MS;

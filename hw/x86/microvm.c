@@ -46,13 +46,13 @@ static bool make_ram(Microvm *m, GError **error)
     if (size < 2 * MIB) {
         return error_set(error, "machine 'microvm' has at least 2 MiB of memory; change -m");
     }
-    machine->ram = ram_block_new(machine->memory, "ram", size, error);
-    if (!machine->ram) {
+    if (!machine_make_ram(machine, size, error)) {
         return false;
     }
     m->low_ram = MIN(machine->ram->size, LOW_RAM_MAX);
     m->high_ram = machine->ram->size - m->low_ram;
-    memory_map_add_ram(machine->memory, "ram-low", 0, m->low_ram, 0, machine->ram, 0, false, NULL, NULL);
+    memory_map_add_ram(machine->memory, "ram-low", 0, m->low_ram, 0, machine->ram, 0, false, NULL,
+                       NULL);
     if (m->high_ram) {
         memory_map_add_ram(machine->memory, "ram-high", HIGH_RAM, m->high_ram, 0, machine->ram,
                            m->low_ram, false, NULL, NULL);
@@ -71,7 +71,8 @@ static bool map_firmware(Microvm *m, GBytes *file, GError **error)
         return false;
     }
     memory_map_add_ram(map, "bios", 4 * GIB - size, size, 1, rom, 0, true, NULL, NULL);
-    memory_map_add_ram(map, "bios-shadow", MIB - shadow, shadow, 1, rom, size - shadow, true, NULL, NULL);
+    memory_map_add_ram(map, "bios-shadow", MIB - shadow, shadow, 1, rom, size - shadow, true, NULL,
+                       NULL);
     m->firmware = loader_new(m->machine, &microvm_arch);
     return loader_add(m->firmware, "-bios", 4 * GIB - g_bytes_get_size(file), file, 0, error);
 }
@@ -105,7 +106,8 @@ static void make_devices(Microvm *m)
         virtio_mmio_new(machine, MICROVM_VIRTIO_BASE + i * MICROVM_VIRTIO_STRIDE,
                         pc_irq_line(m->irqs, MICROVM_VIRTIO_IRQ + i));
     }
-    ns16550_new_pio(machine, SERIAL_PORT, pc_irq_line(m->irqs, SERIAL_IRQ), machine->config.serial[0]);
+    ns16550_new_pio(machine, SERIAL_PORT, pc_irq_line(m->irqs, SERIAL_IRQ),
+                    machine->config.serial[0]);
     microvm_power_new(machine, pc_irq_line(m->irqs, MICROVM_GED_IRQ));
 }
 
@@ -136,7 +138,8 @@ static char *command_line(Microvm *m)
 
     for (unsigned i = 0; !m->acpi && i < MICROVM_SLOTS; i++) {
         g_string_append_printf(text, " virtio_mmio.device=%u@0x%x:%u", MICROVM_VIRTIO_STRIDE,
-                               MICROVM_VIRTIO_BASE + i * MICROVM_VIRTIO_STRIDE, MICROVM_VIRTIO_IRQ + i);
+                               MICROVM_VIRTIO_BASE + i * MICROVM_VIRTIO_STRIDE,
+                               MICROVM_VIRTIO_IRQ + i);
     }
     return g_string_free(text, false);
 }
@@ -147,8 +150,9 @@ static bool load_kernel(Microvm *m, GError **error)
     Machine *machine = m->machine;
 
     if (!machine->config.kernel) {
-        return m->firmware || error_set(error, "machine 'microvm' has no firmware: give -kernel FILE "
-                                               "(a Linux bzImage, or ELF with PVH), or -bios FILE");
+        return m->firmware ||
+               error_set(error, "machine 'microvm' has no firmware: give -kernel FILE "
+                                "(a Linux bzImage, or ELF with PVH), or -bios FILE");
     }
     m->append = command_line(m);
     config.append = m->append;

@@ -76,8 +76,7 @@ static bool make_ram(Q35 *q, GError **error)
         return error_set(error, "machine 'q35' has 2 MiB to %" PRIu64 " GiB of memory; change -m",
                          MAX_RAM / GIB);
     }
-    machine->ram = ram_block_new(machine->memory, "ram", size, error);
-    if (!machine->ram) {
+    if (!machine_make_ram(machine, size, error)) {
         return false;
     }
     q->low_ram = machine->ram->size <= MAX_LOW_RAM ? machine->ram->size : SPLIT_LOW_RAM;
@@ -285,8 +284,8 @@ static void make_timers(Q35 *q)
     if (!pc_irq_in_engine(q->irqs)) {
         q->pit = i8254_new(q->machine, pc_irq_line(q->irqs, IRQ_TIMER));
     }
-    q->rtc =
-        mc146818_new(q->machine, pc_irq_line(q->irqs, IRQ_RTC), g_get_real_time() / G_USEC_PER_SEC);
+    q->rtc = mc146818_new(q->machine, pc_irq_line(q->irqs, IRQ_RTC),
+                          machine_real_time(q->machine) / G_USEC_PER_SEC);
     for (unsigned i = 0; i < ARRAY_SIZE(hpet.gsi); i++) {
         hpet.gsi[i] = pc_irq_line(q->irqs, i);
     }

@@ -3,7 +3,9 @@
  */
 #include "hw/hw.h"
 #include "hw/riscv/boards.h"
+#include "hw/x86/boards.h"
 #include "softmmu/base/bits.h"
+#include "softmmu/objects.h"
 #include "tests/device/harness.h"
 #include "tests/device/virtio-driver.h"
 #include "ui/chardev.h"
@@ -28,6 +30,8 @@ static const char *value_for(const char *name, const char *kind)
         {"nr", "3"},
         {"logical_block_size", "512"},
         {"disable-modern", "off"},
+        {"vgamem_mb", "8"},
+        {"rng", "r0"},
         {"physical_block_size", "4096"},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
@@ -57,40 +61,41 @@ static GPtrArray *one_option(const char *what, const char *text, const char *imp
 }
 
 /* A machine that has what devices refer to. */
-static Machine *make_machine(const char *disk)
+static Machine *make_machine(const MachineClass *cls, const char *disk)
 {
     GError *error = NULL;
     char *drive = g_strdup_printf("%s,format=raw,if=none,id=d0", disk);
     MachineConfig config = {
-        .bios = "none",
+        .bios = cls == &riscv_virt_machine ? "none" : NULL,
         .drives = one_option("-drive", drive, "file"),
         .fsdevs =
             one_option("-fsdev", "local,id=f0,path=/,security_model=none,readonly=on", "fsdriver"),
         .netdevs = one_option("-netdev", "user,id=n0", "type"),
     };
-    Machine *machine = machine_new(&riscv_virt_machine, &config, true, &error);
+    Machine *machine = machine_new(cls, &config, true, &error);
     g_assert_no_error(error);
     machine_lock(machine);
     Options *chardev = options_parse("-chardev", "null,id=c0", "backend", NULL);
     g_assert_nonnull(chardev_new(machine, chardev, &error));
     options_free(chardev);
+    Options *rng = options_parse("-object", "rng-builtin,id=r0", "qom-type", NULL);
+    g_assert_true(object_add(machine, rng, &error));
+    options_free(rng);
     g_free(drive);
     return machine;
 }
 
 static void check_type(const char *type, const char *disk)
 {
-    const char *first = NULL, *first_kind;
-    if (!hw_device_property_nth(type, 0, &first, &first_kind) || !strcmp(first, "event_idx")) {
-        g_test_message("%s has none of its own in hw/device-props.c", type);
-        return;
-    }
-    Machine *machine = make_machine(disk);
+    const char *bus = hw_device_bus(type);
+    bool pc = !strcmp(bus, "ISA") || !strcmp(bus, "IDE");
+    Machine *machine = make_machine(pc ? &x86_q35_machine : &riscv_virt_machine, disk);
     GString *text = g_string_new(type);
-    const char *name, *kind;
-    unsigned n = 0;
-    for (; hw_device_property_nth(type, n, &name, &kind); n++) {
-        g_string_append_printf(text, ",%s=%s", name, value_for(name, kind));
+    Property property;
+    for (unsigned n = 0; hw_device_property_nth(type, n, &property); n++) {
+        g_string_append_printf(text, ",%s=%s", property.name,
+                               value_for(property.name, property.kind));
+        g_assert_cmpuint(strlen(property.help), >, 0);
     }
     g_test_message("%s", text->str);
     if (strstr(type, "port") || strstr(type, "console")) {
@@ -113,10 +118,25 @@ static void test_all(void)
     g_free(disk);
 }
 
+/* What -device TYPE,help says. */
+static void test_help(void)
+{
+    GString *text = g_string_new(NULL);
+    GError *error = NULL;
+    g_assert_true(hw_device_type_help("virtio-rng-pci", text, &error));
+    g_assert_true(g_str_has_prefix(text->str, "virtio-rng-pci options:\n  rng=<str>  "));
+    g_assert_nonnull(
+        strstr(text->str, "\n  period=<uint32>              - milliseconds (default: 65536)\n"));
+    g_assert_false(hw_device_type_help("virtio-rgn-pci", text, &error));
+    g_assert_nonnull(strstr(error->message, "did you mean 'virtio-rng-pci'?"));
+    g_error_free(error);
+    g_string_free(text, true);
+}
+
 static void test_unknown(void)
 {
-    const char *name, *kind;
-    g_assert_false(hw_device_property_nth("qxl", 0, &name, &kind));
+    Property property;
+    g_assert_false(hw_device_property_nth("qxl", 0, &property));
     g_assert_null(hw_device_nth(10000));
 }
 
@@ -124,6 +144,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/device-props/all", test_all);
+    g_test_add_func("/device-props/help", test_help);
     g_test_add_func("/device-props/unknown", test_unknown);
     return g_test_run();
 }

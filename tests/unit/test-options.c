@@ -187,6 +187,51 @@ static void test_command(void)
     cmdline_clear(&cmd);
 }
 
+/* What libvirt says about the process and the guest's surroundings. */
+static void test_command_host(void)
+{
+    CmdLine cmd;
+    GError *error = NULL;
+    g_assert_true(
+        command(&cmd,
+                "amphi -name guest=vm1,process=qemu-vm1,debug-threads=on -machine "
+                "virt,usb=off,dump-guest-core=off,memory-backend=ram0 -object "
+                "{\"qom-type\":\"memory-backend-ram\",\"id\":\"ram0\",\"size\":67108864} "
+                "-overcommit mem-lock=off "
+                "-rtc base=2006-06-17T16:01:21,driftfix=slew -boot strict=on -action "
+                "reboot=shutdown,shutdown=pause -audiodev {\"id\":\"audio1\",\"driver\":\"none\"} "
+                "-vnc none "
+                "-sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny "
+                "-msg timestamp=on "
+                "-device {\"driver\":\"virtio-rng-pci\",\"bus\":\"pcie.0\"}",
+                &error));
+    g_assert_no_error(error);
+    g_assert_cmpstr(cmd.config.name, ==, "vm1");
+    g_assert_cmpstr(cmd.process.name, ==, "qemu-vm1");
+    g_assert_true(cmd.config.dont_dump);
+    g_assert_cmpstr(cmd.config.memory_backend, ==, "ram0");
+    g_assert_cmpstr(options_get(cmd.config.objects->pdata[0], "size", NULL), ==, "67108864");
+    g_assert_cmpstr(options_get(cmd.config.devices->pdata[0], "bus", NULL), ==, "pcie.0");
+    g_assert_true(cmd.config.no_reboot && cmd.config.no_shutdown);
+    g_assert_false(cmd.process.lock_memory);
+    g_assert_true(cmd.process.stamp_messages);
+    g_assert_cmpint(cmd.process.sandbox, ==,
+                    SANDBOX_ON | SANDBOX_OBSOLETE | SANDBOX_PRIVILEGES | SANDBOX_SPAWN |
+                        SANDBOX_RESOURCES);
+    gint64 then = g_get_real_time() / G_USEC_PER_SEC + cmd.config.rtc_offset;
+    g_assert_cmpint(ABS(then - 1150560081), <, 3600); /* however slowly the test runs */
+    cmdline_clear(&cmd);
+
+    g_assert_true(
+        command(&cmd, "amphi -sandbox on,elevateprivileges=children -sandbox off", &error));
+    g_assert_cmpint(cmd.process.sandbox, ==, 0);
+    cmdline_clear(&cmd);
+    g_assert_true(command(&cmd, "amphi -no-reboot -action reboot=reset -rtc base=utc", &error));
+    g_assert_false(cmd.config.no_reboot);
+    g_assert_cmpint(cmd.config.rtc_offset, ==, 0);
+    cmdline_clear(&cmd);
+}
+
 static void test_command_nic(void)
 {
     CmdLine cmd;
@@ -258,6 +303,9 @@ static void test_command_help(void)
         {"amphi -cpu help -machine virt", CMD_LIST_CPUS},
         {"amphi -device ?", CMD_LIST_DEVICES},
         {"amphi -device virtio-blk-pci,help", CMD_DEVICE_HELP},
+        {"amphi -object help", CMD_LIST_OBJECTS},
+        {"amphi -object secret,help", CMD_OBJECT_HELP},
+        {"amphi -audiodev help", CMD_LIST_AUDIODEVS},
         {"amphi -netdev help", CMD_LIST_NETDEVS},
         {"amphi -chardev ?", CMD_LIST_CHARDEVS},
         {"amphi -d help", CMD_LIST_LOG},
@@ -286,7 +334,20 @@ static void test_command_bad(void)
         {"amphi -m 12Q", "-m: size is a size such as 512M or 2G, not '12Q'"},
         {"amphi -m 0", "-m: a machine without memory cannot run; give a size such as 512M"},
         {"amphi -m 1G,maxmen=2G", "-m: unknown property 'maxmen'; did you mean 'maxmem'?"},
-        {"amphi -vnc :0", "-vnc is not available yet"},
+        {"amphi -vnc :0", "-vnc is not available yet; use 'none' or leave it out"},
+        {"amphi -action reboot=never", "-action: reboot is reset or shutdown, not 'never'"},
+        {"amphi -action reset=shutdown", "-action: unknown property 'reset'; remove it"},
+        {"amphi -sandbox on,spawn=no", "-sandbox: spawn is allow or deny, not 'no'"},
+        {"amphi -audiodev alsa,id=a",
+         "-audiodev: driver 'alsa' is not available: there is no sound; use 'none'"},
+        {"amphi -audiodev none", "-audiodev: id=ID is missing"},
+        {"amphi -numa node,nodeid=1",
+         "-numa: there is one node; use node,memdev=ID once, or leave it out"},
+        {"amphi -rtc base=noon",
+         "-rtc: base is utc, localtime or a date such as 2006-06-17T16:01:21, not 'noon'"},
+        {"amphi -rtc clock=sun", "-rtc: clock is host or rt or vm, not 'sun'"},
+        {"amphi -overcommit cpu-pm=on", "-overcommit: cpu-pm=on is not available; leave it out"},
+        {"amphi -device {\"driver\":", "-device: '{\"driver\":' is not a JSON object"},
         {"amphi -global x", "-global: 'x' is not DRIVER.PROPERTY=VALUE"},
         {"amphi -net tap", "-net: 'tap' is not available; use 'nic' and 'user', or -netdev"},
     };
@@ -323,6 +384,7 @@ int main(int argc, char **argv)
     g_test_add_func("/error/nearest", test_nearest);
     g_test_add_func("/error/set", test_error_set);
     g_test_add_func("/cmdline/run", test_command);
+    g_test_add_func("/cmdline/host", test_command_host);
     g_test_add_func("/cmdline/nic", test_command_nic);
     g_test_add_func("/cmdline/smp", test_command_smp);
     g_test_add_func("/cmdline/help", test_command_help);

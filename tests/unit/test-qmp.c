@@ -34,8 +34,13 @@ static const MachineClass *const toy_machines[] = {&toy_machine, NULL};
 
 static bool fake_block_nth(Machine *machine, unsigned n, MonitorBlock *out)
 {
-    *out = (MonitorBlock){.id = "hd0", .path = "/disk.img", .format = "raw", .user = "disk@0",
-                          .node = "hd0", .detect_zeroes = "off", .size = 4096};
+    *out = (MonitorBlock){.id = "hd0",
+                          .path = "/disk.img",
+                          .format = "raw",
+                          .user = "disk@0",
+                          .node = "hd0",
+                          .detect_zeroes = "off",
+                          .size = 4096};
     return n == 0;
 }
 
@@ -44,10 +49,9 @@ static const char *fake_device_nth(unsigned n)
     return n == 0 ? "toy-disk" : NULL;
 }
 
-static bool fake_property_nth(const char *type, unsigned n, const char **name, const char **kind)
+static bool fake_property_nth(const char *type, unsigned n, Property *out)
 {
-    *name = "drive";
-    *kind = "str";
+    *out = (Property){.name = "drive", .kind = "str", .help = "a disk"};
     return n == 0;
 }
 
@@ -304,7 +308,8 @@ static void test_results(void)
     assert_answer(f, "{'execute':'qom-list-types','arguments':{'implements':'device'}}",
                   "{\"return\":[{\"name\":\"toy-disk\",\"parent\":\"device\"}]}\r\n");
     assert_answer(f, "{'execute':'device-list-properties','arguments':{'typename':'toy-disk'}}",
-                  "{\"return\":[{\"name\":\"drive\",\"type\":\"str\"}]}\r\n");
+                  "{\"return\":[{\"name\":\"drive\",\"type\":\"str\","
+                  "\"description\":\"a disk\"}]}\r\n");
     assert_answer(f,
                   "{'execute':'human-monitor-command','arguments':{'command-line':'info version'}}",
                   "{\"return\":\"9.9\\r\\n\"}\r\n");
