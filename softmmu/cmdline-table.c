@@ -472,7 +472,7 @@ const CmdOption cmdline_options[] = {
     {"dtb", "FILE", TOPIC_BOOT, false, "device tree, instead of the machine's own", CMD_STRING,
      AT(config.dtb), NULL, CMD_RUN, NULL},
     {"boot", "order=cdn[,once=d][,menu=on][,strict=on]", TOPIC_BOOT, false,
-     "what a PC's firmware starts: c disk, d CD-ROM, n network; single devices: bootindex= of -device", CMD_CALL,
+     "what a PC's firmware starts: c disk, d CD-ROM, n network (see bootindex=)", CMD_CALL,
      0, NULL, CMD_RUN, opt_boot},
     {"pflash", "FILE", TOPIC_BOOT, false, "image of the next flash bank", CMD_CALL, 0, NULL, CMD_RUN,
      opt_pflash},
