@@ -225,7 +225,8 @@ void share_put_qid(const ShareFolder *folder, GByteArray *out, const struct stat
     uint64_t other = st->st_dev == folder->root_dev ? 0 : (uint64_t)st->st_dev << 48;
 
     p9_put(out, S_ISDIR(st->st_mode) ? 0x80 : S_ISLNK(st->st_mode) ? 0x02 : 0, 1);
-    p9_put(out, (uint32_t)(st->st_mtim.tv_sec ^ st->st_mtim.tv_nsec ^ st->st_size << 8), 4);
+    p9_put(out, (uint32_t)(st->st_mtim.tv_sec ^ st->st_mtim.tv_nsec ^ (uint64_t)st->st_size << 8),
+           4);
     p9_put(out, st->st_ino ^ other, 8);
 }
 

@@ -92,8 +92,10 @@ static bool handle_inflate_request(VirtQueue *vq, VirtqElement *elem)
     uint32_t *pfns = g_malloc(len);
     size_t n = virtq_read(vq, elem, 0, pfns, len) / sizeof(uint32_t);
 
-    qsort(pfns, n, sizeof(*pfns), compare_pfns);
-    discard_pages(balloon, pfns, n);
+    if (n) {
+        qsort(pfns, n, sizeof(*pfns), compare_pfns);
+        discard_pages(balloon, pfns, n);
+    }
     g_free(pfns);
     virtq_push(vq, elem, 0);
     return true;

@@ -1,7 +1,7 @@
 /*
  * The 9P server: what a client does, what a hostile one tries, and that nothing leaves the folder.
  */
-#include "hw/share/share.h"
+#include "hw/share/p9-internal.h"
 #include "tests/device/virtio-driver.h"
 #include "hw/virtio/virtio-mmio.h"
 #include <errno.h>
@@ -342,6 +342,18 @@ static void set_times(Fixture *f, uint32_t fid)
         N(0));
 }
 
+/* A file may say of itself what it likes. */
+static void test_qid(Fixture *f, gconstpointer data)
+{
+    struct stat st = {.st_mode = S_IFREG, .st_size = INT64_MAX, .st_dev = f->folder->root_dev};
+    st.st_ino = 7;
+    st.st_mtim.tv_nsec = 5;
+    g_byte_array_set_size(f->reply, 0);
+    share_put_qid(f->folder, f->reply, &st);
+    const uint8_t expected[13] = {0, 5, 0xff, 0xff, 0xff, 7};
+    g_assert_cmpmem(f->reply->data, f->reply->len, expected, sizeof(expected));
+}
+
 /* Every way out that there could be. */
 static void test_confined(Fixture *f, gconstpointer data)
 {
@@ -611,6 +623,7 @@ int main(int argc, char **argv)
     TEST("readdir", test_readdir, NULL);
     TEST("readdir/mapped", test_readdir, "security_model=mapped-xattr");
     TEST("links", test_links, NULL);
+    TEST("qid", test_qid, NULL);
     TEST("confined", test_confined, NULL);
     TEST("xattr", test_xattr, NULL);
     TEST("locks", test_locks, NULL);

@@ -1,10 +1,12 @@
 /*
- * Fuzzer of snapshots: the input is a file that is loaded into a board with devices; if its first byte is odd,
- * checksums are made to fit first, so that what is behind them is reached. The first byte itself is not part of
- * the file. A file that is refused leaves the machine as it was; after one that is not, it saves and
- * loads what it saved.
+ * Fuzzer of snapshots: the input says how a sound file is altered, which then is loaded into a board with devices.
+ * A file that is refused leaves the machine as it was; after one that is not, it saves and loads what it saved.
  *
- * libFuzzer: -detect_leaks=0 -len_control=0 -max_len=40000
+ * Input: a byte of flags, then changes. Bit 0: checksums are made to fit afterwards, so that what is behind them is
+ * reached. Bit 1: no sound file; the rest of the input is the file. A change is 3 bytes for the place, counted from
+ * the end, where the states of devices are; one for the kind (low 2 bits) and length; and bytes.
+ *
+ * libFuzzer: -detect_leaks=0 -max_len=1000
  * (one machine serves all inputs)
  */
 #include "hw/riscv/boards.h"
@@ -128,61 +130,93 @@ static void check_loaded(void)
     g_byte_array_unref(before);
 }
 
-static void be_ready(void)
+/* The sound file. */
+static const GByteArray *sound_file(void)
 {
-    if (!machine) {
+    static GByteArray *file;
+    if (!file) {
         machine = make_machine();
         machine_stop(machine, RUN_STATE_PAUSED);
+        memset(machine->ram->host, 0x5a, 20000);
+        file = save_bytes();
+        g_assert_true(load_bytes(file->data, file->len));
     }
+    return file;
+}
+
+typedef enum ChangeKind { CHANGE_SET, CHANGE_FLIP, CHANGE_INSERT, CHANGE_REMOVE } ChangeKind;
+
+static void change(GByteArray *file, FuzzInput *in)
+{
+    size_t at = fuzz_take(in, 3) % (file->len + 1), how = fuzz_take(in, 1), n = how >> 2;
+    at = file->len - at;
+    n = MIN(n + 1, file->len - at);
+    switch ((ChangeKind)(how & 3)) {
+    case CHANGE_INSERT: {
+        g_byte_array_set_size(file, file->len + n);
+        memmove(file->data + at + n, file->data + at, file->len - n - at);
+        break;
+    }
+    case CHANGE_REMOVE: g_byte_array_remove_range(file, at, n); return;
+    case CHANGE_FLIP:
+        if (n) {
+            file->data[at] ^= 1u << (n & 7);
+        }
+        return;
+    case CHANGE_SET: break;
+    }
+    for (size_t i = 0; i < n; i++) {
+        file->data[at + i] = fuzz_take(in, 1);
+    }
+}
+
+static GByteArray *make_altered(const uint8_t *data, size_t size)
+{
+    const GByteArray *sound = sound_file();
+    FuzzInput in = {data, size};
+    unsigned flags = fuzz_take(&in, 1);
+    GByteArray *file = g_byte_array_new();
+    if (flags & 2) {
+        g_byte_array_append(file, in.data, in.left);
+    } else {
+        g_byte_array_append(file, sound->data, sound->len);
+        while (in.left) {
+            change(file, &in);
+        }
+    }
+    if (flags & 1) {
+        snapshot_forge(file->data, file->len);
+    }
+    return file;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) {
-        return 0;
-    }
-    be_ready();
-    GByteArray *before = whole_machine();
-    uint8_t *copy = g_memdup2(data + 1, size - 1);
-    if (data[0] & 1) {
-        snapshot_forge(copy, size - 1);
-    }
-    if (load_bytes(copy, size - 1)) {
+    GByteArray *file = make_altered(data, size), *before = whole_machine();
+    if (load_bytes(file->data, file->len)) {
         loaded++;
         check_loaded();
     } else {
         check_refused(before);
     }
-    g_free(copy);
+    g_byte_array_unref(file);
     g_byte_array_unref(before);
     return 0;
 }
 
-/* Some bytes of a good snapshot are others, mostly in the states of devices: they are at its end. */
-static void alter(GByteArray *file, GRand *rand)
-{
-    for (int n = g_rand_int_range(rand, 1, 6); n > 0; n--) {
-        unsigned back =
-            g_rand_int_range(rand, 1, MIN(file->len, 1u << g_rand_int_range(rand, 6, 17)));
-        uint8_t *at = &file->data[g_rand_boolean(rand) ? file->len - back : back];
-        *at = g_rand_boolean(rand) ? *at ^ 1u << g_rand_int_range(rand, 0, 8) : g_rand_int(rand);
-    }
-}
-
 static void make_input(GRand *rand, GByteArray *input)
 {
-    static GByteArray *good;
     static unsigned made;
-    if (!good) {
-        be_ready();
-        memset(machine->ram->host, 0x5a, 20000);
-        good = save_bytes();
-        g_assert_true(load_bytes(good->data, good->len));
-    }
     g_assert_true(made++ < 100 || loaded > 5); /* or it does not come far */
-    g_byte_array_append(input, (const uint8_t[]){made % 8 ? 1 : 0}, 1);
-    g_byte_array_append(input, good->data, good->len);
-    alter(input, rand);
+    fuzz_random_bytes(rand, input, 1);
+    input->data[0] = made % 8 ? 1 : made % 16 ? 0 : 3;
+    for (int n = g_rand_int_range(rand, 1, 6); n > 0; n--) {
+        uint32_t back = g_rand_int(rand) >> g_rand_int_range(rand, 15, 27);
+        uint8_t how = g_rand_int_range(rand, 0, 8) ? g_rand_int(rand) & 0x1d : g_rand_int(rand);
+        g_byte_array_append(input, (const uint8_t *)&back, 3);
+        g_byte_array_append(input, &how, 1);
+        fuzz_random_bytes(rand, input, 1 + (how >> 2));
+    }
 }
 
 FUZZ_MAIN(300, make_input)
