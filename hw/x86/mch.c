@@ -162,8 +162,8 @@ static void make_piece(Mch *s, unsigned n)
     bool last = n == PAM_PIECES - 1;
     uint64_t base = PAM_BASE + n * PAM_PIECE, size = last ? PAM_LAST_PIECE : PAM_PIECE;
     *piece = (PamPiece){.mch = s, .base = base, .size = size};
-    if (bios && base >= BIOS_BASE && bios->size >= MCH_BIOS_WINDOW) {
-        uint64_t offset = bios->size - MCH_BIOS_WINDOW + (base - BIOS_BASE);
+    if (bios && base >= BIOS_BASE && bios->size >= MIB - base) {
+        uint64_t offset = bios->size - (MIB - base); /* firmware's end, once more below 1 MiB */
         piece->cover[0] = memory_map_add_ram(map, "pam-rom", base, size, 1, bios, offset, true,
                                              &read_only_ops, NULL);
         piece->cover[PAM_WRITE_RAM] = memory_map_add_ram(map, "pam-shadow", base, size, 1, bios,

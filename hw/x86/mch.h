@@ -8,7 +8,6 @@
 
 #define MCH_ECAM_DEFAULT 0xb0000000u /* where boards without firmware put configuration space */
 #define MCH_ECAM_SIZE 0x10000000u
-#define MCH_BIOS_WINDOW 0x20000u /* of the firmware's end, below 1 MiB */
 
 typedef struct MchConfig {
     uint64_t low_ram;  /* bytes of RAM from 0 up, below 4 GiB */

@@ -16,17 +16,17 @@
 
 typedef struct Fixture {
     Machine *machine;
-    char *bios; /* a file of 128 KiB: 0xb1 repeated */
+    char *bios; /* a file: 0xb1 repeated */
 } Fixture;
 
-static void setup_with(Fixture *f, Options *boot)
+static void setup_with_bios(Fixture *f, Options *boot, size_t size)
 {
     GError *error = NULL;
-    char *text = g_strnfill(128 * KIB, (char)0xb1);
+    char *text = g_strnfill(size, (char)0xb1);
     int fd = g_file_open_tmp("amphi-q35-XXXXXX", &f->bios, &error);
     g_assert_no_error(error);
     g_close(fd, NULL);
-    g_assert_true(g_file_set_contents(f->bios, text, 128 * KIB, NULL));
+    g_assert_true(g_file_set_contents(f->bios, text, size, NULL));
     g_free(text);
     MachineConfig config = {
         .bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2, .no_vga = true, .boot = boot};
@@ -34,6 +34,11 @@ static void setup_with(Fixture *f, Options *boot)
     g_assert_no_error(error);
     machine_lock(f->machine);
     clock_start(f->machine->clock);
+}
+
+static void setup_with(Fixture *f, Options *boot)
+{
+    setup_with_bios(f, boot, 128 * KIB);
 }
 
 static void setup(Fixture *f, gconstpointer data)
@@ -137,6 +142,19 @@ static void test_pam(Fixture *f, gconstpointer data)
     g_assert_cmphex(rd32(m, 0xa0000), ==, 0xffffffff);
     config_write(f, 0, 0, 0x9d, 0x4a, 1);
     g_assert_cmphex(rd32(m, 0xa0000), ==, 0xffffffff);
+}
+
+/* Firmware smaller than the window below 1 MiB ends there, too. */
+static void test_small_bios(Fixture *f, gconstpointer data)
+{
+    Fixture small;
+    machine_unlock(f->machine); /* a thread holds one machine's lock only */
+    setup_with_bios(&small, NULL, 64 * KIB);
+    g_assert_cmphex(rd32(small.machine, 0xffff0000), ==, 0xb1b1b1b1);
+    g_assert_cmphex(rd32(small.machine, 0xf0000), ==, 0xb1b1b1b1);
+    g_assert_cmphex(rd32(small.machine, 0xec000), ==, 0xffffffff);
+    teardown(&small, NULL);
+    machine_lock(f->machine);
 }
 
 /* ---- fw_cfg ---- */
@@ -585,6 +603,7 @@ int main(int argc, char **argv)
 #define ADD(name) g_test_add("/q35/" #name, Fixture, NULL, setup, test_##name, teardown)
     ADD(config);
     ADD(pam);
+    ADD(small_bios);
     ADD(fw_cfg);
     ADD(acpi);
     ADD(smbios);
