@@ -69,8 +69,8 @@ static bool unsupported(const Accel *accel, const AccelOps *engine, GError **err
                          "-accel jit",
                          engine->name, arch);
     }
-    return error_set(error, "-accel %s does not translate %s code yet; use -accel kvm", engine->name,
-                     arch);
+    return error_set(error, "-accel %s does not translate %s code yet; use -accel kvm",
+                     engine->name, arch);
 }
 
 static bool engine_init(Accel *accel, const AccelOps *engine, GError **error)
@@ -251,8 +251,12 @@ static void init_translation(Accel *accel, Vcpu *vcpu)
     if (!accel->ir.vars) {
         ir_region_init(&accel->ir, vcpu->arch->vars, vcpu->arch->nvars, vcpu->arch->helpers,
                        vcpu->arch->nhelpers, vcpu->arch->pc_offset);
-        ir_region_add_scratch(&accel->ir, (int32_t)offsetof(Vcpu, scratch) -
-                                              (int32_t)VCPU_STATE_OFFSET);
+        ir_region_add_scratch(&accel->ir,
+                              (int32_t)offsetof(Vcpu, scratch) - (int32_t)VCPU_STATE_OFFSET);
+        /* Without AVX2, vector ops are mostly calls. */
+        if (accel->tcg && tcg_features(accel->tcg)->avx2) {
+            accel->ir.kick_offset = (int32_t)offsetof(Vcpu, kick) - (int32_t)VCPU_STATE_OFFSET;
+        }
     }
 }
 

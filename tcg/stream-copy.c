@@ -6,7 +6,7 @@
 
 #define POLL_INSNS 8192 /* of IR: about so many are executed at most without a poll */
 
-static IrRef put_op(Streamer *s, IrOp op, unsigned aux, IrRef a, IrRef b, int64_t imm)
+IrRef stream_put(Streamer *s, IrOp op, unsigned aux, IrRef a, IrRef b, int64_t imm)
 {
     IrInsn insn = {.op = (uint8_t)op,
                    .type = IR_I64,
@@ -19,20 +19,20 @@ static IrRef put_op(Streamer *s, IrOp op, unsigned aux, IrRef a, IrRef b, int64_
 
 static IrRef put_typed(Streamer *s, IrOp op, IrType type, IrRef a, int64_t imm)
 {
-    IrRef ref = put_op(s, op, 0, a, IR_NOREF, imm);
+    IrRef ref = stream_put(s, op, 0, a, IR_NOREF, imm);
 
     s->o->out[ref].type = (uint8_t)type;
     return ref;
 }
 
-static IrRef put_const(Streamer *s, int64_t v)
+IrRef stream_put_const(Streamer *s, int64_t v)
 {
-    return put_op(s, IR_const, 0, IR_NOREF, IR_NOREF, v);
+    return stream_put(s, IR_const, 0, IR_NOREF, IR_NOREF, v);
 }
 
-static IrRef put_get(Streamer *s, unsigned var)
+IrRef stream_put_get(Streamer *s, unsigned var)
 {
-    return put_op(s, IR_get_var, 0, IR_NOREF, IR_NOREF, var);
+    return stream_put(s, IR_get_var, 0, IR_NOREF, IR_NOREF, var);
 }
 
 static IrRef put_get_f(Streamer *s, unsigned var)
@@ -48,7 +48,7 @@ static void put_br(Streamer *s, unsigned target)
     opt_put(s->o, &insn);
 }
 
-static void put_brcond(Streamer *s, IrCond cond, IrRef a, IrRef b, unsigned yes, unsigned no)
+void stream_put_brcond(Streamer *s, IrCond cond, IrRef a, IrRef b, unsigned yes, unsigned no)
 {
     IrInsn insn = {
         .op = IR_brcond, .type = IR_I64, .aux = (uint8_t)cond, .arg = {a, b, IR_NOREF, IR_NOREF}};
@@ -58,16 +58,14 @@ static void put_brcond(Streamer *s, IrCond cond, IrRef a, IrRef b, unsigned yes,
     opt_put(s->o, &insn);
 }
 
-/* a cond b ? c : d */
-static IrRef put_select(Streamer *s, IrCond cond, IrRef a, IrRef b, IrRef c, IrRef d)
+IrRef stream_put_select(Streamer *s, IrCond cond, IrRef a, IrRef b, IrRef c, IrRef d)
 {
     IrInsn insn = {.op = IR_select, .type = IR_I64, .aux = (uint8_t)cond, .arg = {a, b, c, d}};
 
     return opt_put(s->o, &insn);
 }
 
-/* Begins a block that runs as often as block @like of the original, or, if that is NULL, seldom. */
-static void begin(Streamer *s, unsigned block, uint64_t pc, const IrBlock *like)
+void stream_begin(Streamer *s, unsigned block, uint64_t pc, const IrBlock *like)
 {
     s->ir->blocks[block] = (IrBlock){.first = s->o->n,
                                      .pc = pc,
@@ -76,7 +74,7 @@ static void begin(Streamer *s, unsigned block, uint64_t pc, const IrBlock *like)
                                      .cold = !like};
 }
 
-static void end(Streamer *s, unsigned block)
+void stream_end(Streamer *s, unsigned block)
 {
     s->ir->blocks[block].count = s->o->n - s->ir->blocks[block].first;
 }
@@ -85,24 +83,27 @@ static void end(Streamer *s, unsigned block)
  * to be used now. */
 static IrRef put_room(Streamer *s, const Stream *stream)
 {
-    IrRef var = put_get(s, stream->var), low = put_const(s, stream->low), none = put_const(s, -1);
-    IrRef at = put_op(s, IR_add, 0, var, low, 0);
-    IrRef addend = put_op(s, IR_probe, stream->write ? IR_XLATE_WRITE : 0, at, IR_NOREF, 0);
+    IrRef var = stream_put_get(s, stream->var), low = stream_put_const(s, stream->low),
+          none = stream_put_const(s, -1);
+    IrRef at = stream_put(s, IR_add, 0, var, low, 0);
+    IrRef addend = stream_put(s, IR_probe, stream->write ? IR_XLATE_WRITE : 0, at, IR_NOREF, 0);
     IrRef in_page, room, grow;
 
-    put_op(s, IR_set_var, 0, addend, IR_NOREF, stream->addend);
-    in_page = put_op(s, IR_and, 0, at, put_const(s, 4095), 0);
-    room = put_op(s, IR_sub, 0, put_const(s, 4096 - (stream->high - stream->low)), in_page, 0);
-    room = put_select(s, IR_EQ, addend, put_const(s, 0), none, room);
+    stream_put(s, IR_set_var, 0, addend, IR_NOREF, stream->addend);
+    in_page = stream_put(s, IR_and, 0, at, stream_put_const(s, 4095), 0);
+    room = stream_put(s, IR_sub, 0, stream_put_const(s, 4096 - (stream->high - stream->low)),
+                      in_page, 0);
+    room = stream_put_select(s, IR_EQ, addend, stream_put_const(s, 0), none, room);
     if (!stream_stands(stream)) {
         /* At the top of the address space it would wrap past the limit. */
-        IrRef far = put_op(s, IR_add, 0, var, put_const(s, 4096 + 2 * MAX_STRIDE), 0);
+        IrRef far = stream_put(s, IR_add, 0, var, stream_put_const(s, 4096 + 2 * MAX_STRIDE), 0);
 
-        room = put_select(s, IR_LTU, far, var, none, room);
+        room = stream_put_select(s, IR_LTU, far, var, none, room);
     }
     if (stream->grow >= 0) {
-        grow = put_op(s, IR_sub, 0, put_get(s, (unsigned)stream->grow), put_const(s, 1), 0);
-        room = put_select(s, IR_GTU, grow, put_const(s, MAX_STRIDE - 1), none, room);
+        grow = stream_put(s, IR_sub, 0, stream_put_get(s, (unsigned)stream->grow),
+                          stream_put_const(s, 1), 0);
+        room = stream_put_select(s, IR_GTU, grow, stream_put_const(s, MAX_STRIDE - 1), none, room);
     }
     return room;
 }
@@ -114,23 +115,25 @@ static IrRef put_boxed_check(Streamer *s, IrRef room)
 
     for (unsigned v = 0; v < s->nvars; v++) {
         if (s->boxed[v]) {
-            IrRef bits = put_op(s, IR_bits_fi, 0, put_get_f(s, v), IR_NOREF, 0);
+            IrRef bits = stream_put(s, IR_bits_fi, 0, put_get_f(s, v), IR_NOREF, 0);
 
-            all = all == IR_NOREF ? bits : put_op(s, IR_and, 0, all, bits, 0);
+            all = all == IR_NOREF ? bits : stream_put(s, IR_and, 0, all, bits, 0);
         }
     }
     if (all == IR_NOREF) {
         return room;
     }
-    return put_select(s, IR_LTU, all, put_const(s, -(INT64_C(1) << 32)), put_const(s, -1), room);
+    return stream_put_select(s, IR_LTU, all, stream_put_const(s, -(INT64_C(1) << 32)),
+                             stream_put_const(s, -1), room);
 }
 
 /* Where preparation goes on to the fast copy @fast: boxes what has been found boxed, so that facts tell. */
 static unsigned put_entry(Streamer *s, uint64_t pc, unsigned fast)
 {
     unsigned block = ir_block_new(s->ir);
+    unsigned vectors = s->vectors ? stream_put_vectors(s->vectors, fast) : 0;
 
-    begin(s, block, pc, NULL);
+    stream_begin(s, block, pc, NULL);
     for (unsigned v = 0; v < s->nvars; v++) {
         if (s->boxed[v]) {
             IrRef low = put_typed(s, IR_flow, IR_F32, put_get_f(s, v), 0);
@@ -138,8 +141,12 @@ static unsigned put_entry(Streamer *s, uint64_t pc, unsigned fast)
             put_typed(s, IR_set_var, IR_F64, put_typed(s, IR_fbox, IR_F64, low, 0), v);
         }
     }
-    put_br(s, fast);
-    end(s, block);
+    if (s->vectors) {
+        stream_put_setup(s->vectors, vectors, fast);
+    } else {
+        put_br(s, fast);
+    }
+    stream_end(s, block);
     return block;
 }
 
@@ -156,12 +163,12 @@ static void put_preparation(Streamer *s, unsigned k, unsigned fast)
     unsigned entry = put_entry(s, s->pc[k], fast);
     IrRef room[MAX_STREAMS], all = IR_NOREF;
 
-    begin(s, block, s->pc[k], NULL);
-    put_op(s, IR_poll, 0, IR_NOREF, IR_NOREF, (int64_t)s->pc[k]);
+    stream_begin(s, block, s->pc[k], NULL);
+    stream_put(s, IR_poll, 0, IR_NOREF, IR_NOREF, (int64_t)s->pc[k]);
     s->o->out[s->o->n - 1].type = IR_NONE;
     for (unsigned i = 0; i < s->nstreams; i++) {
         room[i] = put_room(s, &s->streams[i]);
-        all = i ? put_select(s, IR_LT, room[i], all, room[i], all) : room[0];
+        all = i ? stream_put_select(s, IR_LT, room[i], all, room[i], all) : room[0];
     }
     for (unsigned i = 0; i < s->nstreams; i++) {
         const Stream *stream = &s->streams[i];
@@ -171,16 +178,20 @@ static void put_preparation(Streamer *s, unsigned k, unsigned fast)
             IrRef far = i == 0 ? all : room[i];
 
             if (stream->min_step > 0) {
-                IrRef max = put_const(s, furthest(s, stream));
+                IrRef max = stream_put_const(s, furthest(s, stream));
 
-                far = put_select(s, IR_LT, far, max, far, max);
+                far = stream_put_select(s, IR_LT, far, max, far, max);
             }
-            put_op(s, IR_set_var, 0, put_op(s, IR_add, 0, put_get(s, stream->var), far, 0),
-                   IR_NOREF, stream->limit);
+            stream_put(s, IR_set_var, 0,
+                       stream_put(s, IR_add, 0, stream_put_get(s, stream->var), far, 0), IR_NOREF,
+                       stream->limit);
         }
     }
-    put_brcond(s, IR_LT, put_boxed_check(s, all), put_const(s, 0), original, entry);
-    end(s, block);
+    if (s->vectors) {
+        stream_put_room(s->vectors, all);
+    }
+    stream_put_brcond(s, IR_LT, put_boxed_check(s, all), stream_put_const(s, 0), original, entry);
+    stream_end(s, block);
 }
 
 /* The checks before the header at position @k, whose fast copy is @again. */
@@ -189,7 +200,7 @@ static void put_checks(Streamer *s, unsigned k, unsigned again)
     unsigned block = s->checks[k], preparation = s->preparation[k];
     bool any = false;
 
-    begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
+    stream_begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
     for (unsigned i = 0; i < s->nstreams; i++) {
         const Stream *stream = &s->streams[i];
 
@@ -199,19 +210,19 @@ static void put_checks(Streamer *s, unsigned k, unsigned again)
                 IrInsn *last = &s->o->out[s->o->n - 1];
 
                 last->target[0] = (uint16_t)next;
-                end(s, block);
+                stream_end(s, block);
                 block = next;
-                begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
+                stream_begin(s, block, s->pc[k], &s->ir->blocks[s->loop->blocks[k]]);
             }
-            put_brcond(s, IR_LEU, put_get(s, stream->var), put_get(s, (unsigned)stream->limit),
-                       again, preparation);
+            stream_put_brcond(s, IR_LEU, stream_put_get(s, stream->var),
+                              stream_put_get(s, (unsigned)stream->limit), again, preparation);
             any = true;
         }
     }
     if (!any) {
         put_br(s, again);
     }
-    end(s, block);
+    stream_end(s, block);
 }
 
 /* Copies an instruction of the fast copy. @addend: of streams, the value in this block. */
@@ -231,9 +242,9 @@ static void copy_fast(Streamer *s, uint32_t index, IrRef *addend)
         unsigned i = s->access[index] - 1u;
 
         if (addend[i] == IR_NOREF) {
-            addend[i] = put_get(s, s->streams[i].addend);
+            addend[i] = stream_put_get(s, s->streams[i].addend);
         }
-        insn.arg[0] = put_op(s, IR_add, 0, insn.arg[0], addend[i], 0);
+        insn.arg[0] = stream_put(s, IR_add, 0, insn.arg[0], addend[i], 0);
         insn.op = insn.op == IR_ld ? IR_ld_host : IR_st_host;
     }
     ref = opt_put(o, &insn); /* may move the map */
@@ -246,9 +257,9 @@ static unsigned put_way_out(Streamer *s, unsigned target)
 {
     unsigned block = ir_block_new(s->ir);
 
-    begin(s, block, s->ir->blocks[target].pc, NULL);
+    stream_begin(s, block, s->ir->blocks[target].pc, NULL);
     put_br(s, target);
-    end(s, block);
+    stream_end(s, block);
     return block;
 }
 
@@ -262,12 +273,12 @@ static void put_fast(Streamer *s, unsigned first)
         uint32_t start = from->first, stop = start + from->count;
         IrRef addend[MAX_STREAMS];
 
-        begin(s, first + k, from->pc, from);
+        stream_begin(s, first + k, from->pc, from);
         memset(addend, 0xff, sizeof(addend));
         for (uint32_t i = start; i < stop; i++) {
             copy_fast(s, i, addend);
         }
-        end(s, first + k);
+        stream_end(s, first + k);
     }
     for (unsigned k = 0; k < n; k++) {
         uint32_t at = ir->blocks[first + k].first + ir->blocks[first + k].count - 1;

@@ -290,11 +290,6 @@ static bool is_stream(const Streamer *s, const Stream *stream)
            (stream->grow < 0 || !s->set[stream->grow]);
 }
 
-static unsigned scratch_left(const IrRegion *ir)
-{
-    return ir->first_scratch + IR_SCRATCH_VARS - ir->nvars;
-}
-
 /* Drops what is no stream; gives the others their scratch variables. False: there is none. */
 static bool choose(Streamer *s)
 {
@@ -306,7 +301,7 @@ static bool choose(Streamer *s)
     for (unsigned i = 0; i < s->nstreams; i++) {
         Stream *stream = &s->streams[i];
 
-        if (!is_stream(s, stream) || scratch_left(ir) < 2) {
+        if (!is_stream(s, stream) || stream_scratch_left(ir) < 2) {
             continue;
         }
         stream->addend = ir->nvars++;
@@ -516,7 +511,9 @@ bool opt_stream_loops(IrOptScratch *o)
             }
             any = true;
             find_boxed(&s);
+            s.vectors = stream_vectors_find(&s);
             stream_transform(&s);
+            stream_vectors_free(s.vectors);
         }
     }
     if (loops->len) {

@@ -30,6 +30,8 @@ typedef struct Stream {
     int limit; /* scratch variable; < 0: goes with an earlier stream or stands still */
 } Stream;
 
+typedef struct Vectors Vectors; /* of stream-vector.c */
+
 typedef struct Streamer {
     IrOptScratch *o;
     IrRegion *ir;
@@ -50,6 +52,7 @@ typedef struct Streamer {
     unsigned checks[OPT_LOOP_BLOCKS]; /* of headers: blocks that lead to their fast copies */
     unsigned preparation[OPT_LOOP_BLOCKS];
     bool writes, bounded, any_poll;
+    Vectors *vectors; /* NULL: the loop has no copy for vectors */
 } Streamer;
 
 /* Whether the block at position @k of the loop is a header. */
@@ -58,13 +61,46 @@ static inline bool stream_header(const Streamer *s, unsigned k)
     return s->loop->headers >> k & 1;
 }
 
+/* Scratch variables that are not used yet. */
+static inline unsigned stream_scratch_left(const IrRegion *ir)
+{
+    return ir->first_scratch + IR_SCRATCH_VARS - ir->nvars;
+}
+
 /* Whether it does not advance. */
 static inline bool stream_stands(const Stream *stream)
 {
     return stream->max_step == 0 && stream->grow < 0;
 }
 
+/* ---- stream-copy.c ---- */
+
 /* Adds to the copy of the region in s->o what s->loop becomes; its streams have been chosen. */
 void stream_transform(Streamer *s);
+
+/* Begins a block of the copy that runs as often as block @like of the original, or, if that is NULL, seldom. */
+void stream_begin(Streamer *s, unsigned block, uint64_t pc, const IrBlock *like);
+void stream_end(Streamer *s, unsigned block);
+
+/* Append ops on i64 to the copy. */
+IrRef stream_put(Streamer *s, IrOp op, unsigned aux, IrRef a, IrRef b, int64_t imm);
+IrRef stream_put_const(Streamer *s, int64_t v);
+IrRef stream_put_get(Streamer *s, unsigned var);
+IrRef stream_put_select(Streamer *s, IrCond cond, IrRef a, IrRef b, IrRef c, IrRef d);
+void stream_put_brcond(Streamer *s, IrCond cond, IrRef a, IrRef b, unsigned yes, unsigned no);
+
+/* ---- stream-vector.c ---- */
+
+/* Whether s->loop, whose streams have been chosen, can do several iterations at once, and how; else NULL. */
+Vectors *stream_vectors_find(Streamer *s);
+void stream_vectors_free(Vectors *v);
+
+/* Adds the block of these iterations, and its latch; they lead to @fast. */
+unsigned stream_put_vectors(Vectors *v, unsigned fast);
+
+/* In preparation: keeps the room that the accesses have for stream_put_setup(), which ends a block: goes to @vectors or
+ * to @fast. */
+void stream_put_room(Vectors *v, IrRef room);
+void stream_put_setup(Vectors *v, unsigned vectors, unsigned fast);
 
 #endif

@@ -607,6 +607,8 @@ void op_select(Emit *e, const IrInsn *in)
     /* Constants go to scratch registers before the comparison sets the flags. */
     yes = reg_use_or(e, in->arg[2], RAX);
     no = reg_use_or(e, in->arg[3], RDX);
+    /* What is compared has been before the result is written: there may be no other register left. */
+    e->locked &= ~(1u << c.a | (c.b == NOREG ? 0 : 1u << c.b)) | 1u << yes | 1u << no;
     d = reg_def(e, no, yes);
     compare_emit(e, &c);
     if (d == yes) {

@@ -121,6 +121,7 @@ void random_region_init(IrRegion *ir)
     ir_region_init(ir, random_vars, RANDOM_NVARS, random_helpers, ARRAY_SIZE(random_helpers),
                    offsetof(RandomState, pc));
     ir_region_add_scratch(ir, STATE_OFFSET(scratch));
+    ir->kick_offset = STATE_OFFSET(kick);
 }
 
 /* ---- Memory ---- */

@@ -108,6 +108,9 @@ void random_ir(GRand *rng, IrRegion *ir, unsigned size, unsigned features);
 /* Replaces @ir by random loops that walk through memory. */
 void random_loop(GRand *rng, IrRegion *ir);
 
+/* One that may do several iterations at once. */
+void random_wide_loop(GRand *rng, IrRegion *ir);
+
 /* Runs @ir once in the interpreter from the state that @guest has, with @mxcsr in force. */
 void random_run_interp(RandomGuest *guest, const IrRegion *ir, uint32_t mxcsr,
                        RandomResult *result);

@@ -508,6 +508,11 @@ static const Idiom streams[] = {
     {"stream: count bytes", 37, loop_bytes},
 };
 
+/* And the copy that does several iterations at once. */
+static const Idiom wide_streams[] = {
+    {"wide stream: count bytes", 53, loop_bytes},
+};
+
 /* Instructions in a disassembly, padding not counted. */
 static unsigned count_lines(const char *text)
 {
@@ -575,6 +580,10 @@ static void test_codesize(void)
     for (size_t i = 0; i < G_N_ELEMENTS(loops); i++) {
         run_idiom(native, &ir, &loops[i], 1);
     }
+    for (size_t i = 0; i < G_N_ELEMENTS(wide_streams); i++) {
+        run_idiom(native, &ir, &wide_streams[i], 2);
+    }
+    ir.kick_offset = 0;
     for (size_t i = 0; i < G_N_ELEMENTS(streams); i++) {
         run_idiom(native, &ir, &streams[i], 2);
     }

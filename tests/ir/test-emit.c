@@ -187,7 +187,7 @@ static void test_loops(void)
         for (unsigned i = 0; i < cases; i++) {
             GRand *rng = g_rand_new_with_seed(c->seed = (unsigned)m * 100000 + i);
 
-            random_loop(rng, &c->ir);
+            (i & 4 ? random_wide_loop : random_loop)(rng, &c->ir);
             if (i & 3) {
                 ir_optimize(&c->ir, 2);
             }

@@ -75,8 +75,10 @@ static void check_seed(unsigned seed, int level, unsigned features)
     g_string_free(why, TRUE);
 }
 
-/* How many probe ops @ir has, 0 also if it does not end as it did before. */
-static unsigned check_loop(unsigned seed, bool no_probe, GString *why)
+typedef void RandomLoop(GRand *rng, IrRegion *ir);
+
+/* How many probe ops @ir has, or of wide loops, loads by vectors. */
+static unsigned check_loop(RandomLoop *make, unsigned seed, bool no_probe, GString *why)
 {
     static RandomResult result[2];
     GRand *rng = g_rand_new_with_seed(seed);
@@ -84,7 +86,7 @@ static unsigned check_loop(unsigned seed, bool no_probe, GString *why)
     IrRegion ir;
 
     random_region_init(&ir);
-    random_loop(rng, &ir);
+    make(rng, &ir);
     for (unsigned i = 0; i < 2; i++) {
         RandomGuest *guest = random_guest_new();
 
@@ -103,7 +105,8 @@ static unsigned check_loop(unsigned seed, bool no_probe, GString *why)
         g_error("loop of seed %u: %s", seed, why->str);
     }
     for (unsigned i = 0; i < ir.ninsns; i++) {
-        probes += ir.insns[i].op == IR_probe;
+        probes += make == random_loop ? ir.insns[i].op == IR_probe
+                                      : ir.insns[i].op == IR_ld_host && ir.insns[i].type == IR_V128;
     }
     ir_region_free(&ir);
     g_rand_free(rng);
@@ -130,9 +133,22 @@ static void test_loops(void)
     unsigned copied = 0;
 
     for (unsigned seed = 0; seed < seeds(); seed++) {
-        copied += check_loop(seed, seed & 1, why) > 0;
+        copied += check_loop(random_loop, seed, seed & 1, why) > 0;
     }
     g_assert_cmpuint(copied, >, seeds() / 4);
+    g_string_free(why, TRUE);
+}
+
+static void test_wide_loops(void)
+{
+    GString *why = g_string_new(NULL);
+    unsigned wide = 0;
+
+    for (unsigned seed = 0; seed < seeds(); seed++) {
+        wide += check_loop(random_wide_loop, seed, seed % 8 == 0, why) > 0;
+    }
+    g_test_message("%u of %u loops have vectors", wide, seeds());
+    g_assert_cmpuint(wide, >, seeds() / 10);
     g_string_free(why, TRUE);
 }
 
@@ -671,6 +687,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/optimize/random-2", GINT_TO_POINTER(2), test_random);
     g_test_add_func("/optimize/group-leaves", test_group_leaves);
     g_test_add_func("/optimize/loops", test_loops);
+    g_test_add_func("/optimize/wide-loops", test_wide_loops);
     for (unsigned i = 0; i < ARRAY_SIZE(goldens); i++) {
         char *path = g_strdup_printf("/optimize/golden/%s", goldens[i].name);
 
