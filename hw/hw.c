@@ -7,13 +7,15 @@
 #include "hw/ide/ahci.h"
 #include "hw/virtio/virtio.h"
 #include "hw/x86/isa-devices.h"
+#include "hw/x86/pc-iommu.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
 #include <string.h>
 
 /* The parts that offer devices; each list ends with a NULL name. */
 static const HwDeviceType *const device_lists[] = {
-    virtio_device_types, isa_device_types, ahci_device_types, vga_device_types, iommu_device_types,
+    virtio_device_types, isa_device_types,   ahci_device_types,
+    vga_device_types,    iommu_device_types, pc_iommu_device_types,
 };
 
 static const HwDeviceType *find_type(const char *name)

@@ -10,6 +10,9 @@
 #include "softmmu/memory-internal.h"
 #include <string.h>
 
+/* Above are more bits of the destination of messages (hw/intc/apic.h), and no memory. */
+#define MSI_ADDRESS_MASK ((UINT64_C(1) << 40) - 1)
+
 /* A contiguous piece: at most *@len bytes (reduced) from @addr. */
 static MemResult dma_piece(AddressSpace *as, uint64_t addr, uint64_t *len, bool write,
                            MemoryHit *hit, uint64_t *bus_addr)
@@ -158,7 +161,7 @@ MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
     if (len < sizeof(data)) {
         return MEM_DECODE_ERROR;
     }
-    if (addr - as->map->msi_base < as->map->msi_size) {
+    if ((addr & MSI_ADDRESS_MASK) - as->map->msi_base < as->map->msi_size) {
         lock_acquire(as->map->lock);
         as->map->msi_sink(as->map->msi_opaque, addr, data);
         lock_release(as->map->lock);

@@ -37,11 +37,27 @@ typedef struct IommuOps {
     /* Remaps a message-signalled interrupt, a write of *@data to *@addr. False if it is not allowed.
      * NULL: such a write is translated as others are. */
     bool (*remap_msi)(Iommu *iommu, uint32_t device_id, uint64_t *addr, uint32_t *data);
+    /* What remap_msi() would do at present; reports nothing. NULL with remap_msi(). */
+    bool (*peek_msi)(Iommu *iommu, uint32_t device_id, uint64_t *addr, uint32_t *data);
 } IommuOps;
 
 /* Embedded in the device that is one. */
 struct Iommu {
     const IommuOps *ops;
+    /* For who keeps what remap_msi() said: a number that changes when that may not hold any more, and a call
+     * when it has; NULL: nobody wants one. */
+    uint32_t msi_epoch;
+    void (*msi_changed)(void *opaque);
+    void *msi_opaque;
 };
+
+/* For the IOMMU: messages may be remapped in another way from now on. */
+static inline void iommu_msi_changed(Iommu *iommu)
+{
+    iommu->msi_epoch++;
+    if (iommu->msi_changed) {
+        iommu->msi_changed(iommu->msi_opaque);
+    }
+}
 
 #endif

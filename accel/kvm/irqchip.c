@@ -294,6 +294,21 @@ static void adapt_cpuid(KvmVm *vm)
     }
 }
 
+/* Destinations of 32 bits, where an IOMMU remaps messages; and the ids of local APICs in x2APIC mode as the
+ * manual has them. */
+static bool widen_ids(KvmVm *vm, GError **error)
+{
+    struct kvm_enable_cap cap = {
+        .cap = KVM_CAP_X2APIC_API,
+        .args = {KVM_X2APIC_API_USE_32BIT_IDS | KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK},
+    };
+
+    return ioctl(vm->fd, KVM_ENABLE_CAP, &cap) == 0 ||
+           error_set_errno(error, errno,
+                           "-accel kvm: this KVM has local APICs without 32-bit ids; use "
+                           "-machine kernel_irqchip=off");
+}
+
 bool kvm_irqchip_init(KvmVm *vm, GError **error)
 {
     if (!read_mode(vm->machine, &vm->mode, error)) {
@@ -307,7 +322,8 @@ bool kvm_irqchip_init(KvmVm *vm, GError **error)
     vm->irqchip.mode = vm->mode;
     vm->irqchip.ops = vm->mode == IRQCHIP_ON ? &on_ops : &split_ops;
     vm->machine->irqchip = &vm->irqchip;
-    return vm->mode == IRQCHIP_ON ? create_all(vm, error) : create_split(vm, error);
+    return (vm->mode == IRQCHIP_ON ? create_all(vm, error) : create_split(vm, error)) &&
+           widen_ids(vm, error);
 }
 
 void kvm_irqchip_fini(KvmVm *vm)

@@ -3,7 +3,8 @@
  * Intel SDM vol. 3A, 10.6 (IPIs, destinations) and 10.11 (message format).
  *
  * At 0xfee00000 a processor finds its own APIC, while what devices write there is a message
- * (memory_map_set_msi_sink()). Messages with 8 bits of destination reach processors in x2APIC mode too.
+ * (memory_map_set_msi_sink()). Messages with 8 bits of destination reach processors in x2APIC mode too; those of
+ * an IOMMU that remaps interrupts may have 32.
  * Locking: the machine lock.
  */
 #include "hw/intc/apic-internal.h"
@@ -102,7 +103,8 @@ void apic_bus_message(ApicBus *bus, uint64_t addr, uint32_t data)
     bool logical = bits_get(addr, 2, 1), redirect = bits_get(addr, 3, 1);
     uint8_t mode = bits_get(data, 8, 3);
     ApicMessage message = {
-        .dest = bits_get(addr, 12, 8),
+        .dest = bits_get(addr, 12, 8) | (uint32_t)(addr >> 40) << 8,
+        .wide = addr >> 40,
         .logical = logical,
         .lowest = mode == MODE_LOWEST || (redirect && logical && mode == MODE_FIXED),
         .mode = mode == MODE_LOWEST ? MODE_FIXED : mode,

@@ -41,7 +41,8 @@ typedef struct ApicCpu {
 /* Makes the bus, maps the APICs' registers at APIC_BASE_ADDRESS and takes devices' messages there. */
 ApicBus *apic_bus_new(Machine *machine);
 
-/* Sends the message @data to @addr: of a device, or of the I/O APIC. */
+/* Sends the message @data to @addr: of a device, or of the I/O APIC. Bits 63..40 are bits 31..8 of the
+ * destination, as in Linux's KVM_CAP_X2APIC_API. */
 void apic_bus_message(ApicBus *bus, uint64_t addr, uint32_t data);
 
 /* Calls @eoi(@opaque, vector) when a processor has ended a level-triggered interrupt: the I/O APIC. */

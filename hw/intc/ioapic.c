@@ -178,11 +178,16 @@ static void ioapic_reset(Device *dev)
     }
 }
 
-static bool ioapic_post_load(void *opaque, GError **error)
+void ioapic_announce(Device *dev)
 {
     for (unsigned i = 0; i < IOAPIC_PINS; i++) {
-        announce(opaque, i);
+        announce(container_of(dev, IoApic, dev), i);
     }
+}
+
+static bool ioapic_post_load(void *opaque, GError **error)
+{
+    ioapic_announce(opaque);
     return true;
 }
 

@@ -21,6 +21,9 @@ Device *ioapic_new(Machine *machine, uint64_t base, const IoApicOps *ops, void *
 
 IrqLine ioapic_input(Device *dev, unsigned pin);
 
+/* Calls IoApicOps.route for all inputs. */
+void ioapic_announce(Device *dev);
+
 /* A processor has ended the level-triggered interrupt @vector: for apic_bus_set_eoi(). */
 void ioapic_end_of_interrupt(void *dev, uint8_t vector);
 

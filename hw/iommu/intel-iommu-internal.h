@@ -160,6 +160,7 @@ void intel_iommu_flush_source(IntelIommu *s, uint16_t source, uint16_t mask);
 
 bool intel_iommu_translate(Iommu *iommu, const IommuRequest *request, IommuResult *result);
 bool intel_iommu_remap_msi(Iommu *iommu, uint32_t device_id, uint64_t *addr, uint32_t *data);
+bool intel_iommu_peek_msi(Iommu *iommu, uint32_t device_id, uint64_t *addr, uint32_t *data);
 
 static inline IntelIommu *intel_iommu_of(Iommu *iommu)
 {

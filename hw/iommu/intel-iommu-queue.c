@@ -105,7 +105,9 @@ static unsigned execute(IntelIommu *s, const uint64_t desc[2])
                    : IQEI_RESERVED;
     case DESC_IOTLB:
         return invalidate_pages(s, granule, domain, desc[1] & ~UINT64_C(0xfc0)) ? 0 : IQEI_RESERVED;
-    case DESC_INTERRUPT: return 0; /* entries are read each time */
+    case DESC_INTERRUPT:
+        iommu_msi_changed(&s->iommu);
+        return 0; /* there is no cache of entries here */
     case DESC_WAIT: wait(s, desc); return 0;
     }
     return IQEI_TYPE;

@@ -35,13 +35,20 @@ static bool may_use(uint64_t word, uint16_t source)
     return false;
 }
 
-/* What the entry delivers. Destinations are the ids of local APICs, which all fit in 8 bits here. */
+/* Where a message for @destination is written: bits 31..8 of a wide one are bits 63..40, as the machine's
+ * interrupt controllers take them (hw/intc/apic.h). */
+static uint64_t msi_address(uint32_t destination)
+{
+    return MSI_BASE | (destination & 0xff) << 12 | (uint64_t)(destination & ~0xffu) << 32;
+}
+
+/* What the entry delivers. */
 static void deliver(const IntelIommu *s, uint64_t irte, uint64_t *addr, uint32_t *data)
 {
-    uint32_t destination = s->irt & IRTA_EIME ? irte >> 32 : irte >> 40;
+    uint32_t destination = s->irt & IRTA_EIME ? irte >> 32 : irte >> 40 & 0xff;
 
-    *addr = MSI_BASE | (destination & 0xff) << 12 | (irte & IRTE_REDIRECT ? 8 : 0) |
-            (irte & IRTE_LOGICAL ? 4 : 0);
+    *addr =
+        msi_address(destination) | (irte & IRTE_REDIRECT ? 8 : 0) | (irte & IRTE_LOGICAL ? 4 : 0);
     *data = bits_get(irte, 16, 8) | bits_get(irte, 5, 3) << 8 | (irte & IRTE_LEVEL ? 3u << 14 : 0);
 }
 
@@ -70,12 +77,40 @@ static IntelIommuFault remap(IntelIommu *s, uint16_t source, uint32_t index, uin
     return FAULT_NONE;
 }
 
+/* A message that is one. *@index: of its entry; *@silent: a fault is not to be reported. */
+static IntelIommuFault remap_message(IntelIommu *s, uint16_t source, uint64_t *addr, uint32_t *data,
+                                     uint32_t *index, bool *silent)
+{
+    bool with_subhandle = *addr & 8, remappable = *addr & 16;
+
+    *index = 0;
+    *silent = false;
+    if (!(s->regs[GSTS] & CMD_IRE)) {
+        return FAULT_NONE;
+    }
+    if (!remappable) {
+        bool passes = !(s->irt & IRTA_EIME) && (s->regs[GSTS] & CMD_CFI);
+        return passes ? FAULT_NONE : FAULT_IR_COMPATIBILITY;
+    }
+    *index = bits_get(*addr, 5, 15) | bits_get(*addr, 2, 1) << 15;
+    *index += with_subhandle ? *data & 0xffff : 0;
+    return remap(s, source, *index, addr, data, silent);
+}
+
+bool intel_iommu_peek_msi(Iommu *iommu, uint32_t device_id, uint64_t *addr, uint32_t *data)
+{
+    uint32_t index;
+    bool silent;
+
+    return *addr - MSI_BASE < MSI_SIZE && remap_message(intel_iommu_of(iommu), device_id, addr,
+                                                        data, &index, &silent) == FAULT_NONE;
+}
+
 bool intel_iommu_remap_msi(Iommu *iommu, uint32_t device_id, uint64_t *addr, uint32_t *data)
 {
     IntelIommu *s = intel_iommu_of(iommu);
-    uint32_t index = bits_get(*addr, 5, 15) | bits_get(*addr, 2, 1) << 15;
-    bool with_subhandle = *addr & 8, remappable = *addr & 16, silent = false;
-    IntelIommuFault fault;
+    uint32_t index;
+    bool silent;
 
     if (*addr - MSI_BASE >= MSI_SIZE) { /* no message: an ordinary write */
         IommuRequest request = {.device_id = device_id, .write = true, .iova = *addr};
@@ -84,19 +119,7 @@ bool intel_iommu_remap_msi(Iommu *iommu, uint32_t device_id, uint64_t *addr, uin
         *addr = result.addr;
         return ok;
     }
-    if (!(s->regs[GSTS] & CMD_IRE)) {
-        return true;
-    }
-    if (!remappable) {
-        if (!(s->irt & IRTA_EIME) && (s->regs[GSTS] & CMD_CFI)) {
-            return true;
-        }
-        fault = FAULT_IR_COMPATIBILITY;
-        index = 0;
-    } else {
-        index += with_subhandle ? *data & 0xffff : 0;
-        fault = remap(s, device_id, index, addr, data, &silent);
-    }
+    IntelIommuFault fault = remap_message(s, device_id, addr, data, &index, &silent);
     if (fault != FAULT_NONE && !silent) {
         intel_iommu_report(s, device_id, fault, (uint64_t)index << 48, false);
     }

@@ -137,6 +137,7 @@ static void write_gcmd(void *opaque, uint32_t written)
     }
     *status = (*status & ~flags) | (written & flags);
     s->regs[GCMD] = 0;
+    iommu_msi_changed(&s->iommu);
     intel_iommu_run_queue(s);
 }
 
@@ -263,6 +264,7 @@ static void iommu_reset(Device *dev)
     s->regs[ECAP_HI] = ecap >> 32;
     s->root = s->irt = 0;
     intel_iommu_flush_all(s);
+    iommu_msi_changed(&s->iommu);
 }
 
 static bool iommu_post_load(void *opaque, GError **error)
@@ -271,6 +273,7 @@ static bool iommu_post_load(void *opaque, GError **error)
     uint64_t cap = capability(&s->config), ecap = extended_capability(&s->config);
 
     intel_iommu_flush_all(s);
+    iommu_msi_changed(&s->iommu);
     return (intel_iommu_reg64(s, CAP) == cap && intel_iommu_reg64(s, ECAP) == ecap) ||
            error_set(error, "intel-iommu: the snapshot's has other properties; use those");
 }
@@ -299,7 +302,19 @@ static const DeviceOps iommu_ops = {
 static const IommuOps ops = {
     .translate = intel_iommu_translate,
     .remap_msi = intel_iommu_remap_msi,
+    .peek_msi = intel_iommu_peek_msi,
 };
+
+const IntelIommuConfig *intel_iommu_find(Machine *machine)
+{
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        Device *dev = g_ptr_array_index(machine->devices, i);
+        if (dev->ops == &iommu_ops) {
+            return &container_of(dev, IntelIommu, dev)->config;
+        }
+    }
+    return NULL;
+}
 
 Iommu *intel_iommu_new(Machine *machine, const IntelIommuConfig *config)
 {

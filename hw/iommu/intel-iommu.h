@@ -23,9 +23,6 @@
 
 #define INTEL_IOMMU_BASE UINT64_C(0xfed90000)
 #define INTEL_IOMMU_SIZE 0x1000
-/* The requester id of the I/O APIC's messages, for the DMAR table: a bus that has no functions. */
-#define INTEL_IOMMU_IOAPIC_ID 0xff00
-
 typedef struct IntelIommuConfig {
     unsigned aw_bits; /* of addresses that devices use: 39 or 48 */
     bool intremap;    /* interrupts are remapped, if the guest says so */
@@ -34,5 +31,8 @@ typedef struct IntelIommuConfig {
 
 /* Makes the IOMMU at its address. What it guards asks it through the result; the machine owns it. */
 Iommu *intel_iommu_new(Machine *machine, const IntelIommuConfig *config);
+
+/* What the machine's is like; NULL: it has none. */
+const IntelIommuConfig *intel_iommu_find(Machine *machine);
 
 #endif

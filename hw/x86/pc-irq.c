@@ -21,8 +21,7 @@ struct PcIrq {
     Device *pic, *ioapic;   /* NULL: the engine has them */
     IrqLine lines[PC_IRQS]; /* of the engine */
     IrqLine lint0[MACHINE_MAX_CPUS];
-    bool (*remap)(void *opaque, uint16_t source, uint64_t *addr, uint32_t *data);
-    void *remap_opaque;
+    Iommu *iommu; /* remaps the I/O APIC's messages; NULL: nobody */
 };
 
 /* ---- A processor and its local APIC ---- */
@@ -147,9 +146,10 @@ static void make_apics(PcIrq *s)
 
 /* ---- Messages ---- */
 
-static void send_message(PcIrq *s, uint16_t source, uint64_t addr, uint32_t data)
+static void send_of_ioapic(void *opaque, uint64_t addr, uint32_t data)
 {
-    if (s->remap && !s->remap(s->remap_opaque, source, &addr, &data)) {
+    PcIrq *s = opaque;
+    if (s->iommu && !s->iommu->ops->remap_msi(s->iommu, PC_IRQ_IOAPIC_SOURCE, &addr, &data)) {
         return;
     }
     if (s->bus) {
@@ -159,14 +159,12 @@ static void send_message(PcIrq *s, uint16_t source, uint64_t addr, uint32_t data
     }
 }
 
-static void send_of_ioapic(void *opaque, uint64_t addr, uint32_t data)
-{
-    send_message(opaque, PC_IRQ_IOAPIC_SOURCE, addr, data);
-}
-
 static void route_of_ioapic(void *opaque, unsigned pin, uint64_t addr, uint32_t data, bool masked)
 {
     PcIrq *s = opaque;
+    if (s->iommu && !masked) {
+        masked = !s->iommu->ops->peek_msi(s->iommu, PC_IRQ_IOAPIC_SOURCE, &addr, &data);
+    }
     if (s->mode == IRQCHIP_SPLIT) {
         irqchip_set_route(s->dev.machine, pin, addr, data, masked);
     }
@@ -184,12 +182,17 @@ static uint64_t engine_read(void *opaque, uint64_t offset, unsigned size)
     return UINT64_MAX;
 }
 
-void pc_irq_set_remap(PcIrq *s,
-                      bool (*remap)(void *opaque, uint16_t source, uint64_t *addr, uint32_t *data),
-                      void *opaque)
+static void routes_changed(void *opaque)
 {
-    s->remap = remap;
-    s->remap_opaque = opaque;
+    ioapic_announce(((PcIrq *)opaque)->ioapic);
+}
+
+void pc_irq_set_iommu(PcIrq *s, Iommu *iommu)
+{
+    g_return_if_fail(s->ioapic);
+    s->iommu = iommu;
+    iommu->msi_changed = routes_changed;
+    iommu->msi_opaque = s;
 }
 
 /* ---- Lines ---- */

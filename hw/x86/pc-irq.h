@@ -4,6 +4,7 @@
 #ifndef AMPHI_HW_X86_PC_IRQ_H
 #define AMPHI_HW_X86_PC_IRQ_H
 
+#include "softmmu/iommu.h"
 #include "softmmu/machine.h"
 
 #define PC_IRQS 24
@@ -24,12 +25,9 @@ IrqLine pc_irq_line(PcIrq *s, unsigned n);
 /* Whether the engine has 8259s, I/O APIC and 8254. */
 bool pc_irq_in_engine(const PcIrq *s);
 
-/* Messages of devices and of the I/O APIC go through @remap first, which changes them or returns false to
- * drop them: interrupt remapping. @source is the sender's bus, device and function, PC_IRQ_IOAPIC_SOURCE for the
- * I/O APIC. */
-#define PC_IRQ_IOAPIC_SOURCE 0xf0f8u
-void pc_irq_set_remap(PcIrq *s,
-                      bool (*remap)(void *opaque, uint16_t source, uint64_t *addr, uint32_t *data),
-                      void *opaque);
+/* The I/O APIC's messages go through @iommu's remapping, with PC_IRQ_IOAPIC_SOURCE as their sender: a function of a
+ * bus that has none. Only where the I/O APIC is a device. */
+#define PC_IRQ_IOAPIC_SOURCE 0xff00u
+void pc_irq_set_iommu(PcIrq *s, Iommu *iommu);
 
 #endif

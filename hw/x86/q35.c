@@ -28,6 +28,7 @@
 #include "hw/x86/mch.h"
 #include "hw/x86/pc-acpi.h"
 #include "hw/x86/pc-boot-order.h"
+#include "hw/x86/pc-iommu.h"
 #include "hw/x86/pc-irq.h"
 #include "softmmu/base/error.h"
 #include <inttypes.h>
@@ -326,6 +327,9 @@ static bool make_devices(Q35 *q, GError **error)
     }
     q->irqs = pc_irq_new(machine, true);
     make_chipset(q);
+    if (!pc_iommu_new(machine, q->pci, q->irqs, error)) {
+        return false;
+    }
     make_timers(q);
     make_serial(q);
     i8042_new(machine, pc_irq_line(q->irqs, IRQ_KEYBOARD), pc_irq_line(q->irqs, IRQ_MOUSE));
@@ -346,6 +350,7 @@ static AcpiTables *make_acpi(const Q35 *q)
         .hpet = true,
         .serial_ports = serial_ports(q->machine),
         .pvpanic_port = isa_pvpanic_port(q->machine),
+        .more = pc_iommu_add_table,
     };
     config.ecam_size = config.ecam_base ? MCH_ECAM_SIZE : 0;
     mch_windows(q->pci, config.window_base, config.window_size);
