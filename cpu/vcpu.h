@@ -275,8 +275,8 @@ void *vcpu_atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size);
  * NULL if there is none that way, for whatever reason. Never faults. */
 void *vcpu_direct(Vcpu *vcpu, uint64_t addr, unsigned len, bool write);
 
-/* Checks that @size bytes at @addr may be accessed as @access, raising the fault if not (cbo, prefetch). */
-void vcpu_probe(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access);
+/* Whether there is anything, RAM or a device, at physical address @gpa. */
+bool vcpu_phys_exists(Vcpu *vcpu, uint64_t gpa);
 
 /* Page-table accesses of a walk. False: not RAM. */
 bool vcpu_phys_load64(Vcpu *vcpu, uint64_t gpa, uint64_t *value);

@@ -256,16 +256,6 @@ void *vcpu_direct(Vcpu *vcpu, uint64_t addr, unsigned len, bool write)
     return tlb_translate(vcpu, addr, len, write);
 }
 
-void vcpu_probe(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access)
-{
-    TlbTarget target;
-
-    tlb_resolve(vcpu, addr, 1, access, &target);
-    if (crosses_page(addr, size)) {
-        tlb_resolve(vcpu, second_page(addr, size), 1, access, &target);
-    }
-}
-
 /* Atomic operations need RAM; @target is for code tracking after the operation. */
 static void *atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size, TlbTarget *target)
 {
@@ -369,6 +359,13 @@ uint64_t tlb_cas(Vcpu *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, u
         tlb_code_written(vcpu->machine->tlb_system, target.ram_page, addr & ~TLB_PAGE_MASK, size);
     }
     return extend(expect, memop);
+}
+
+bool vcpu_phys_exists(Vcpu *vcpu, uint64_t gpa)
+{
+    MemoryHit hit;
+
+    return memory_map_find(vcpu->machine->memory, gpa, &hit);
 }
 
 bool vcpu_phys_load64(Vcpu *vcpu, uint64_t gpa, uint64_t *value)

@@ -249,30 +249,47 @@ static bool cbo_enabled(const RiscvState *s, unsigned op)
     return s->priv != RISCV_PRIV_U || (s->senvcfg & bits);
 }
 
+/* Checks that the whole block around @addr may be accessed: a fault is a store's, at the address as given
+ * (CMO 2.5.2). Of what only reads caches, whoever may read may do it too (2.4). */
+static void cbo_check(Vcpu *vcpu, uint64_t addr, MmuAccess access)
+{
+    MmuMapping mapping;
+    MmuFault fault =
+        riscv_walk(vcpu, align_down(addr, RISCV_CBO_BLOCK), RISCV_CBO_BLOCK, access, &mapping);
+
+    if (fault == MMU_PAGE_FAULT) {
+        riscv_raise(vcpu, RISCV_STORE_PAGE, addr);
+    }
+    if (fault != MMU_OK || !vcpu_phys_exists(vcpu, mapping.gpa)) {
+        riscv_raise(vcpu, RISCV_STORE_ACCESS, addr);
+    }
+}
+
+static void cbo_zero(Vcpu *vcpu, uint64_t addr)
+{
+    uint64_t block = align_down(addr, RISCV_CBO_BLOCK);
+    void *host = vcpu_direct(vcpu, block, RISCV_CBO_BLOCK, true);
+
+    if (host) {
+        memset(host, 0, RISCV_CBO_BLOCK);
+        return;
+    }
+    cbo_check(vcpu, addr, MMU_WRITE);
+    for (unsigned i = 0; i < RISCV_CBO_BLOCK; i += 8) {
+        vcpu_store(vcpu, block + i, 0, 8);
+    }
+}
+
 void riscv_helper_cbo(Vcpu *vcpu, uint64_t addr, uint64_t insn)
 {
     unsigned op = bits_get(insn, 20, 12);
-    uint64_t block = align_down(addr, RISCV_CBO_BLOCK);
-    MmuMapping mapping;
 
     if (!cbo_enabled(riscv_state(vcpu), op)) {
         riscv_illegal(vcpu, insn);
     }
     if (op == CBO_ZERO) {
-        vcpu_probe(vcpu, addr, 1, MMU_WRITE); /* faults report the address as given */
-        void *host = vcpu_direct(vcpu, block, RISCV_CBO_BLOCK, true);
-        if (host) {
-            memset(host, 0, RISCV_CBO_BLOCK);
-            return;
-        }
-        for (unsigned i = 0; i < RISCV_CBO_BLOCK; i += 8) {
-            vcpu_store(vcpu, block + i, 0, 8);
-        }
-        return;
-    }
-    /* Caches are coherent, so only the check is left: whoever may read may clean and flush, and otherwise
-     * the fault is a store's. */
-    if (riscv_walk(vcpu, addr, 1, MMU_READ, &mapping) != MMU_OK) {
-        vcpu_probe(vcpu, addr, 1, MMU_WRITE);
+        cbo_zero(vcpu, addr);
+    } else {
+        cbo_check(vcpu, addr, MMU_READ); /* caches are coherent: there is nothing more to do */
     }
 }

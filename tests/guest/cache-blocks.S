@@ -44,8 +44,11 @@ test:
     CHECK(a0, -1)
 
     /* Where no memory is; prefetches never fault. */
-    li s0, 0x700000020
-    EXPECT_TRAP(7, CBO(4))
+    li s0, 0x700000021
+    .irp n, 0, 1, 2, 4
+    EXPECT_TRAP(7, CBO(\n))
+    CHECK(t6, 0x700000021)
+    .endr
     PREFETCH(0)
     PREFETCH(1)
     PREFETCH(3)
@@ -75,6 +78,61 @@ test:
     csrw 0x30a, zero
     ILLEGAL(0, BITS(4))
 
+    /* The whole block counts: one word of it that may not be accessed, and nothing is written. */
+    li a0, CBIE_INVAL | CBCFE | CBZE
+    csrw 0x30a, a0
+    la s0, blocks + 13
+    li t0, -1
+    sd t0, -13(s0)
+    la t0, blocks + 60
+    srli t0, t0, 2
+    csrw pmpaddr0, t0
+    li t0, -1
+    csrw pmpaddr1, t0
+    li t0, 0x1f10 /* NA4 without rights, then everything */
+    csrw pmpcfg0, t0
+    .irp n, 0, 1, 2, 4
+    ENTER_MODE(1)
+    EXPECT_TRAP(7, CBO(\n))
+    CHECK_ADDRESS(t6, blocks + 13)
+    .endr
+    ld a0, -13(s0)
+    CHECK(a0, -1)
+    la t0, blocks
+    srli t0, t0, 2
+    ori t0, t0, 7
+    csrw pmpaddr0, t0
+    li t0, 0x1f19 /* NAPOT, 64 bytes that may be read */
+    csrw pmpcfg0, t0
+    S_OK(CBO(0); CBO(1); CBO(2))
+    ENTER_MODE(1)
+    EXPECT_TRAP(7, CBO(4))
+    ld a0, -13(s0)
+    CHECK(a0, -1)
+
+    /* Pages: what may be read may be cleaned; faults are a store's. */
+    OPEN_PMP
+    la t0, root
+    li t1, 0x2000004b /* 1 GiB at 0x80000000: V R X A */
+    sd t1, 16(t0)
+    srli t0, t0, 12
+    li t1, 8 << 60
+    or t0, t0, t1
+    csrw satp, t0
+    sfence.vma
+    S_OK(CBO(0); CBO(1); CBO(2))
+    ENTER_MODE(1)
+    EXPECT_TRAP(15, CBO(4))
+    CHECK_ADDRESS(t6, blocks + 13)
+    li s0, 0x40000007
+    .irp n, 0, 1, 2, 4
+    ENTER_MODE(1)
+    EXPECT_TRAP(15, CBO(\n))
+    CHECK(t6, 0x40000007)
+    .endr
+    csrw satp, zero
+    la s0, blocks
+
     /* wrs ends, with a reservation and without. */
     WRS_NTO
     WRS_STO
@@ -83,6 +141,8 @@ test:
     j test_pass
 
     .section .bss
-    .balign 64
+    .balign 4096
+root:
+    .space 4096
 blocks:
     .space 256
