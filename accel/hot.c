@@ -13,6 +13,7 @@
 
 #define HOT_MAX_IR 4000u
 #define HOT_MAX_DEPTH 3
+#define HOT_SHORT_BRANCH 8 /* bytes */
 
 int hot_find_block(const HotRegion *hot, uint64_t pc)
 {
@@ -50,6 +51,23 @@ int hot_consider(HotRegion *hot, uint64_t pc, unsigned frame)
     return (int)hot->nblocks++;
 }
 
+/* Where translation of a block ends at the latest: where another one begins that is only a few instructions on, so that a
+ * short branch around them stays one (tcg/branches.c) and what follows is there once. */
+static uint64_t block_limit(const HotRegion *hot, const HotBlock *b)
+{
+    uint64_t limit = debug_next_breakpoint(hot->vcpu->machine, b->pc, TLB_PAGE_SIZE);
+
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        uint64_t pc = hot->blocks[i].pc;
+
+        if (pc > b->pc && pc - b->pc <= HOT_SHORT_BRANCH && (!limit || pc < limit) &&
+            hot->blocks[i].frame == b->frame) {
+            limit = pc;
+        }
+    }
+    return limit;
+}
+
 static void translate_into(HotRegion *hot, unsigned index)
 {
     IrRegion *ir = hot->ir;
@@ -57,7 +75,7 @@ static void translate_into(HotRegion *hot, unsigned index)
     TranslateReq req = {.pc = b->pc,
                         .flags = hot->head->flags,
                         .max_insns = REGION_MAX_INSNS,
-                        .end_pc = debug_next_breakpoint(hot->vcpu->machine, b->pc, TLB_PAGE_SIZE)};
+                        .end_pc = block_limit(hot, b)};
 
     b->ir_block = ir_block_begin(ir, b->pc);
     if (b->page.exec_id != hot->head->exec_id) {

@@ -20,6 +20,9 @@
 /* The most that one instruction becomes. */
 #define MAX_EXPANSION 24u
 
+/* Short branches that one after the other become selects. */
+#define MAX_ROUNDS 6
+
 /* ---- Scratch memory ---- */
 
 void ir_opt_scratch_free(IrOptScratch *o)
@@ -269,15 +272,40 @@ static void forward_block(IrOptScratch *o, unsigned index)
     block->count = o->n - start;
 }
 
+/* Marks the blocks that can be reached. */
+static void mark_reached(IrOptScratch *o)
+{
+    uint16_t *stack = o->stack, out[2];
+    unsigned depth = 0;
+
+    memset(o->mark, 0, o->ir->nblocks);
+    stack[depth++] = 0;
+    o->mark[0] = 1;
+    while (depth) {
+        unsigned n = opt_successors(o->ir, stack[--depth], out);
+
+        for (unsigned k = 0; k < n; k++) {
+            if (!o->mark[out[k]]) {
+                o->mark[out[k]] = 1;
+                stack[depth++] = out[k];
+            }
+        }
+    }
+}
+
 void opt_count_preds(IrOptScratch *o)
 {
     const IrRegion *ir = o->ir;
 
     memset(o->preds, 0, ir->nblocks * sizeof(o->preds[0]));
+    mark_reached(o);
     o->preds[0] = 1;
     for (unsigned b = 0; b < ir->nblocks; b++) {
         const IrInsn *last = &ir->insns[ir->blocks[b].first + ir->blocks[b].count - 1];
 
+        if (!o->mark[b]) {
+            continue;
+        }
         if (last->op == IR_br || last->op == IR_brcond) {
             o->preds[last->target[0]]++;
         }
@@ -287,6 +315,18 @@ void opt_count_preds(IrOptScratch *o)
     }
 }
 
+/* A block that nothing leads to: dce.c drops it. */
+static void forward_unreachable(IrOptScratch *o, unsigned index)
+{
+    IrInsn br = {.op = IR_br, .arg = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}};
+
+    br.target[0] = (uint16_t)index;
+    opt_reserve(o);
+    o->ir->blocks[index].first = o->n;
+    o->ir->blocks[index].count = 1;
+    opt_emit(o, &br);
+}
+
 static void forward(IrOptScratch *o)
 {
     IrRegion *ir = o->ir;
@@ -294,7 +334,9 @@ static void forward(IrOptScratch *o)
     memset(o->mark, 0, ir->nblocks);
     opt_state_init(o);
     for (unsigned b = 0; b < ir->nblocks; b++) {
-        if (!o->mark[b]) {
+        if (!o->preds[b]) {
+            forward_unreachable(o, b);
+        } else if (!o->mark[b]) {
             forward_block(o, b);
         }
     }
@@ -355,6 +397,10 @@ void ir_optimize(IrRegion *ir, int level)
     }
     check(ir, "the front end");
     o = simplify(ir, level);
+    for (unsigned round = 0; level >= 2 && round < MAX_ROUNDS && opt_short_branches(o); round++) {
+        exchange(o);
+        o = simplify(ir, level);
+    }
     if (level >= 2 && ir->scratch_vars && opt_stream_loops(o)) {
         exchange(o);
         check(ir, "streams");

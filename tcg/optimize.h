@@ -177,7 +177,7 @@ void opt_remove_dead(IrOptScratch *o);
 /* flow.c: fills o->entry. */
 void opt_flow(IrOptScratch *o);
 
-/* Counts predecessors of the region's blocks; the entry has one more. */
+/* Counts predecessors that can be reached of the blocks of the region; the entry has one more. */
 void opt_count_preds(IrOptScratch *o);
 
 /* loops.c: successors of a block, without repetition; returns their number. */
@@ -195,6 +195,9 @@ typedef struct OptLoop {
 
 /* Array of OptLoop: any two are disjoint, or one is part of the other. */
 GArray *opt_find_loops(const IrRegion *ir);
+
+/* branches.c: selects instead of branches around next to nothing. True: there is a new copy. */
+bool opt_short_branches(IrOptScratch *o);
 
 /* stream.c: loops that walk through memory get a copy without TLB probes. True: there is a new copy. */
 bool opt_stream_loops(IrOptScratch *o);
