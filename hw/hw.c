@@ -5,6 +5,7 @@
 #include "hw/iommu/iommu-devices.h"
 #include "hw/display/vga.h"
 #include "hw/ide/ahci.h"
+#include "hw/misc/pci-misc.h"
 #include "hw/virtio/virtio.h"
 #include "hw/x86/isa-devices.h"
 #include "hw/x86/pc-iommu.h"
@@ -14,8 +15,13 @@
 
 /* The parts that offer devices; each list ends with a NULL name. */
 static const HwDeviceType *const device_lists[] = {
-    virtio_device_types, isa_device_types,   ahci_device_types,
-    vga_device_types,    iommu_device_types, pc_iommu_device_types,
+    virtio_device_types,
+    isa_device_types,
+    ahci_device_types,
+    vga_device_types,
+    iommu_device_types,
+    misc_device_types,
+    pc_iommu_device_types,
 };
 
 static const HwDeviceType *find_type(const char *name)

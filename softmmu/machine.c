@@ -438,6 +438,29 @@ void machine_request_stop(Machine *machine, RunState why)
     request(machine, &machine->stop_requested);
 }
 
+static void raise_panic(Machine *machine, MachineEvent event, const char *action)
+{
+    MachineEventInfo info = {.event = event, .by_guest = true, .action = action};
+    machine_raise_event(machine, &info);
+}
+
+void machine_guest_panicked(Machine *machine)
+{
+    bool stays = machine->config.no_shutdown;
+    raise_panic(machine, MACHINE_EVENT_GUEST_PANICKED, stays ? "pause" : "poweroff");
+    if (stays) {
+        machine_request_stop(machine, RUN_STATE_GUEST_PANICKED);
+    } else {
+        machine->guest_panicked = true;
+        machine_request_shutdown(machine, 0);
+    }
+}
+
+void machine_guest_crashloaded(Machine *machine)
+{
+    raise_panic(machine, MACHINE_EVENT_GUEST_CRASHLOADED, "run");
+}
+
 void machine_powerdown(Machine *machine)
 {
     raise_event(machine, MACHINE_EVENT_POWERDOWN, false, NULL);
@@ -467,7 +490,7 @@ static bool handle_requests(Machine *machine)
     }
     if (shutdown) {
         by_guest = true;
-        why = "guest-shutdown";
+        why = machine->guest_panicked ? "guest-panic" : "guest-shutdown";
     } else if (reset && machine->config.no_reboot) {
         claim_status(machine, 0);
         shutdown = true;

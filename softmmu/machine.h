@@ -27,6 +27,7 @@ typedef enum RunState {
     RUN_STATE_SHUTDOWN,
     RUN_STATE_INTERNAL_ERROR,
     RUN_STATE_IO_ERROR, /* a disk's, which the user wants to mend before going on */
+    RUN_STATE_GUEST_PANICKED, /* the guest says so; with -no-shutdown */
 } RunState;
 
 /* What happened to the machine as a whole, for who manages it. */
@@ -38,6 +39,8 @@ typedef enum MachineEvent {
     MACHINE_EVENT_POWERDOWN, /* somebody pressed the power button */
     MACHINE_EVENT_BLOCK_IO_ERROR, /* a disk request failed */
     MACHINE_EVENT_BALLOON_CHANGE, /* the guest gave memory back, or took it */
+    MACHINE_EVENT_GUEST_PANICKED, /* the guest's kernel gave up */
+    MACHINE_EVENT_GUEST_CRASHLOADED, /* ... and goes on in its crash kernel */
 } MachineEvent;
 
 typedef struct MachineEventInfo {
@@ -45,7 +48,7 @@ typedef struct MachineEventInfo {
     bool by_guest;      /* a reset or shutdown: who wanted it */
     const char *reason; /* "guest-reset", "host-signal"...; of a disk's error its text; else NULL */
     /* Of a disk's error: whose ("hd0" and the name of its node), in what ("read", "write"), and what is done
-     * about it ("report", "ignore", "stop"). */
+     * about it ("report", "ignore", "stop"). Of a panic only the action: "poweroff", "pause", "run". */
     const char *device, *node, *operation, *action;
     bool nospace;
     uint64_t actual;    /* of BALLOON_CHANGE: bytes that the guest has now */
@@ -169,6 +172,7 @@ struct Machine {
     RunState stop_why;      /* atomic */
     bool quit_requested;    /* atomic; ends it even with -no-shutdown */
     bool guest_reset;       /* atomic; who requested the reset */
+    bool guest_panicked;    /* why a shutdown was requested */
     bool signalled;         /* a signal requested the end */
     int exit_status;
     GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
@@ -239,6 +243,11 @@ void machine_raise_event(Machine *machine, const MachineEventInfo *info);
 void machine_request_reset(Machine *machine);
 void machine_request_shutdown(Machine *machine, int status);
 void machine_request_quit(Machine *machine, int status);
+
+/* The guest reports that its kernel gave up: that is its shutdown; with -no-shutdown the machine stops and can
+ * be looked at. Or that it has, but a crash kernel takes over: nothing is done. With the machine lock held. */
+void machine_guest_panicked(Machine *machine);
+void machine_guest_crashloaded(Machine *machine);
 
 /* Asks the main loop to stop the machine, for who cannot wait until all vCPUs have stopped. */
 void machine_request_stop(Machine *machine, RunState why);

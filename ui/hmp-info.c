@@ -54,6 +54,7 @@ void hmp_info_status(Monitor *mon, char *args)
         [RUN_STATE_SHUTDOWN] = "paused (shutdown)",
         [RUN_STATE_INTERNAL_ERROR] = "paused (internal-error)",
         [RUN_STATE_IO_ERROR] = "paused (io-error)",
+        [RUN_STATE_GUEST_PANICKED] = "paused (guest-panicked)",
     };
     monitor_printf(mon, "VM status: %s\n", names[monitor_machine(mon)->state]);
 }

@@ -39,6 +39,7 @@ JsonNode *qmp_query_status(Machine *machine, JsonObject *args, GError **error)
         [RUN_STATE_SHUTDOWN] = "shutdown",
         [RUN_STATE_INTERNAL_ERROR] = "internal-error",
         [RUN_STATE_IO_ERROR] = "io-error",
+        [RUN_STATE_GUEST_PANICKED] = "guest-panicked",
     };
     JsonObject *object = json_object_new();
     json_object_set_string_member(object, "status", names[machine->state]);

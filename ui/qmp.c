@@ -146,6 +146,10 @@ static JsonObject *event_data(const MachineEventInfo *info)
         json_object_set_int_member(data, "actual", info->actual);
         return data;
     }
+    if (info->action) {
+        json_object_set_string_member(data, "action", info->action);
+        return data;
+    }
     json_object_set_boolean_member(data, "guest", info->by_guest);
     json_object_set_string_member(data, "reason", info->reason);
     return data;
@@ -158,6 +162,8 @@ static void on_event(void *opaque, const MachineEventInfo *info)
         [MACHINE_EVENT_RESET] = "RESET",         [MACHINE_EVENT_SHUTDOWN] = "SHUTDOWN",
         [MACHINE_EVENT_POWERDOWN] = "POWERDOWN", [MACHINE_EVENT_BALLOON_CHANGE] = "BALLOON_CHANGE",
         [MACHINE_EVENT_BLOCK_IO_ERROR] = "BLOCK_IO_ERROR",
+        [MACHINE_EVENT_GUEST_PANICKED] = "GUEST_PANICKED",
+        [MACHINE_EVENT_GUEST_CRASHLOADED] = "GUEST_CRASHLOADED",
     };
     Qmp *qmp = opaque;
     if (!qmp->ready) {
@@ -169,7 +175,7 @@ static void on_event(void *opaque, const MachineEventInfo *info)
     json_object_set_int_member(timestamp, "microseconds", now % G_USEC_PER_SEC);
     json_object_set_object_member(message, "timestamp", timestamp);
     json_object_set_string_member(message, "event", names[info->event]);
-    if (info->reason || info->event == MACHINE_EVENT_BALLOON_CHANGE) {
+    if (info->reason || info->action || info->event == MACHINE_EVENT_BALLOON_CHANGE) {
         json_object_set_object_member(message, "data", event_data(info));
     }
     send(qmp, message);

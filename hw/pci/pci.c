@@ -47,7 +47,8 @@ static uint16_t command(const PciDevice *pci)
 /* Whether the function drives its pin now. */
 static bool drives_pin(const PciDevice *pci)
 {
-    return pci->intx_level && !(command(pci) & PCI_COMMAND_INTX_DISABLE) && !pci_msix_enabled(pci);
+    return pci->intx_level && !(command(pci) & PCI_COMMAND_INTX_DISABLE) && !pci_msix_enabled(pci) &&
+           !pci_msi_enabled(pci);
 }
 
 /* The host bridge's line for a function's pin: slots are rotated over the lines, unless it says otherwise. */

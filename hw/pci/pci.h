@@ -80,6 +80,7 @@ struct PciDevice {
     PciBar bars[PCI_BARS];
     PciBar rom; /* the expansion ROM */
     PciMsix msix;
+    uint8_t msi_cap;             /* offset of the MSI capability; 0: the function has none */
     AddressSpace dma;            /* its bus mastering; nothing passes while that is off */
     AddressSpace dma_past_iommu; /* the same, but never translated */
 };
@@ -185,6 +186,11 @@ bool pci_msix_enabled(const PciDevice *pci);
 
 /* Sends the message of @vector, or notes it as pending while it is masked. */
 void pci_msix_notify(PciDevice *pci, unsigned vector);
+
+/* Adds MSI with one message; whether the guest has it on: the interrupt pin is then silent; sends it. */
+void pci_add_msi(PciDevice *pci);
+bool pci_msi_enabled(const PciDevice *pci);
+void pci_msi_notify(PciDevice *pci);
 
 /* For pci.c: the capability may have changed; state after power-on; the saved tables. */
 void pci_msix_config_written(PciDevice *pci);

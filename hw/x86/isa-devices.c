@@ -3,15 +3,15 @@
  *
  *   isa-debugcon    what is written to a port goes to a character device; reading tells that it is there (0xe9)
  *   isa-debug-exit  writing ends the process with status value * 2 + 1, which is never 0
- *   pvpanic         QEMU's docs/specs/pvpanic: reading gives the events that can be reported, writing reports
+ *   pvpanic         takes the report of a panic: see hw/misc/pvpanic.c
  *
  * The contracts are QEMU's, which firmware and test programs know. Locking: the machine lock.
  */
 #include "hw/x86/isa-devices.h"
 #include "cpu/x86/x86.h"
+#include "hw/misc/pvpanic.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
-#include "softmmu/base/log.h"
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -135,8 +135,6 @@ static bool create_exit(Machine *machine, Options *opts, GError **error)
 
 /* ---- pvpanic ---- */
 
-enum { PANICKED = 1, CRASH_LOADED = 2 };
-
 typedef struct PvPanic {
     Device dev;
     uint16_t port;
@@ -144,17 +142,12 @@ typedef struct PvPanic {
 
 static uint64_t pvpanic_read(Device *dev, uint64_t offset, unsigned size)
 {
-    return PANICKED | CRASH_LOADED;
+    return pvpanic_events();
 }
 
 static void pvpanic_write(Device *dev, uint64_t offset, uint64_t value, unsigned size)
 {
-    if (value & PANICKED) {
-        log_guest_error("pvpanic: the guest has panicked");
-        machine_request_shutdown(dev->machine, 0);
-    } else if (value & CRASH_LOADED) {
-        log_guest_error("pvpanic: the guest has panicked and goes on in its crash kernel");
-    }
+    pvpanic_report(dev->machine, value);
 }
 
 static const DeviceOps pvpanic_ops = {

@@ -57,9 +57,17 @@ static const char *const virt_devices[] = {
     NULL,
 };
 static const char *const pc_devices[] = {
-
-    "ahci",       "isa-debug-exit", "isa-debugcon,chardev=c0",  "pvpanic",
-    "pc-testdev", "virtio-rng-pci", "virtio-net-pci,netdev=n0", NULL,
+    "ahci",
+    "isa-debug-exit",
+    "isa-debugcon,chardev=c0",
+    "pvpanic",
+    "pvpanic-pci",
+    "pc-testdev",
+    "pci-testdev",
+    "edu",
+    "virtio-rng-pci",
+    "virtio-net-pci,netdev=n0",
+    NULL,
 };
 static const char *const small_devices[] = {"virtio-rng-device", "virtio-net-device,netdev=n0",
                                             NULL};
