@@ -107,8 +107,25 @@ static const Property iommu_properties[] = {
 static const Property disk_properties[] = {
     {"drive", "str", "the disk: id of a -drive or name of a node", NULL},
     {"serial", "str", "serial number", NULL},
+    {"bootindex", "int32", "place in the order of booting", NULL},
     {0},
 };
+
+static const Property card_properties[] = {
+    {"netdev", "str", "the network: id of a -netdev", NULL},
+    {"mac", "str", "hardware address", "52:54:00:12:34:56 and up"},
+    {"bootindex", "int32", "place in the order of booting", NULL},
+    {"romfile", "str", "no effect: there are no option ROMs", NULL},
+    {0},
+};
+
+static const Property edu_properties[] = {{"dma_mask", "uint64",
+                                           "bits of addresses that DMA goes to", "0xfffffff"},
+                                          {0}};
+
+static const Property testdev_properties[] = {{"membar", "size",
+                                               "bytes of a third, empty range of addresses", "0"},
+                                              {0}};
 
 static const Property vga_properties[] = {{"vgamem_mb", "uint32", "MiB of video memory", "16"},
                                           {0}};
@@ -155,7 +172,11 @@ static const struct {
     {"VGA", vga_properties, ON_PCI},
     {"isa-debugcon", debugcon_properties, ALONE},
     {"isa-debug-exit", exit_properties, ALONE},
+    {"pvpanic-pci", no_properties, ON_PCI},
     {"pvpanic", panic_properties, ALONE},
+    {"e1000", card_properties, ON_PCI},
+    {"edu", edu_properties, ON_PCI},
+    {"pci-testdev", testdev_properties, ON_PCI},
 };
 
 /* The @*n-th row of @table; else takes its length off @*n. */

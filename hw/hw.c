@@ -6,6 +6,7 @@
 #include "hw/display/vga.h"
 #include "hw/ide/ahci.h"
 #include "hw/misc/pci-misc.h"
+#include "hw/net/e1000.h"
 #include "hw/virtio/virtio.h"
 #include "hw/x86/isa-devices.h"
 #include "hw/x86/pc-iommu.h"
@@ -22,6 +23,7 @@ static const HwDeviceType *const device_lists[] = {
     iommu_device_types,
     misc_device_types,
     pc_iommu_device_types,
+    e1000_device_types,
 };
 
 static const HwDeviceType *find_type(const char *name)

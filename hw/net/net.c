@@ -240,3 +240,49 @@ void netdev_print_connections(Machine *machine, GString *out)
         netdev_user_print(net, out);
     }
 }
+
+/* ---- For cards ---- */
+
+/* 52:54:00:12:34:56 and up, in order of creation. */
+static void default_address(Machine *machine, uint8_t *mac)
+{
+    static const char *const cards[] = {"virtio-net-device", "e1000", NULL};
+    static const uint8_t first[NET_ADDR_LEN] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        Device *dev = g_ptr_array_index(machine->devices, i);
+
+        n += g_strv_contains(cards, dev->ops->name);
+    }
+    memcpy(mac, first, NET_ADDR_LEN);
+    mac[NET_ADDR_LEN - 1] += n;
+}
+
+static bool parse_mac(const char *text, uint8_t *mac, GError **error)
+{
+    unsigned b[NET_ADDR_LEN];
+    int end = 0;
+
+    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) !=
+            NET_ADDR_LEN ||
+        text[end]) {
+        return error_set(error, "mac='%s' is no Ethernet address; write it as 52:54:00:12:34:56",
+                         text);
+    }
+    if (b[0] & 1) {
+        return error_set(error, "mac='%s' is a group address; its first byte must be even", text);
+    }
+    for (unsigned i = 0; i < NET_ADDR_LEN; i++) {
+        mac[i] = b[i];
+    }
+    return true;
+}
+
+bool net_card_address(Machine *machine, Options *opts, uint8_t *mac, GError **error)
+{
+    const char *text = options_get(opts, "mac", NULL);
+
+    default_address(machine, mac);
+    return !text || parse_mac(text, mac, error);
+}

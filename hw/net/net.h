@@ -19,6 +19,11 @@ Netdev *netdev_find(Machine *machine, const char *id);
  * ones. */
 bool hw_create_netdevs(Machine *machine, GError **error);
 
+/* The Ethernet address of a card that is being made: mac= of @opts, or one that follows from the number of cards
+ * before. False with @error if what was given is none. */
+#define NET_ADDR_LEN 6
+bool net_card_address(Machine *machine, Options *opts, uint8_t *mac, GError **error);
+
 /* For `info network`, and `info usernet`. */
 void netdev_print_all(Machine *machine, GString *out);
 void netdev_print_connections(Machine *machine, GString *out);

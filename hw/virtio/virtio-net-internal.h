@@ -5,9 +5,9 @@
 #ifndef AMPHI_VIRTIO_NET_INTERNAL_H
 #define AMPHI_VIRTIO_NET_INTERNAL_H
 
+#include "hw/net/net.h"
 #include "hw/virtio/virtio-devices.h"
 
-#define NET_ADDR_LEN 6
 #define NET_MAC_TABLE 64
 #define NET_VLANS 4096
 #define MAX_FRAME (64 * 1024 + 64)

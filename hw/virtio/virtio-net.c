@@ -305,41 +305,6 @@ static const VirtioOps net_ops = {
 
 /* ---- Making one ---- */
 
-/* 52:54:00:12:34:56 and up, in order of creation. */
-static void default_mac(Machine *machine, uint8_t *mac)
-{
-    static const uint8_t first[NET_ADDR_LEN] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
-    unsigned n = 0;
-
-    for (unsigned i = 0; i < machine->devices->len; i++) {
-        Device *dev = g_ptr_array_index(machine->devices, i);
-
-        n += dev->ops == &net_ops.device;
-    }
-    memcpy(mac, first, NET_ADDR_LEN);
-    mac[NET_ADDR_LEN - 1] += n;
-}
-
-static bool parse_mac(const char *text, uint8_t *mac, GError **error)
-{
-    unsigned b[NET_ADDR_LEN];
-    int end = 0;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) !=
-            NET_ADDR_LEN ||
-        text[end]) {
-        return error_set(error, "mac='%s' is no Ethernet address; write it as 52:54:00:12:34:56",
-                         text);
-    }
-    if (b[0] & 1) {
-        return error_set(error, "mac='%s' is a group address; its first byte must be even", text);
-    }
-    for (unsigned i = 0; i < NET_ADDR_LEN; i++) {
-        mac[i] = b[i];
-    }
-    return true;
-}
-
 /* Features that the user may switch off; those of the guest need a back end that has headers. */
 static const struct {
     const char *name;
@@ -397,7 +362,6 @@ static bool parse_choices(Options *opts, uint64_t *features, uint64_t *need_head
 VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id, GError **error)
 {
     const char *netdev = options_get(opts, "netdev", NULL);
-    const char *mac_text = options_get(opts, "mac", NULL);
     uint16_t rx_size = 256, tx_size = 256;
     uint8_t mac[NET_ADDR_LEN];
     uint64_t features, need_header;
@@ -405,12 +369,11 @@ VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id,
     VirtioNet *net;
 
     options_mark_used(opts, "bootindex"); /* the transport's */
-    default_mac(machine, mac);
     if (!virtio_parse_features(opts, &features, error) ||
         !virtio_parse_queue_size(opts, "rx_queue_size", &rx_size, error) ||
         !virtio_parse_queue_size(opts, "tx_queue_size", &tx_size, error) ||
         !parse_choices(opts, &features, &need_header, error) ||
-        (mac_text && !parse_mac(mac_text, mac, error))) {
+        !net_card_address(machine, opts, mac, error)) {
         return NULL;
     }
     if (netdev) {

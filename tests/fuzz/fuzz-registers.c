@@ -65,6 +65,7 @@ static const char *const pc_devices[] = {
     "pc-testdev",
     "pci-testdev",
     "edu",
+    "e1000,netdev=n1",
     "virtio-rng-pci",
     "virtio-net-pci,netdev=n0",
     NULL,
@@ -109,6 +110,7 @@ static void add_back_ends(MachineConfig *config, const Board *board, int disk)
     if (board->cls == &x86_q35_machine) {
         add_drive(config, disk, "if=ide,index=0");
         add_drive(config, disk, "if=ide,index=2,media=cdrom");
+        add_option(&config->netdevs, "-netdev", "type", nets[1]);
     } else if (board->cls == &riscv_virt_machine) {
         add_drive(config, disk, "if=none,id=d0");
         add_drive(config, disk, "if=none,id=d1");

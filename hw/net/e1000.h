@@ -1,0 +1,11 @@
+/*
+ * Network card "e1000": Intel 82540EM. See e1000.c.
+ */
+#ifndef AMPHI_HW_E1000_H
+#define AMPHI_HW_E1000_H
+
+#include "hw/hw.h"
+
+extern const HwDeviceType e1000_device_types[];
+
+#endif
