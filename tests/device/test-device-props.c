@@ -31,6 +31,7 @@ static const char *value_for(const char *name, const char *kind)
         {"logical_block_size", "512"},
         {"disable-modern", "off"},
         {"vgamem_mb", "8"},
+        {"membar", "4096"},
         {"rng", "r0"},
         {"physical_block_size", "4096"},
     };
