@@ -22,9 +22,10 @@
 #define CHUNK_PAGES 256u
 #define CHUNK_SIZE (CHUNK_PAGES * RAM_PAGE_SIZE)
 #define BITMAP_SIZE (CHUNK_PAGES / 8)
-#define LEVEL -1 /* of compression: twice as fast as 1, for files a twentieth longer */
+#define LEVEL -10 /* of compression: twice as fast as -1, for files an eighth longer */
 #define MAX_THREADS 8
-#define JOBS (2 * MAX_THREADS)
+#define JOBS_PER_THREAD 2
+#define MAX_JOBS (JOBS_PER_THREAD * MAX_THREADS)
 
 typedef struct ChunkHeader {
     uint32_t block, pages;
@@ -63,8 +64,8 @@ typedef struct RamPipe {
     bool apply; /* of loading */
     GThread *threads[MAX_THREADS];
     Worker workers[MAX_THREADS];
-    unsigned nthreads, nstarted;
-    RamJob jobs[JOBS];
+    unsigned nthreads, nstarted, njobs;
+    RamJob jobs[MAX_JOBS];
     GMutex lock; /* guards the rest, and `done` of jobs */
     GCond ready, finished;
     uint64_t given, taken, collected; /* jobs, ever */
@@ -92,7 +93,7 @@ static gpointer work(gpointer data)
         if (pipe->taken == pipe->given) {
             break;
         }
-        RamJob *job = &pipe->jobs[pipe->taken++ % JOBS];
+        RamJob *job = &pipe->jobs[pipe->taken++ % pipe->njobs];
         g_mutex_unlock(&pipe->lock);
         pipe->run(pipe, worker, job);
         g_mutex_lock(&pipe->lock);
@@ -112,7 +113,8 @@ static RamPipe *pipe_new(Machine *machine, void (*run)(RamPipe *, Worker *, RamJ
     g_mutex_init(&pipe->lock);
     g_cond_init(&pipe->ready);
     g_cond_init(&pipe->finished);
-    for (unsigned i = 0; i < JOBS; i++) {
+    pipe->njobs = JOBS_PER_THREAD * wanted;
+    for (unsigned i = 0; i < pipe->njobs; i++) {
         pipe->jobs[i].payload = g_malloc(snapshot_ram_section_max());
     }
     for (unsigned i = 0; i < wanted; i++) {
@@ -142,7 +144,7 @@ static void pipe_free(RamPipe *pipe)
         ZSTD_freeDCtx(pipe->workers[i].decompress);
         g_free(pipe->workers[i].pages);
     }
-    for (unsigned i = 0; i < JOBS; i++) {
+    for (unsigned i = 0; i < pipe->njobs; i++) {
         g_free(pipe->jobs[i].payload);
     }
     g_cond_clear(&pipe->ready);
@@ -154,13 +156,13 @@ static void pipe_free(RamPipe *pipe)
 /* A job to fill in, or NULL if the oldest has to be collected first. */
 static RamJob *pipe_free_job(RamPipe *pipe)
 {
-    return pipe->given - pipe->collected == JOBS ? NULL : &pipe->jobs[pipe->given % JOBS];
+    return pipe->given - pipe->collected == pipe->njobs ? NULL : &pipe->jobs[pipe->given % pipe->njobs];
 }
 
 /* Has the job done that pipe_free_job() gave. */
 static void pipe_give(RamPipe *pipe)
 {
-    RamJob *job = &pipe->jobs[pipe->given % JOBS];
+    RamJob *job = &pipe->jobs[pipe->given % pipe->njobs];
     job->done = false;
     job->error = JOB_OK;
     g_mutex_lock(&pipe->lock);
@@ -181,7 +183,7 @@ static RamJob *pipe_collect(RamPipe *pipe)
     if (pipe->collected == pipe->given) {
         return NULL;
     }
-    RamJob *job = &pipe->jobs[pipe->collected++ % JOBS];
+    RamJob *job = &pipe->jobs[pipe->collected++ % pipe->njobs];
     g_mutex_lock(&pipe->lock);
     while (!job->done) {
         g_cond_wait(&pipe->finished, &pipe->lock);
