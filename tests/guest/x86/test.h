@@ -1,7 +1,7 @@
 /*
  * For the x86 guest programs: Multiboot programs for machine microvm (link.ld puts them at 1 MiB), entered in
  * protected mode; files with `firmware` in their first line are raw firmware instead, entered at the reset vector.
- * Each prints "PASS" on the serial port and powers the machine off; CHECK prints "FAIL line" instead.
+ * Programs for q35 define Q35. Each prints "PASS" on the serial port and powers the machine off; CHECK prints "FAIL line" instead.
  */
 #define SERIAL 0x3f8
 #define POWER 0x600
@@ -44,6 +44,11 @@ pass:
         movl $pass_text, %edi
         call puts
 power_off:
+#ifdef Q35
+        movw $0x604, %dx        /* PM1_CNT: sleep, as in "off" */
+        movw $0x2000, %ax
+        outw %ax, %dx
+#endif
         movw $POWER, %dx
         movb $POWER_OFF, %al
         outb %al, %dx
