@@ -62,7 +62,7 @@ static GPtrArray *one_option(const char *what, const char *text, const char *imp
 }
 
 /* A machine that has what devices refer to. */
-static Machine *make_machine(const MachineClass *cls, const char *disk)
+static Machine *make_machine(const MachineClass *cls, const char *disk, const char *text)
 {
     GError *error = NULL;
     char *drive = g_strdup_printf("%s,format=raw,if=none,id=d0", disk);
@@ -72,6 +72,8 @@ static Machine *make_machine(const MachineClass *cls, const char *disk)
         .fsdevs =
             one_option("-fsdev", "local,id=f0,path=/,security_model=none,readonly=on", "fsdriver"),
         .netdevs = one_option("-netdev", "user,id=n0", "type"),
+        /* A board makes some of them itself when it sees the option. */
+        .devices = one_option("-device", text, "driver"),
     };
     Machine *machine = machine_new(cls, &config, true, &error);
     g_assert_no_error(error);
@@ -88,9 +90,9 @@ static Machine *make_machine(const MachineClass *cls, const char *disk)
 
 static void check_type(const char *type, const char *disk)
 {
+    GError *error = NULL;
     const char *bus = hw_device_bus(type);
-    bool pc = !strcmp(bus, "ISA") || !strcmp(bus, "IDE");
-    Machine *machine = make_machine(pc ? &x86_q35_machine : &riscv_virt_machine, disk);
+    bool pc = !strcmp(bus, "ISA") || !strcmp(bus, "IDE") || !strcmp(bus, "System");
     GString *text = g_string_new(type);
     Property property;
     for (unsigned n = 0; hw_device_property_nth(type, n, &property); n++) {
@@ -99,10 +101,12 @@ static void check_type(const char *type, const char *disk)
         g_assert_cmpuint(strlen(property.help), >, 0);
     }
     g_test_message("%s", text->str);
+    Machine *machine = make_machine(pc ? &x86_q35_machine : &riscv_virt_machine, disk, text->str);
     if (strstr(type, "port") || strstr(type, "console")) {
         create_device(machine, "virtio-serial-pci");
     }
-    create_device(machine, text->str);
+    hw_device_create(machine, machine->config.devices->pdata[0], &error);
+    g_assert_no_error(error);
     g_string_free(text, true);
     machine_unlock(machine);
     machine_free(machine);

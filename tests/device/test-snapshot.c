@@ -76,6 +76,8 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
         .fsdevs = one_option("-fsdev", "local,id=f0,path=/proc/self/fdinfo,security_model=none,readonly=on",
                              "fsdriver"),
         .netdevs = virt ? one_option("-netdev", "user,id=n0", "type") : NULL,
+        /* A board makes some of them itself when it sees the option. */
+        .devices = text ? one_option("-device", text, "driver") : NULL,
     };
     Machine *machine = machine_new(cls, &config, true, &error);
     g_assert_no_error(error);
@@ -88,7 +90,8 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
         create_device(machine, "virtio-serial-pci");
     }
     if (text) {
-        create_device(machine, text);
+        hw_device_create(machine, machine->config.devices->pdata[0], &error);
+        g_assert_no_error(error);
     }
     machine_reset(machine);
     clock_start(machine->clock);
@@ -101,7 +104,7 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
 static const MachineClass *class_for(const char *type)
 {
     const char *bus = hw_device_bus(type);
-    bool pc = !g_strcmp0(bus, "ISA") || !g_strcmp0(bus, "IDE") || !g_strcmp0(bus, "PC");
+    bool pc = !g_strcmp0(bus, "ISA") || !g_strcmp0(bus, "IDE") || !g_strcmp0(bus, "System");
     return pc ? &x86_q35_machine : &riscv_virt_machine;
 }
 
