@@ -73,6 +73,17 @@ static bool unsupported(const Accel *accel, const AccelOps *engine, GError **err
                      engine->name, arch);
 }
 
+/* Adds to why a native engine does not work that another one would. */
+static bool suggest_other(const Accel *accel, const AccelOps *engine, GError **error)
+{
+    if (engine->native && error && *error && accel_translates(accel->machine->cls->arch)) {
+        char *text = g_strconcat((*error)->message, "; or use -accel jit", NULL);
+        g_free((*error)->message);
+        (*error)->message = text;
+    }
+    return false;
+}
+
 static bool engine_init(Accel *accel, const AccelOps *engine, GError **error)
 {
     uint32_t bit = 1u << engine_index(engine);
@@ -81,7 +92,7 @@ static bool engine_init(Accel *accel, const AccelOps *engine, GError **error)
         return unsupported(accel, engine, error);
     }
     if (!(accel->ready & bit) && engine->init && !engine->init(accel, error)) {
-        return false;
+        return suggest_other(accel, engine, error);
     }
     accel->ready |= bit;
     return true;
@@ -172,28 +183,57 @@ static const AccelOps *try_engine(Accel *accel, const char *name, GError **error
     return engine_init(accel, engine, error) ? engine : NULL;
 }
 
+/* Tries one name after the other. Of the errors of those that failed *@why is the one that matters: the first of an
+ * engine for this guest (*@fits), else the first. */
+static const AccelOps *try_names(Accel *accel, char **names, bool *fits, GError **why)
+{
+    for (unsigned n = 0; names[n]; n++) {
+        GError *error = NULL;
+        const AccelOps *engine = try_engine(accel, names[n], &error),
+                       *named = engine_by_name(names[n]);
+        bool fit = named && named->supports(accel->machine->cls->arch);
+        if (engine && *why) {
+            fprintf(stderr, "amphi: %s; going on with -accel %s\n", (*why)->message, engine->name);
+        }
+        if (engine) {
+            return engine;
+        }
+        if (!*why || (fit && !*fits)) {
+            g_clear_error(why);
+            *why = error;
+        } else {
+            g_error_free(error);
+        }
+        *fits |= fit;
+    }
+    return NULL;
+}
+
 static bool choose(Accel *accel, const char *const *list, GError **error)
 {
     static const char *const automatic[] = {"auto", NULL};
     const char *const *prefs = list && list[0] ? list : automatic;
+    GError *why = NULL;
+    bool fits = false;
 
     for (unsigned i = 0; prefs[i]; i++) {
-        g_clear_error(error);
         Options *opts = options_parse("-accel", prefs[i], "accel", error);
         if (!opts) {
+            g_clear_error(&why);
             return false;
         }
         char **names = g_strsplit(options_get(opts, "accel", "auto"), ":", -1);
         bool ok = read_config(&accel->config, opts, error);
         options_free(opts);
-        for (unsigned n = 0; ok && !accel->engine && names[n]; n++) {
-            g_clear_error(error);
-            accel->engine = try_engine(accel, names[n], error);
-        }
+        accel->engine = ok ? try_names(accel, names, &fits, &why) : NULL;
         g_strfreev(names);
         if (!ok || accel->engine) {
+            g_clear_error(&why);
             break;
         }
+    }
+    if (why) {
+        g_propagate_error(error, why);
     }
     if (accel->engine && accel->config.hop && !engine_init(accel, accel->config.hop, error)) {
         return false;

@@ -445,6 +445,16 @@ static void exclusive_end_locked(Cpus *cpus)
     g_cond_broadcast(&cpus->changed);
 }
 
+/* State of the vCPUs that sleep: those that ran have brought theirs home. Nothing runs. */
+static void sync_sleepers(Cpus *cpus)
+{
+    const MachineRunner *runner = cpus->machine->runner;
+
+    for (unsigned i = 0; runner->sync && i < cpus->n; i++) {
+        runner->sync(cpus->threads[i].vcpu);
+    }
+}
+
 void vcpus_run_exclusive(Machine *machine, void (*fn)(void *data), void *data)
 {
     Cpus *cpus = machine->cpu_threads;
@@ -467,6 +477,7 @@ void vcpus_run_exclusive(Machine *machine, void (*fn)(void *data), void *data)
     exclusive_begin_locked(cpus);
     g_mutex_unlock(&cpus->mutex);
 
+    sync_sleepers(cpus);
     fn(data);
 
     g_mutex_lock(&cpus->mutex);

@@ -117,8 +117,8 @@ typedef struct MachineRunner {
      * or an exception instead of it, is done. NULL: there are no single steps. */
     VcpuExit (*step)(Vcpu *vcpu);
     /* Brings architectural state home from where the engine keeps it while the vCPU runs, until the next
-     * run(). On the vCPU's thread, without locks, before it parks or does work for others; NULL if
-     * state is always home. */
+     * run(). Without locks, on the vCPU's thread before it parks or does work for others, or on the one
+     * that has all vCPUs stopped (vcpus_run_exclusive()); NULL if state is always home. */
     void (*sync)(Vcpu *vcpu);
     /* x86: the CPUID that the engine can give its processors; NULL: whatever a model wants. After init(). */
     const struct X86Cpuid *(*x86_cpuid)(Machine *machine);

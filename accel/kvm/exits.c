@@ -200,6 +200,18 @@ static VcpuExit system_event(KvmVcpu *kv)
     return unknown_exit(kv);
 }
 
+/* Hypercalls that Hyper-V would answer: there is nobody to send messages to. What the guest says of its
+ * synthetic interrupt controller, KVM has taken note of. TLFS 6.0b, section 3.8 and appendix B. */
+static void handle_hyperv(KvmVcpu *kv)
+{
+    struct kvm_hyperv_exit *exit = &kv->run->hyperv;
+    const unsigned invalid_code = 2;
+
+    if (exit->type == KVM_EXIT_HYPERV_HCALL) {
+        exit->u.hcall.result = invalid_code;
+    }
+}
+
 /* HLT where the local APIC is a device: true if there is nothing to wake up for. */
 static bool halts(KvmVcpu *kv)
 {
@@ -223,6 +235,7 @@ bool kvm_handle_exit(KvmVcpu *kv, VcpuExit *exit)
     case KVM_EXIT_X86_RDMSR: handle_msr(kv, false); return true;
     case KVM_EXIT_X86_WRMSR: handle_msr(kv, true); return true;
     case KVM_EXIT_IOAPIC_EOI: handle_eoi(kv); return true;
+    case KVM_EXIT_HYPERV: handle_hyperv(kv); return true;
     case KVM_EXIT_HLT: *exit = VCPU_EXIT_HALT; return !halts(kv);
     case KVM_EXIT_DEBUG: return kvm_debug_exit(kv, exit);
     case KVM_EXIT_SHUTDOWN: *exit = triple_fault(kv); return false;

@@ -23,19 +23,6 @@ static int capability(const KvmVm *vm, int cap)
     return MAX(r, 0);
 }
 
-static bool create_vm(KvmVm *vm, GError **error)
-{
-    vm->fd = kvm_ioctl(vm->dev_fd, KVM_CREATE_VM, NULL);
-    if (vm->fd >= 0) {
-        return true;
-    }
-    if (errno == EBUSY) {
-        return error_set(error, "-accel kvm: another hypervisor of this host (VirtualBox, VMware) uses the "
-                                "processor's virtualization; end it, or use -accel jit");
-    }
-    return error_set_errno(error, errno, "-accel kvm: KVM makes no virtual machine; use -accel jit");
-}
-
 static void enable(KvmVm *vm, unsigned cap, uint64_t arg)
 {
     struct kvm_enable_cap request = {.cap = cap, .args = {arg}};
@@ -90,11 +77,10 @@ static bool kvm_init(Accel *accel, GError **error)
     KvmVm *vm = g_new0(KvmVm, 1);
 
     vm->machine = accel->machine;
-    vm->fd = -1;
     vm->doorbells = g_ptr_array_new();
-    vm->dev_fd = kvm_open(accel->config.force, error);
-    if (vm->dev_fd < 0 || !create_vm(vm, error) || !set_kernel_pages(vm, error) ||
-        !kvm_read_cpuid(vm, error)) {
+    vm->dev_fd = kvm_open(&kvm_this_host, accel->config.force, error);
+    vm->fd = vm->dev_fd < 0 ? -1 : kvm_create_vm(&kvm_this_host, vm->dev_fd, error);
+    if (vm->fd < 0 || !set_kernel_pages(vm, error) || !kvm_read_cpuid(vm, error)) {
         free_vm(vm);
         return false;
     }
@@ -145,7 +131,8 @@ static bool create_vcpu(KvmVcpu *kv, GError **error)
 {
     kv->fd = ioctl(kv->vm->fd, KVM_CREATE_VCPU, (unsigned long)x86_cpu_apic_id(kv->vcpu));
     if (kv->fd < 0) {
-        return error_set_errno(error, errno, "-accel kvm: KVM makes no CPU %u; give fewer with -smp",
+        return error_set_errno(error, errno,
+                               "-accel kvm: KVM makes no CPU %u; give fewer with -smp",
                                kv->vcpu->index);
     }
     kv->run = mmap(NULL, kv->vm->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, kv->fd, 0);

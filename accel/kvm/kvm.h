@@ -105,8 +105,19 @@ static inline KvmVcpu *kvm_vcpu(const Vcpu *vcpu)
 /* ioctl() that goes on after a signal. */
 int kvm_ioctl(int fd, unsigned long request, void *arg);
 
-/* probe.c: opens /dev/kvm and checks that it is of use. The descriptor, or -1 with @error. */
-int kvm_open(bool force, GError **error);
+/* probe.c. What the probe asks the host, so that tests can be a host that this one is not. */
+typedef struct KvmHost {
+    int (*open)(const char *path, int flags); /* -1 and errno, as ioctl() */
+    int (*ioctl)(int fd, unsigned long request, unsigned long arg);
+    double (*ring0_ns)(int fd); /* of an instruction in ring 0; negative: not known */
+} KvmHost;
+
+extern const KvmHost kvm_this_host;
+
+/* Opens /dev/kvm and checks that it is of use; with @force it may be slow. The descriptor, or -1 with @error. */
+int kvm_open(const KvmHost *host, bool force, GError **error);
+/* A virtual machine. The descriptor, or -1 with @error. */
+int kvm_create_vm(const KvmHost *host, int dev_fd, GError **error);
 
 /* cpuid.c */
 bool kvm_read_cpuid(KvmVm *vm, GError **error);

@@ -34,12 +34,14 @@ static bool cannot_open(GError **error)
     case ENOENT:
     case ENXIO:
     case ENODEV:
-        return error_set(error, "-accel kvm: there is no " DEVICE "; load kvm-intel or kvm-amd (and switch "
-                                "virtualization on in the firmware), or use -accel jit");
+        return error_set(error, "-accel kvm: there is no " DEVICE
+                                "; load kvm-intel or kvm-amd, and switch "
+                                "virtualization on in the firmware");
     case EACCES:
     case EPERM:
-        return error_set(error, "-accel kvm: no permission for " DEVICE "; join its group (sudo usermod "
-                                "-aG kvm $USER, then log in again), or use -accel jit");
+        return error_set(error,
+                         "-accel kvm: no permission for " DEVICE "; join its group (sudo usermod "
+                         "-aG kvm $USER, then log in again)");
     }
     return error_set_errno(error, errno, "-accel kvm: cannot open " DEVICE);
 }
@@ -61,19 +63,21 @@ static const struct {
     {KVM_CAP_READONLY_MEM, "KVM_CAP_READONLY_MEM"},
 };
 
-static bool check_api(int fd, GError **error)
+static bool check_api(const KvmHost *host, int fd, GError **error)
 {
-    int version = ioctl(fd, KVM_GET_API_VERSION, 0);
+    int version = host->ioctl(fd, KVM_GET_API_VERSION, 0);
 
     if (version != KVM_API_VERSION) {
-        return error_set(error, "-accel kvm: " DEVICE " has API version %d instead of %d; it needs "
-                                "another kernel, or use -accel jit",
+        return error_set(error,
+                         "-accel kvm: " DEVICE " has API version %d instead of %d; use another "
+                         "kernel",
                          version, KVM_API_VERSION);
     }
     for (unsigned i = 0; i < ARRAY_SIZE(needed); i++) {
-        if (ioctl(fd, KVM_CHECK_EXTENSION, needed[i].cap) <= 0) {
-            return error_set(error, "-accel kvm: the kernel is too old, its KVM lacks %s; use Linux 4.14 "
-                                    "or later, or -accel jit",
+        if (host->ioctl(fd, KVM_CHECK_EXTENSION, needed[i].cap) <= 0) {
+            return error_set(error,
+                             "-accel kvm: the kernel is too old, its KVM lacks %s; use Linux 4.14 "
+                             "or later",
                              needed[i].what);
         }
     }
@@ -113,8 +117,8 @@ static bool trial_begin(Trial *t, int fd)
     }
     t->vcpu = ioctl(t->vm, KVM_CREATE_VCPU, 0);
     t->run_size = size;
-    t->run = t->vcpu < 0 ? MAP_FAILED
-                         : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, t->vcpu, 0);
+    t->run =
+        t->vcpu < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, t->vcpu, 0);
     return t->run != MAP_FAILED;
 }
 
@@ -190,30 +194,62 @@ static bool has_virtualization(void)
     return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1u << 2); /* SVM */
 }
 
-static bool check_speed(int fd, bool force, GError **error)
+static double real_ring0_ns(int fd)
 {
-    if (has_virtualization() || force) {
-        return true;
-    }
-    double ns = ring0_speed(fd);
+    return has_virtualization() ? 0 : ring0_speed(fd);
+}
+
+static int real_open(const char *path, int flags)
+{
+    return open(path, flags);
+}
+
+static int real_ioctl(int fd, unsigned long request, unsigned long arg)
+{
+    return kvm_ioctl(fd, request, (void *)arg);
+}
+
+const KvmHost kvm_this_host = {real_open, real_ioctl, real_ring0_ns};
+
+/* ---- The questions ---- */
+
+static bool check_speed(const KvmHost *host, int fd, GError **error)
+{
+    double ns = host->ring0_ns(fd);
+
     if (ns <= SLOW_NS) {
         return true;
     }
-    return error_set(error,
-                     "-accel kvm: this host's KVM emulates ring 0, at %.0f ns an instruction; use -accel "
-                     "jit (or -accel kvm,force=on to have it anyway)",
-                     ns);
+    return error_set(
+        error,
+        "-accel kvm: this host's KVM emulates ring 0, at %.0f ns an instruction; use a host "
+        "with VT-x or SVM, or -accel kvm,force=on to have it anyway",
+        ns);
 }
 
-int kvm_open(bool force, GError **error)
+int kvm_open(const KvmHost *host, bool force, GError **error)
 {
-    int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+    int fd = host->open(DEVICE, O_RDWR | O_CLOEXEC);
 
     if (fd < 0) {
         cannot_open(error);
-    } else if (!check_api(fd, error) || !check_speed(fd, force, error)) {
+    } else if (!check_api(host, fd, error) || (!force && !check_speed(host, fd, error))) {
         close(fd);
         fd = -1;
+    }
+    return fd;
+}
+
+int kvm_create_vm(const KvmHost *host, int dev_fd, GError **error)
+{
+    int fd = host->ioctl(dev_fd, KVM_CREATE_VM, 0);
+
+    if (fd < 0 && errno == EBUSY) {
+        error_set(error,
+                  "-accel kvm: another hypervisor of this host (VirtualBox, VMware) uses the "
+                  "processor's virtualization; end it");
+    } else if (fd < 0) {
+        error_set_errno(error, errno, "-accel kvm: KVM makes no virtual machine");
     }
     return fd;
 }
