@@ -4,6 +4,7 @@
 #include "accel/accel.h"
 #include "accel/jit/jit.h"
 #include "accel/kvm/kvm.h"
+#include "accel/late-stores.h"
 #include "accel/regions.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
@@ -241,29 +242,19 @@ static bool choose(Accel *accel, const char *const *list, GError **error)
     return accel->engine != NULL;
 }
 
-/* Code was written to; see tlb_set_code_hook(). */
 static void code_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
 {
     Accel *accel = opaque;
-    unsigned last = first + len - 1;
-    bool again = true;
 
     g_mutex_lock(&accel->lock);
-    while (again) {
-        again = false;
-        RegionSpan *span = accel->pages[ram_page];
-        for (; span && !again; span = span->next) {
-            if (span->first <= last && span->last >= first) {
-                regions_drop(accel, regions_of_span(span)); /* changes the list */
-                again = true;
-            }
-        }
-    }
-    if (!accel->pages[ram_page]) {
-        tlb_unmark_code(accel->machine->tlb_system, ram_page);
-    }
+    regions_drop_written(accel, ram_page, first, first + len - 1);
     g_mutex_unlock(&accel->lock);
 }
+
+static const TlbCodeHooks code_hooks = {
+    .written = code_written,
+    .contested = late_stores_expect,
+};
 
 static void ram_written(void *opaque, uint64_t ram_page, unsigned first, unsigned len)
 {
@@ -389,7 +380,7 @@ bool accel_new(Machine *machine, const char *const *list, GError **error)
     regions_init(accel);
     accel_runtime_init(accel);
     tlb_system_new(machine);
-    tlb_set_code_hook(machine->tlb_system, code_written, accel);
+    tlb_set_code_hooks(machine->tlb_system, &code_hooks, accel);
     memory_map_set_code_hook(machine->memory, ram_written, accel);
     if (!choose(accel, list, error)) {
         accel_free(machine);

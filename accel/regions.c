@@ -1,6 +1,7 @@
 /*
  * Translated regions: the hash, links, page tracking, and the reuse of code memory. See regions.h.
  */
+#include "accel/late-stores.h"
 #include "accel/regions.h"
 #include "softmmu/cpus.h"
 #include <immintrin.h>
@@ -9,7 +10,6 @@
 
 /* The writable view of code memory is emptied each time so much code has been added. */
 #define SETTLE_BYTES (512 * 1024)
-
 
 /* What is kept of regions beside their code takes a little less than the code itself, where the guest's
  * instructions are mostly memory accesses; a segment without room for it is full. */
@@ -137,8 +137,8 @@ void regions_commit(Accel *accel, Segment *segment, Region *region)
 
     g_array_append_val(segment->regions, ref);
     segment->at += align_up(region->code.size, 16);
-    segment->meta_at =
-        (uint8_t *)regions_meta(segment, region, &unused) + align_up(region->code.meta_size, META_UNIT);
+    segment->meta_at = (uint8_t *)regions_meta(segment, region, &unused) +
+                       align_up(region->code.meta_size, META_UNIT);
     /* Now and then: links that are made later bring single pages back. */
     uint8_t *first = accel->segments[0].start;
     if ((before - first) / SETTLE_BYTES != (segment->at - first) / SETTLE_BYTES) {
@@ -175,6 +175,7 @@ Region *regions_by_code(Accel *accel, uintptr_t host_pc)
 
 void regions_fini(Accel *accel)
 {
+    late_stores_free(accel);
     for (unsigned i = 0; i < ARRAY_SIZE(accel->hash); i++) {
         while (accel->hash[i]) {
             Region *region = accel->hash[i];
@@ -250,8 +251,7 @@ void regions_add_span(Region *region, uint32_t ram_page, unsigned first, unsigne
 {
     unsigned i = region->nspans++;
 
-    region->spans[i] =
-        (RegionSpan){.ram_page = ram_page, .first = first, .last = last, .index = i};
+    region->spans[i] = (RegionSpan){.ram_page = ram_page, .first = first, .last = last, .index = i};
 }
 
 Region *regions_of_span(RegionSpan *span)
@@ -396,8 +396,7 @@ void regions_link(Accel *accel, TcgExit *exit, Region *target)
     tcg_link(accel->tcg, exit, best->code.entry, target->exec_id);
 }
 
-/* The epoch that every vCPU has passed: what was dropped before it can be freed. */
-static uint64_t oldest_epoch(Accel *accel, const Vcpu *except)
+uint64_t regions_oldest_epoch(Accel *accel, const Vcpu *except)
 {
     uint64_t oldest = ~UINT64_C(0);
 
@@ -413,7 +412,7 @@ static uint64_t oldest_epoch(Accel *accel, const Vcpu *except)
 
 static void free_limbo(Accel *accel)
 {
-    uint64_t oldest = oldest_epoch(accel, NULL);
+    uint64_t oldest = regions_oldest_epoch(accel, NULL);
     Region **at = &accel->limbo;
 
     while (*at) {
@@ -463,7 +462,7 @@ void regions_make_room(Vcpu *vcpu)
     regions_lock(vcpu);
     next = (accel->segment + 1) % SEGMENTS;
     Segment *segment = &accel->segments[next];
-    while (oldest_epoch(accel, vcpu) < segment->retired) {
+    while (regions_oldest_epoch(accel, vcpu) < segment->retired) {
         regions_unlock(vcpu);
         for (unsigned i = 0; i < accel->machine->ncpus; i++) {
             if (accel->machine->cpus[i] != vcpu) {
@@ -484,6 +483,25 @@ void regions_make_room(Vcpu *vcpu)
         segment_retire(accel, &accel->segments[(next + 1) % SEGMENTS]);
     }
     regions_unlock(vcpu);
+}
+
+void regions_drop_written(Accel *accel, uint64_t ram_page, unsigned first, unsigned last)
+{
+    bool again = true;
+
+    while (again) {
+        again = false;
+        RegionSpan *span = accel->pages[ram_page];
+        for (; span && !again; span = span->next) {
+            if (span->first <= last && span->last >= first) {
+                regions_drop(accel, regions_of_span(span)); /* changes the list */
+                again = true;
+            }
+        }
+    }
+    if (!accel->pages[ram_page]) {
+        tlb_unmark_code(accel->machine->tlb_system, ram_page);
+    }
 }
 
 static bool covers(const Region *region, unsigned offset)
@@ -559,6 +577,8 @@ void vcpu_sync_code(Vcpu *vcpu)
 {
     AccelVcpu *av = accel_vcpu(vcpu);
     Accel *accel = av->accel;
+
+    late_stores_check(vcpu);
     uint64_t now = __atomic_load_n(&accel->nkilled, __ATOMIC_ACQUIRE);
 
     if (now - av->seen_killed > KILL_LOG / 2) {

@@ -32,6 +32,7 @@
 #define REGION_MAX_SPANS 48 /* pieces of pages that a region is made from */
 
 typedef struct Region Region;
+typedef struct LatePage LatePage;
 typedef struct RegionSpan RegionSpan;
 
 /* The bytes [first, last] of one page that a region was made from. */
@@ -92,6 +93,7 @@ struct Accel {
     uint64_t retire_count; /* atomic: evictions so far: vCPUs drop jump caches when it changes */
     uint64_t killed[KILL_LOG];
     uint64_t nkilled; /* atomic */
+    LatePage *late;   /* late-stores.c; others see by atomic reads whether there are any */
     Region *limbo;    /* dropped interpreter regions; others see by atomic reads whether there are any */
     Tcg *tcg;
     uint8_t *meta; /* regions of host code, their exits and tables; reserved, populated on touch */
@@ -198,8 +200,15 @@ void regions_make_room(Vcpu *vcpu);
  * mapped anywhere. No vCPU runs. */
 void regions_drop_at(Accel *accel, uint64_t addr);
 
+/* Drops what is made of any of the bytes [first, last] of a page, and takes the page's mark away if no code is left
+ * there. With the lock. */
+void regions_drop_written(Accel *accel, uint64_t ram_page, unsigned first, unsigned last);
+
 /* Drops everything (a snapshot was loaded, code memory is to be refilled); no vCPU runs. */
 void regions_drop_all(Accel *accel);
+
+/* The epoch that every vCPU but @except (which may be NULL) has passed: what was dropped before it can be freed. */
+uint64_t regions_oldest_epoch(Accel *accel, const Vcpu *except);
 
 /* Entering and leaving translated code: see epochs above. */
 void regions_enter(Vcpu *vcpu);

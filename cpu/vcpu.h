@@ -262,14 +262,18 @@ void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr,
  * at least 2; a fault on the first unwinds into the guest's handler. */
 unsigned vcpu_fetch(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len);
 
+/* The same to look at code only, from a helper. */
+unsigned vcpu_peek_code(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len);
+
 /* Data accesses through the TLB, from helpers and the interpreter. A fault unwinds into the guest's
  * handler; so does the guest's own access fault from a device. @size 1, 2, 4, 8; little-endian. */
 uint64_t vcpu_load(Vcpu *vcpu, uint64_t addr, unsigned size);
 void vcpu_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned size);
 
-/* Host pointer to @size bytes at naturally aligned @addr in RAM for an atomic operation, after all checks
- * for read and write. Faults unwind; memory that is not RAM gives an access fault. */
-void *vcpu_atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size);
+/* Compare-and-swap at naturally aligned @addr. Returns what was there; of 128 bits, @expect gets it. Faults unwind;
+ * memory that is not RAM gives an access fault. @size 4, 8. */
+uint64_t vcpu_cas(Vcpu *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned size);
+void vcpu_cas128(Vcpu *vcpu, uint64_t addr, uint64_t expect[2], const uint64_t desired[2]);
 
 /* Host pointer to @len bytes at @addr in one page of RAM for reading, or for writing that needs no tracking;
  * NULL if there is none that way, for whatever reason. Never faults. */

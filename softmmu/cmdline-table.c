@@ -46,13 +46,16 @@ static bool machine_property(CmdLine *cmd, const char *key, const char *value)
         {"dtb", &cmd->config.dtb},         {"firmware", &cmd->config.bios},
         {"dumpdtb", &cmd->config.dumpdtb}, {"memory-backend", &cmd->config.memory_backend},
     };
+    /* Names are marked for messages about others like them. */
     for (unsigned i = 0; i < ARRAY_SIZE(same); i++) {
+        options_mark_used(cmd->config.machine_opts, same[i].key);
         if (!strcmp(key, same[i].key)) {
             *same[i].slot = cmdline_keep(cmd, g_strdup(value));
             return true;
         }
     }
     for (unsigned i = 0; i < ARRAY_SIZE(no_effect); i++) {
+        options_mark_used(cmd->config.machine_opts, no_effect[i]);
         if (!strcmp(key, no_effect[i])) {
             return true;
         }

@@ -238,6 +238,21 @@ void options_mark_used(Options *opts, const char *key)
     options_get(opts, key, NULL);
 }
 
+bool options_misspelt(Options *opts, const char *wanted, GError **error)
+{
+    const char *const names[] = {wanted, NULL};
+
+    for (unsigned i = 0; i < opts->items->len; i++) {
+        const Option *item = &g_array_index(opts->items, Option, i);
+        if (!item->used && error_nearest(item->key, names)) {
+            error_set(error, "%s: unknown property '%s'; did you mean '%s'?", opts->what, item->key,
+                      wanted);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool options_check_unused(Options *opts, GError **error)
 {
     for (unsigned i = 0; i < opts->items->len; i++) {

@@ -36,6 +36,9 @@ void options_add(Options *opts, const char *key, const char *value);
 bool options_nth(Options *opts, unsigned n, const char **key, const char **value);
 void options_mark_used(Options *opts, const char *key);
 
+/* True with @error if a key that was never asked for looks like @wanted, which is missing. */
+bool options_misspelt(Options *opts, const char *wanted, GError **error);
+
 /* False with @error if a key was never asked for. */
 bool options_check_unused(Options *opts, GError **error);
 

@@ -270,18 +270,6 @@ static void *atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size, TlbTarget *tar
     return target->host;
 }
 
-void *vcpu_atomic_ptr(Vcpu *vcpu, uint64_t addr, unsigned size)
-{
-    TlbTarget target;
-    void *host = atomic_ptr(vcpu, addr, size, &target);
-
-    if (target.tracked) {
-        /* The caller is about to write: what it may change counts as changed already. */
-        tlb_code_written(vcpu->machine->tlb_system, target.ram_page, addr & ~TLB_PAGE_MASK, size);
-    }
-    return host;
-}
-
 static uint64_t combine(uint64_t old, uint64_t value, unsigned rmw, unsigned size)
 {
     int64_t so = bits_sext(old, 8 * size), sv = bits_sext(value, 8 * size);
@@ -359,6 +347,26 @@ uint64_t tlb_cas(Vcpu *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, u
         tlb_code_written(vcpu->machine->tlb_system, target.ram_page, addr & ~TLB_PAGE_MASK, size);
     }
     return extend(expect, memop);
+}
+
+uint64_t vcpu_cas(Vcpu *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned size)
+{
+    return tlb_cas(vcpu, addr, expect, desired, __builtin_ctz(size));
+}
+
+void vcpu_cas128(Vcpu *vcpu, uint64_t addr, uint64_t expect[2], const uint64_t desired[2])
+{
+    TlbTarget target;
+    unsigned __int128 *host = atomic_ptr(vcpu, addr, 16, &target);
+
+    /* As an instruction, so that the file needs no -mcx16; every x86-64 host since 2006 has it. */
+    __asm__ volatile("lock cmpxchg16b %2"
+                     : "+a"(expect[0]), "+d"(expect[1]), "+m"(*host)
+                     : "b"(desired[0]), "c"(desired[1])
+                     : "cc", "memory");
+    if (target.tracked) {
+        tlb_code_written(vcpu->machine->tlb_system, target.ram_page, addr & ~TLB_PAGE_MASK, 16);
+    }
 }
 
 bool vcpu_phys_exists(Vcpu *vcpu, uint64_t gpa)

@@ -6,19 +6,19 @@
 #include "softmmu/tlb-internal.h"
 #include <string.h>
 
-void tlb_set_code_hook(TlbSystem *system,
-                       void (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
-                       void *opaque)
+void tlb_set_code_hooks(TlbSystem *system, const TlbCodeHooks *hooks, void *opaque)
 {
-    system->code_hook = fn;
+    system->code_hooks = hooks;
     system->code_opaque = opaque;
 }
 
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len)
 {
+    /* The bytes first, then the look at the mark; who marks a page reads it afterwards. */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if ((__atomic_load_n(&system->page_flags[ram_page], __ATOMIC_SEQ_CST) & PAGE_HAS_CODE) &&
-        system->code_hook) {
-        system->code_hook(system->code_opaque, ram_page, first, len);
+        system->code_hooks) {
+        system->code_hooks->written(system->code_opaque, ram_page, first, len);
     }
 }
 
@@ -90,15 +90,17 @@ static Vcpu *revoke_one(TlbSystem *system, uint32_t writer, uint64_t ram_page)
 }
 
 /* A loop that stores to the page may have looked at the entry in an iteration before (tcg/stream.c): it polls. @by
- * is outside of such loops, because it translates. */
-static void stop_streams(Vcpu *vcpu, const Vcpu *by)
+ * is outside of such loops, because it translates. Returns whether @vcpu may still store without another look. */
+static bool stop_streams(Vcpu *vcpu, const Vcpu *by)
 {
-    if (vcpu != by && __atomic_load_n(&vcpu->epoch, __ATOMIC_SEQ_CST)) {
-        vcpu_kick(vcpu);
+    if (vcpu == by || !__atomic_load_n(&vcpu->epoch, __ATOMIC_SEQ_CST)) {
+        return false;
     }
+    vcpu_kick(vcpu);
+    return true;
 }
 
-void tlb_mark_code(const Vcpu *by, uint64_t ram_page)
+void tlb_mark_code(const Vcpu *by, uint64_t ram_page, const uint8_t *host)
 {
     TlbSystem *system = by->machine->tlb_system;
     uint8_t *flags = &system->page_flags[ram_page];
@@ -109,15 +111,18 @@ void tlb_mark_code(const Vcpu *by, uint64_t ram_page)
     __atomic_fetch_or(flags, PAGE_HAS_CODE, __ATOMIC_SEQ_CST);
     uint32_t writer =
         __atomic_exchange_n(&system->writers[ram_page], WRITER_NONE, __ATOMIC_SEQ_CST);
+    bool contested = false;
     if (writer != WRITER_NONE && writer != WRITER_MANY) {
-        stop_streams(revoke_one(system, writer, ram_page), by);
-        return;
+        contested = stop_streams(revoke_one(system, writer, ram_page), by);
     }
     for (unsigned i = 0; writer == WRITER_MANY && i < system->machine->ncpus; i++) {
         if (system->machine->cpus[i]->tlbs) {
             revoke_all(system->machine->cpus[i], ram_page);
-            stop_streams(system->machine->cpus[i], by);
+            contested |= stop_streams(system->machine->cpus[i], by);
         }
+    }
+    if (contested && system->code_hooks) {
+        system->code_hooks->contested(system->code_opaque, by, ram_page, host);
     }
 }
 
@@ -188,15 +193,29 @@ void tlb_code_page(Vcpu *vcpu, uint64_t pc, CodePage *page)
     }
 }
 
+static unsigned copy_code(const CodePage *page, uint64_t pc, uint8_t *buf, unsigned len)
+{
+    unsigned in_page = pc & ~TLB_PAGE_MASK, here = MIN(len, TLB_PAGE_SIZE - in_page);
+
+    memcpy(buf, page->host + in_page, here);
+    return here;
+}
+
 unsigned vcpu_fetch(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len)
 {
     CodePage page;
-    unsigned in_page = pc & ~TLB_PAGE_MASK, here = MIN(len, TLB_PAGE_SIZE - in_page);
 
     tlb_code_page(vcpu, pc, &page);
-    tlb_mark_code(vcpu, page.ram_page);
-    memcpy(buf, page.host + in_page, here);
-    return here;
+    tlb_mark_code(vcpu, page.ram_page, page.host);
+    return copy_code(&page, pc, buf, len);
+}
+
+unsigned vcpu_peek_code(Vcpu *vcpu, uint64_t pc, uint8_t *buf, unsigned len)
+{
+    CodePage page;
+
+    tlb_code_page(vcpu, pc, &page);
+    return copy_code(&page, pc, buf, len);
 }
 
 void tlb_jump_set(TlbContext *c, uint64_t pc, uint32_t flags, void *code, bool global)

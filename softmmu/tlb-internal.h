@@ -59,7 +59,7 @@ struct TlbSystem {
     /* One per page of guest RAM, atomic; reserved, populated on touch. */
     uint8_t *page_flags;
     uint32_t *writers;
-    void (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
+    const TlbCodeHooks *code_hooks;
     void *code_opaque;
 
     GMutex exec_lock; /* execution ids; a leaf */

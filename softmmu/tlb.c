@@ -152,7 +152,8 @@ void tlb_note_writer(TlbSystem *system, uint32_t ram_page, uint32_t me)
     }
     while (old != me && old != WRITER_MANY) {
         /* The same place in other contexts of this vCPU: the usual case, memory of the guest's kernel. */
-        uint32_t now = writer_anywhere(old) == writer_anywhere(me) ? writer_anywhere(me) : WRITER_MANY;
+        uint32_t now =
+            writer_anywhere(old) == writer_anywhere(me) ? writer_anywhere(me) : WRITER_MANY;
         if (old == now || __atomic_compare_exchange_n(writer, &old, now, false, __ATOMIC_SEQ_CST,
                                                       __ATOMIC_SEQ_CST)) {
             return;
@@ -257,6 +258,9 @@ static MmuFault resolve_miss(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess
         likely(!debug_page_watched(vcpu->machine, addr))) {
         target->tracked = tlb_fill(vcpu, page, &m, &hit);
     } else {
+        if (access == MMU_WRITE) {
+            tlb_note_writer(vcpu->machine->tlb_system, hit.ram_page, WRITER_MANY);
+        }
         target->tracked = __atomic_load_n(&vcpu->machine->tlb_system->page_flags[hit.ram_page],
                                           __ATOMIC_SEQ_CST) &
                           PAGE_HAS_CODE;

@@ -98,19 +98,26 @@ struct VcpuTlb {
 TlbSystem *tlb_system_new(Machine *machine);
 void tlb_system_free(TlbSystem *system);
 
-/* Called when a page with code is written: bytes [first, first + len) of the page. Any thread; may be called
- * with the machine lock held. */
-void tlb_set_code_hook(TlbSystem *system,
-                       void (*fn)(void *opaque, uint64_t ram_page, unsigned first, unsigned len),
-                       void *opaque);
+/* What the engine does about stores to code. */
+typedef struct TlbCodeHooks {
+    /* Bytes [first, first + len) of a page with code have been written. Any thread, with or without the
+     * machine lock. */
+    void (*written)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
+    /* The page at @host has become one with code, @by is about to read it, while another vCPU may be between
+     * its look at the TLB and a store to it, which will go unnoticed. With the lock of tlb_mark_code(). */
+    void (*contested)(void *opaque, const Vcpu *by, uint64_t ram_page, const uint8_t *host);
+} TlbCodeHooks;
+
+void tlb_set_code_hooks(TlbSystem *system, const TlbCodeHooks *hooks, void *opaque);
 
 /* Reports a store to a page that may hold code. Any thread. */
 void tlb_code_written(TlbSystem *system, uint64_t ram_page, unsigned first, unsigned len);
 
 /* Marks a page as holding code that @by, on its thread, is about to read for translation, and takes the mark
  * away when no code is left. With a lock (the engine's) that is held from the mark until what was translated
- * is there to be found, so that the mark of code that has just been read cannot be taken for an old one's. */
-void tlb_mark_code(const Vcpu *by, uint64_t ram_page);
+ * is there to be found, so that the mark of code that has just been read cannot be taken for an old one's. @host:
+ * the page. */
+void tlb_mark_code(const Vcpu *by, uint64_t ram_page, const uint8_t *host);
 void tlb_unmark_code(TlbSystem *system, uint64_t ram_page);
 
 void tlb_vcpu_init(TlbSystem *system, Vcpu *vcpu);

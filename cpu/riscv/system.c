@@ -41,7 +41,7 @@ static bool is_semihosting_call(Vcpu *vcpu, uint64_t pc)
     uint32_t insns[3];
 
     return ((pc - 4) & ~PAGE_MASK) == ((pc + 7) & ~PAGE_MASK) &&
-           vcpu_fetch(vcpu, pc - 4, (uint8_t *)insns, sizeof(insns)) == sizeof(insns) &&
+           vcpu_peek_code(vcpu, pc - 4, (uint8_t *)insns, sizeof(insns)) == sizeof(insns) &&
            insns[0] == SEMIHOSTING_BEFORE && insns[2] == SEMIHOSTING_AFTER;
 }
 
@@ -189,7 +189,6 @@ uint64_t riscv_helper_sc(Vcpu *vcpu, uint64_t addr, uint64_t value, uint64_t siz
 {
     uint64_t expected = vcpu->reserve_value;
     bool reserved = vcpu->reserve_addr == addr;
-    bool stored;
 
     vcpu->reserve_addr = RESERVE_NONE;
     if (addr & (size - 1)) {
@@ -198,16 +197,8 @@ uint64_t riscv_helper_sc(Vcpu *vcpu, uint64_t addr, uint64_t value, uint64_t siz
     if (!reserved) {
         return 1;
     }
-    void *host = vcpu_atomic_ptr(vcpu, addr, size);
-    if (size == 4) {
-        uint32_t old = expected;
-        stored = __atomic_compare_exchange_n((uint32_t *)host, &old, (uint32_t)value, false,
-                                             __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    } else {
-        stored = __atomic_compare_exchange_n((uint64_t *)host, &expected, value, false,
-                                             __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
-    }
-    return !stored;
+    return sign_extend(vcpu_cas(vcpu, addr, expected, value, size), size) !=
+           sign_extend(expected, size);
 }
 
 /* The pair of registers that begins at even @reg; the pair at x0 is zero. */
@@ -219,18 +210,13 @@ static uint64_t pair_value(const RiscvState *s, uint64_t reg, unsigned half)
 void riscv_helper_amocas128(Vcpu *vcpu, uint64_t addr, uint64_t rd, uint64_t rs2)
 {
     RiscvState *s = riscv_state(vcpu);
-    uint64_t low = pair_value(s, rd, 0), high = pair_value(s, rd, 1);
-    uint64_t new_low = pair_value(s, rs2, 0), new_high = pair_value(s, rs2, 1);
-    void *host = vcpu_atomic_ptr(vcpu, addr, 16);
+    uint64_t old[2] = {pair_value(s, rd, 0), pair_value(s, rd, 1)};
+    const uint64_t desired[2] = {pair_value(s, rs2, 0), pair_value(s, rs2, 1)};
 
-    /* As an instruction, so that the file needs no -mcx16; every x86-64 host since 2006 has it. */
-    __asm__ volatile("lock cmpxchg16b %2"
-                     : "+a"(low), "+d"(high), "+m"(*(unsigned __int128 *)host)
-                     : "b"(new_low), "c"(new_high)
-                     : "cc", "memory");
+    vcpu_cas128(vcpu, addr, old, desired);
     if (rd) {
-        s->x[rd & 31] = low;
-        s->x[(rd + 1) & 31] = high;
+        s->x[rd & 31] = old[0];
+        s->x[(rd + 1) & 31] = old[1];
     }
 }
 

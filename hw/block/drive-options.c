@@ -211,7 +211,8 @@ static bool parse_files(Options *opts, BlockOpen *how, GError **error)
         image->format = "raw";
     }
     if (!image->path || !*image->path) {
-        return error_set(error, "-drive needs file=PATH");
+        return !options_misspelt(opts, "file", error) &&
+               error_set(error, "-drive needs file=PATH");
     }
     return true;
 }

@@ -177,7 +177,8 @@ bool hw_create_netdevs(Machine *machine, GError **error)
         const char *id = config_id(machine, i);
 
         if (!id) {
-            return error_set(error, "-netdev %s needs id=, for -device virtio-net-pci,netdev=ID",
+            return !options_misspelt(config_netdev(machine, i), "id", error) &&
+                   error_set(error, "-netdev %s needs id=, for -device virtio-net-pci,netdev=ID",
                              options_get(config_netdev(machine, i), "type", ""));
         }
         for (unsigned other = 0; other < i; other++) {

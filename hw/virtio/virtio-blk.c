@@ -695,8 +695,10 @@ VirtioDevice *virtio_blk_create(Machine *machine, Options *opts, const char *id,
     VirtioBlk *blk;
 
     if (!drive_id) {
-        error_set(error, "virtio-blk needs a disk: -drive file=PATH,if=none,id=hd0 and then "
-                         "drive=hd0 here");
+        if (!options_misspelt(opts, "drive", error)) {
+            error_set(error, "virtio-blk needs a disk: -drive file=PATH,if=none,id=hd0 and then "
+                             "drive=hd0 here");
+        }
         return NULL;
     }
     if (!parse_options(machine, opts, &o, error)) {

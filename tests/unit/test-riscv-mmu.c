@@ -352,6 +352,8 @@ static void note_code_write(void *opaque, uint64_t ram_page, unsigned first, uns
     code_writes++;
 }
 
+static const TlbCodeHooks hooks = {.written = note_code_write};
+
 /* Goes to address space @asid, with the same tables. */
 static void switch_to(Space *sp, unsigned asid)
 {
@@ -394,8 +396,8 @@ static void test_globals(void)
     TlbSystem *system = sp.vcpu->machine->tlb_system;
     MemoryHit hit;
     g_assert_true(memory_map_find(sp.vcpu->machine->memory, DATA + 0x4000, &hit));
-    tlb_set_code_hook(system, note_code_write, NULL);
-    tlb_mark_code(sp.vcpu, hit.ram_page);
+    tlb_set_code_hooks(system, &hooks, NULL);
+    tlb_mark_code(sp.vcpu, hit.ram_page, hit.host);
     for (unsigned i = 90; i < 110; i++) {
         switch_to(&sp, i);
         code_writes = 0;
@@ -438,7 +440,7 @@ static void test_faults(void)
     g_assert_true(HART_TRAPS(vcpu, vcpu_store(vcpu, 0x1238, 0, 8)));
     g_assert_cmphex(s->scause, ==, RISCV_STORE_PAGE);
     map(&sp, 0x1000, 0x1000, 0, RWX | AD); /* nothing is there */
-    g_assert_true(HART_TRAPS(vcpu, vcpu_atomic_ptr(vcpu, 0x1000, 8)));
+    g_assert_true(HART_TRAPS(vcpu, vcpu_cas(vcpu, 0x1000, 0, 0, 8)));
     g_assert_cmphex(s->scause, ==, RISCV_STORE_ACCESS);
     /* An access over two pages reports the part that failed. */
     map(&sp, 0x2000, DATA, 0, RWX | AD);
