@@ -151,6 +151,14 @@ void riscv_csr_write_ignore(Vcpu *vcpu, unsigned csr, uint64_t value)
 {
 }
 
+uint64_t riscv_csr_mask(const RiscvCsr *row, uint64_t ext)
+{
+    /* xepc of a hart without C points to whole words (3.1.14). */
+    bool words = row->mask == EPC_MASK && !((ext >> RISCV_EXT_C) & 1);
+
+    return words ? EPC_MASK & ~UINT64_C(2) : row->mask;
+}
+
 static uint64_t *plain_field(Vcpu *vcpu, const RiscvCsr *row)
 {
     return (uint64_t *)((char *)riscv_state(vcpu) + row->offset);
@@ -167,7 +175,8 @@ static void csr_put(Vcpu *vcpu, const RiscvCsr *row, unsigned csr, uint64_t valu
         row->write(vcpu, csr, value);
     } else {
         uint64_t *field = plain_field(vcpu, row);
-        *field = (*field & ~row->mask) | (value & row->mask);
+        uint64_t mask = riscv_csr_mask(row, riscv_state(vcpu)->config.ext);
+        *field = (*field & ~mask) | (value & mask);
     }
 }
 

@@ -159,6 +159,9 @@ typedef struct RiscvCsr {
 /* The row for number @csr (0..4095), NULL if there is none. */
 const RiscvCsr *riscv_csr_find(unsigned csr);
 
+/* The bits of a plain field that a hart with extensions @ext can write. */
+uint64_t riscv_csr_mask(const RiscvCsr *row, uint64_t ext);
+
 /* A CSR's value for the debugger: no checks. False: there is none of that number. */
 bool riscv_csr_debug_read(Vcpu *vcpu, unsigned csr, uint64_t *value);
 

@@ -20,9 +20,11 @@ static const RiscvCsr *inline_csr(RiscvDis *ctx, unsigned csr, bool write)
 
 static void store_csr(RiscvDis *ctx, const RiscvCsr *row, IrRef old, IrRef v)
 {
-    if (row->mask != ~UINT64_C(0)) {
-        IrRef kept = op2(ctx, IR_and, old, c64(ctx, (int64_t)~row->mask));
-        v = op2(ctx, IR_or, kept, op2(ctx, IR_and, v, c64(ctx, (int64_t)row->mask)));
+    uint64_t mask = riscv_csr_mask(row, ctx->ext);
+
+    if (mask != ~UINT64_C(0)) {
+        IrRef kept = op2(ctx, IR_and, old, c64(ctx, (int64_t)~mask));
+        v = op2(ctx, IR_or, kept, op2(ctx, IR_and, v, c64(ctx, (int64_t)mask)));
     }
     ir_st_env(ctx->ir, IR_I64, IR_64, row->offset, v);
 }
@@ -85,10 +87,10 @@ static void gen_csr_modify_imm(RiscvDis *ctx, const ArgsCsri *a, unsigned helper
     }
 }
 
-TRANS(csrrw, ArgsCsr,
-      if (!gen_fp_csr_write(ctx, a->rd, a->rs1, a->csr)) {
-          gen_csr_write(ctx, a->rd, a->csr, get_x(ctx, a->rs1), RISCV_HELPER_csr_write);
-      })
+TRANS(
+    csrrw, ArgsCsr, if (!gen_fp_csr_write(ctx, a->rd, a->rs1, a->csr)) {
+        gen_csr_write(ctx, a->rd, a->csr, get_x(ctx, a->rs1), RISCV_HELPER_csr_write);
+    })
 TRANS(csrrs, ArgsCsr, gen_csr_modify(ctx, a, RISCV_HELPER_csr_set))
 TRANS(csrrc, ArgsCsr, gen_csr_modify(ctx, a, RISCV_HELPER_csr_clear))
 TRANS(csrrwi, ArgsCsri,

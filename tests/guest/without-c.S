@@ -36,6 +36,15 @@ test:
     CHECK_ADDRESS(a1, 6b)
     EXPECT_TRAP(2, 6: .2byte 0x8082; .2byte 0x0001)
 
+    /* Nor can a return go there. */
+    li a0, -1
+    csrw mepc, a0
+    csrr a0, mepc
+    CHECK(a0, -4)
+    csrsi sepc, 3
+    csrr a0, sepc
+    CHECK(a0, 0)
+
     /* misa says so. */
     csrr a0, misa
     andi a0, a0, 4
