@@ -140,7 +140,9 @@ static uint64_t targets_of(const HotRegion *hot, unsigned from, unsigned end)
     for (unsigned k = from; k < end; k++) {
         const IrInsn *last = hot_last(hot->ir, k);
         for (unsigned i = 0; last->op == IR_br && i < hot->nblocks; i++) {
-            set |= (uint64_t)(hot->blocks[i].ir_block == last->target[0]) << i;
+            if (hot->blocks[i].ir_block == last->target[0]) {
+                set |= UINT64_C(1) << i;
+            }
         }
     }
     return set;
