@@ -227,6 +227,7 @@ static bool emit_block(Emit *e, unsigned b)
     scan_block(e, block);
     if (b == 0 && info->canonical) {
         regs_begin_block(e, &empty_state);
+        regs_begin_scratch(e, info->valid_in);
         regs_make_canonical(e, info->valid_in, 0);
         nan_check_entry(e);
     }

@@ -121,7 +121,7 @@ static bool is_plain_exit(const Emit *e, unsigned block)
     const IrBlock *b = &e->ir->blocks[block];
 
     return b->count == 1 && e->blocks[block].preds == 1 && !e->blocks[block].label &&
-           !e->dirty_mask && e->insns[b->first].op == IR_exit_direct &&
+           !regs_dirty_guest(e) && e->insns[b->first].op == IR_exit_direct &&
            (e->insns[b->first].imm ^ b->pc) >> 12 == 0;
 }
 
@@ -204,7 +204,7 @@ void op_brcond(Emit *e, const IrInsn *in)
     if (e->blocks[yes].canonical || e->blocks[no].canonical) {
         make_canonical_for(e, &e->blocks[yes], &e->blocks[no]);
     } else if (is_exit_block(e, yes) && is_exit_block(e, no)) {
-        regs_flush(e); /* once, instead of in both */
+        regs_flush_guest(e); /* once, instead of in both */
     }
     c = compare_prepare(e, in->type, in->aux, in->arg[0], in->arg[1]);
     enter_block(e, yes, &state);
@@ -430,7 +430,7 @@ static void exit_to(Emit *e, uint64_t pc)
 
 void op_exit_direct(Emit *e, const IrInsn *in)
 {
-    regs_flush(e);
+    regs_flush_guest(e);
     exit_to(e, in->imm);
 }
 
@@ -499,7 +499,7 @@ void op_exit_indirect(Emit *e, const IrInsn *in)
     uint64_t pc;
     Cold *c;
 
-    regs_flush(e);
+    regs_flush_guest(e);
     x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
     c = cold_new(e, cold_indirect_kick, x_jcc32(&e->as, CC_NE));
     c->reg[0] = r;
@@ -530,12 +530,12 @@ void op_exit_indirect(Emit *e, const IrInsn *in)
 
 void op_exit_lookup(Emit *e, const IrInsn *in)
 {
-    regs_flush(e);
+    regs_flush_guest(e);
     x_jmp(&e->as, e->stubs->lookup_drop);
 }
 
 void op_exit_reason(Emit *e, const IrInsn *in)
 {
-    regs_flush(e);
+    regs_flush_guest(e);
     leave_with(e, in->imm);
 }

@@ -146,12 +146,12 @@ enum {
     POOL_NAN32 = 96,
     POOL_VNAN64 = 112,
     POOL_VNAN32 = 128,
-    POOL_FLAGS = 144, /* IrFpFlag of each value of MXCSR's six sticky bits */
-    POOL_TOP = 208,   /* by log2 of the lane size: the top bit of each lane */
-    POOL_BITS = 272,  /* by log2 of the lane size: in lane i, bit i */
+    POOL_FLAGS = 144,  /* IrFpFlag of each value of MXCSR's six sticky bits */
+    POOL_TOP = 208,    /* by log2 of the lane size: the top bit of each lane */
+    POOL_BITS = 272,   /* by log2 of the lane size: in lane i, bit i */
     POOL_SPREAD = 336, /* for PSHUFB: byte 0 eight times, byte 1 eight times */
-    POOL_LOW8 = 352,  /* the low byte of each 16 bits */
-    POOL_LOW16 = 368, /* and the low half of each 32 */
+    POOL_LOW8 = 352,   /* the low byte of each 16 bits */
+    POOL_LOW16 = 368,  /* and the low half of each 32 */
     POOL_SIZE = 384
 };
 
@@ -175,9 +175,9 @@ struct Emit {
     uint32_t dirty_mask;
     uint32_t raw_mask;    /* f64 whose NaN is not canonical yet, see nan.c */
     uint32_t entry_canon; /* homes that are tested at the region's entry */
-    uint32_t locked;   /* operands of the current instruction */
-    uint32_t pin_mask; /* homes of pinned variables */
-    uint32_t xmm_used; /* whether the region keeps anything in vector registers */
+    uint32_t locked;      /* operands of the current instruction */
+    uint32_t pin_mask;    /* homes of pinned variables */
+    uint32_t xmm_used;    /* whether the region keeps anything in vector registers */
     uint64_t slots_free;
     uint8_t *var_reg;     /* per variable: register that holds it, NOREG */
     uint8_t *home;        /* per variable: NOREG if not pinned */
@@ -291,7 +291,7 @@ void regs_begin_region(Emit *e);
 void regs_begin_block(Emit *e, const BlockState *state); /* inherited */
 void regs_begin_join(Emit *e, const BlockInfo *info);
 int32_t regs_save_state(Emit *e);
-unsigned reg_use(Emit *e, IrRef ref); /* in a register, locked */
+unsigned reg_use(Emit *e, IrRef ref);     /* in a register, locked */
 unsigned reg_use_raw(Emit *e, IrRef ref); /* the same, by a user to whom all quiet NaNs are alike */
 unsigned reg_use_or(Emit *e, IrRef ref,
                     unsigned scratch);              /* in its register, or loaded to @scratch */
@@ -302,12 +302,16 @@ void reg_alias(Emit *e, IrRef ref, unsigned flags);           /* the result equa
 void reg_get_var(Emit *e, unsigned var);
 void reg_set_var(Emit *e, unsigned var, IrRef ref);
 void regs_release_args(Emit *e);
-void regs_flush(Emit *e);         /* stores what is dirty */
-void regs_forget_vars(Emit *e);   /* after state changed below us; nothing may be dirty */
-void regs_save_for_call(Emit *e); /* empties the caller-saved registers */
+void regs_flush(Emit *e);       /* stores what is dirty */
+void regs_flush_guest(Emit *e); /* the same on the way out, where scratch variables mean nothing */
+uint32_t regs_dirty_guest(const Emit *e); /* registers that it would store */
+void regs_forget_vars(Emit *e);           /* after state changed below us; nothing may be dirty */
+void regs_save_for_call(Emit *e);         /* empties the caller-saved registers */
 /* For an edge to a join, with its valid_in and raw_in. */
 void regs_make_canonical(Emit *e, uint32_t valid, uint32_t raw);
 void regs_load_home(Emit *e, unsigned var);
+/* At the region's entry, before that: scratch variables have no content to load. */
+void regs_begin_scratch(Emit *e, uint32_t valid);
 uint32_t regs_snapshot(Emit *e);
 void emit_snapshot_stores(Emit *e, uint32_t snap);
 int32_t slot_disp(const Emit *e, unsigned slot); /* of a spill slot */
@@ -365,7 +369,7 @@ void fp_rip_load(Emit *e, unsigned op, unsigned d, unsigned pool);
 void fp_rm(Emit *e, unsigned op, unsigned reg, unsigned base, int32_t disp);
 
 /* emit-vec.c */
-void emit_call_eval(Emit *e, const IrInsn *in);             /* xmm0 = the op of xmm0 and xmm1, by a function */
+void emit_call_eval(Emit *e, const IrInsn *in); /* xmm0 = the op of xmm0 and xmm1, by a function */
 void emit_check_nan(Emit *e, const IrInsn *in, unsigned d); /* makes NaN lanes canonical */
 
 /* Stores a constant to the guest pc; clobbers rax. */

@@ -499,16 +499,42 @@ void reg_set_var(Emit *e, unsigned var, IrRef ref)
     attach_var(e, r, var, true);
 }
 
-void regs_flush(Emit *e)
+/* Stores variables of the registers in @mask. */
+static void flush(Emit *e, uint32_t mask)
 {
-    bool flags = e->flags_end == e->as.p && !(e->dirty_mask & e->raw_mask);
+    bool flags = e->flags_end == e->as.p && !(mask & e->raw_mask);
 
-    for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
+    for (; mask; mask &= mask - 1) {
         store_var(e, __builtin_ctz(mask));
     }
     if (flags) {
         e->flags_end = e->as.p; /* stores leave flags alone */
     }
+}
+
+uint32_t regs_dirty_guest(const Emit *e)
+{
+    uint32_t guest = 0;
+
+    if (!e->ir->scratch_vars) {
+        return e->dirty_mask;
+    }
+    for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
+        unsigned r = __builtin_ctz(mask);
+
+        guest |= (e->reg[r].var < (int)e->ir->first_scratch) << r;
+    }
+    return guest;
+}
+
+void regs_flush(Emit *e)
+{
+    flush(e, e->dirty_mask);
+}
+
+void regs_flush_guest(Emit *e)
+{
+    flush(e, regs_dirty_guest(e));
 }
 
 void regs_forget_vars(Emit *e)
@@ -542,6 +568,17 @@ void regs_load_home(Emit *e, unsigned var)
     relocate_values(e, e->home[var]);
     load_var(e, e->home[var], var);
     attach_var(e, e->home[var], var, false);
+}
+
+void regs_begin_scratch(Emit *e, uint32_t valid)
+{
+    for (unsigned var = e->ir->first_scratch; e->ir->scratch_vars && var < e->ir->nvars; var++) {
+        unsigned home = e->home[var];
+
+        if (home != NOREG && (valid & 1u << home)) {
+            attach_var(e, home, var, false);
+        }
+    }
 }
 
 void regs_make_canonical(Emit *e, uint32_t valid, uint32_t raw)
@@ -617,7 +654,8 @@ void regs_begin_join(Emit *e, const BlockInfo *info)
 
 int32_t regs_save_state(Emit *e)
 {
-    BlockState s = {.dirty = e->dirty_mask, .raw = e->raw_mask & e->var_mask, .pc = e->pc, .undone = e->undone};
+    BlockState s = {
+        .dirty = e->dirty_mask, .raw = e->raw_mask & e->var_mask, .pc = e->pc, .undone = e->undone};
 
     for (unsigned r = 0; r < NHOSTREGS; r++) {
         s.var[r] = e->reg[r].var;
@@ -633,7 +671,7 @@ uint32_t regs_snapshot(Emit *e)
     if (e->snap == NOSNAP) {
         uint32_t words[NHOSTREGS + 1], n = 0;
 
-        for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
+        for (uint32_t mask = regs_dirty_guest(e); mask; mask &= mask - 1) {
             unsigned r = __builtin_ctz(mask);
             const IrVar *var = &e->ir->vars[e->reg[r].var];
 

@@ -564,6 +564,40 @@ static void build_groups(IrRegion *ir)
     ir_exit_direct(ir, 0x2000);
 }
 
+/* Bytes of one word looked at in block after block, and a frame that is made in one block and read in the next. */
+static void build_group_blocks(IrRegion *ir)
+{
+    unsigned second = ir_block_new(ir), third = ir_block_new(ir), out = ir_block_new(ir);
+    IrRef sp;
+
+    at(ir, 0);
+    sp = ir_op2(ir, IR_add, IR_I64, 0, get(ir, 2), ir_const(ir, IR_I64, -32));
+    set(ir, 2, sp);
+    at(ir, 1);
+    store(ir, 2, 16, 8);
+    at(ir, 2);
+    load(ir, 3, IR_U8, 5, 0);
+    ir_brcond(ir, IR_I64, IR_NE, get(ir, 3), ir_const(ir, IR_I64, 0), second, out);
+    ir_block_place(ir, second, 0x1010);
+    at(ir, 3);
+    load(ir, 3, IR_U8, 5, 1);
+    at(ir, 4);
+    load(ir, 8, IR_64, 2, 16);
+    ir_brcond(ir, IR_I64, IR_NE, get(ir, 3), ir_const(ir, IR_I64, 0), third, out);
+    ir_block_place(ir, third, 0x1020);
+    at(ir, 5);
+    load(ir, 3, IR_U8, 5, 2);
+    at(ir, 6);
+    load(ir, 5, IR_64, 5, 8);
+    at(ir, 7);
+    load(ir, 5, IR_64, 5, 16); /* off another base */
+    ir_exit_direct(ir, 0x3000);
+    ir_block_place(ir, out, 0x1030);
+    at(ir, 8);
+    load(ir, 3, IR_U8, 5, 3); /* more than one block leads here */
+    ir_exit_direct(ir, 0x2000);
+}
+
 static const struct Golden {
     const char *name;
     void (*build)(IrRegion *ir);
@@ -580,6 +614,7 @@ static const struct Golden {
     {"fp", build_fp},
     {"loop", build_loop},
     {"groups", build_groups},
+    {"group-blocks", build_group_blocks},
     {"unreachable", build_unreachable},
 };
 
