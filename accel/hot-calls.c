@@ -6,8 +6,10 @@
  * lead there. Nothing is pushed for the prediction of such returns, so one that takes place outside of the
  * region after all is a slow one. Therefore a call stays a call if anything in the function may leave the region
  * on the usual way: by a call to something else, an indirect jump, or into blocks for which there is no room.
+ * A call through a register is tried with the register's current value, and compares when it is made.
  */
 #include "accel/hot.h"
+#include <string.h>
 
 #define MAX_RETURNS 4    /* calls that one return compares with */
 #define MAX_COPY_DEPTH 3 /* operations that compute the target of a return */
@@ -33,27 +35,7 @@ static void open_frame(HotRegion *hot, unsigned frame)
     hot->frames[hot_frame(hot, frame)].open = true;
 }
 
-void hot_note_calls(HotRegion *hot, unsigned b)
-{
-    const IrRegion *ir = hot->ir;
-    const HotBlock *block = &hot->blocks[b];
-
-    for (unsigned k = block->ir_block; k < block->ir_end; k++) {
-        const IrInsn *last = hot_last(ir, k);
-        bool call = hot_is_call(ir, k);
-
-        if (last->op == IR_exit_direct && call && hot->ncalls < HOT_MAX_CALLS) {
-            hot->calls[hot->ncalls++] = (HotCall){.block = (uint8_t)b,
-                                                  .target = (uint64_t)last->imm,
-                                                  .mark = (uint64_t)last[-1].imm};
-        } else if (call || last->op == IR_exit_lookup || last->op == IR_exit_reason ||
-                   (last->op == IR_exit_indirect && last->aux != IR_JUMP_RETURN)) {
-            open_frame(hot, block->frame);
-        }
-    }
-}
-
-/* Whether what a return jumps to can be computed again: the operations are pure, on a variable that is not
+/* Whether the target of a jump can be computed again: the operations are pure, on a variable that is not
  * changed after it was read. */
 static bool can_copy(const IrRegion *ir, IrRef ref, unsigned end, unsigned depth)
 {
@@ -85,6 +67,61 @@ static IrRef copy_value(IrRegion *ir, IrRef ref)
     }
     return ir_emit(ir, (IrOp)in.op, (IrType)in.type, in.aux, in.arg[0], in.arg[1], in.arg[2],
                    in.arg[3], in.imm);
+}
+
+/* What it is in the current state; of what can_copy() says. */
+static uint64_t current_value(const HotRegion *hot, IrRef ref)
+{
+    const IrInsn *in = &hot->ir->insns[ref];
+    uint64_t value;
+
+    switch (in->op) {
+    case IR_const: return (uint64_t)in->imm;
+    case IR_add: return current_value(hot, in->arg[0]) + current_value(hot, in->arg[1]);
+    case IR_and: return current_value(hot, in->arg[0]) & current_value(hot, in->arg[1]);
+    default:
+        memcpy(&value, (const uint8_t *)vcpu_state(hot->vcpu) + hot->ir->vars[in->imm].offset,
+               sizeof(value));
+        return value;
+    }
+}
+
+/* A call through a register at the end of block @b: what that has at the head is most often what it has here, if
+ * it is a function pointer that a loop was given. */
+static void guess_call(HotRegion *hot, unsigned b, const IrInsn *exit)
+{
+    if (hot->ncalls < HOT_MAX_CALLS &&
+        can_copy(hot->ir, exit->arg[0], (unsigned)(exit - hot->ir->insns), 0)) {
+        hot->calls[hot->ncalls++] = (HotCall){.block = (uint8_t)b,
+                                              .guessed = true,
+                                              .target = current_value(hot, exit->arg[0]),
+                                              .mark = (uint64_t)exit[-1].imm};
+    }
+}
+
+void hot_note_calls(HotRegion *hot, unsigned b)
+{
+    const IrRegion *ir = hot->ir;
+    const HotBlock *block = &hot->blocks[b];
+
+    for (unsigned k = block->ir_block; k < block->ir_end; k++) {
+        const IrInsn *last = hot_last(ir, k);
+        bool call = hot_is_call(ir, k);
+
+        if (last->op == IR_exit_direct && call && hot->ncalls < HOT_MAX_CALLS) {
+            hot->calls[hot->ncalls++] = (HotCall){.block = (uint8_t)b,
+                                                  .target = (uint64_t)last->imm,
+                                                  .mark = (uint64_t)last[-1].imm};
+            continue;
+        }
+        if (call && last->op == IR_exit_indirect) {
+            guess_call(hot, b, last);
+        }
+        if (call || last->op == IR_exit_lookup || last->op == IR_exit_reason ||
+            (last->op == IR_exit_indirect && last->aux != IR_JUMP_RETURN)) {
+            open_frame(hot, block->frame);
+        }
+    }
 }
 
 /* The IR block that ends with the return of a hot block, or -1. */
@@ -184,27 +221,6 @@ static unsigned ir_block_at(const HotRegion *hot, uint64_t pc)
     return hot->blocks[hot_find_block(hot, pc)].ir_block;
 }
 
-void hot_join_calls(HotRegion *hot)
-{
-    IrRegion *ir = hot->ir;
-
-    for (unsigned i = 0; i < hot->ncalls; i++) {
-        const HotCall *call = &hot->calls[i];
-        const HotBlock *b = &hot->blocks[call->block];
-
-        for (unsigned k = b->ir_block; call->inside && k < b->ir_end; k++) {
-            if (hot_last(ir, k)->op == IR_exit_direct && hot_is_call(ir, k)) {
-                IrInsn *mark = hot_last(ir, k) - 1;
-                mark[0] = mark[1];
-                mark->op = IR_br;
-                mark->imm = 0;
-                mark->target[0] = (uint16_t)ir_block_at(hot, call->target);
-                ir->blocks[k].count--;
-            }
-        }
-    }
-}
-
 /* The guest address of the instruction that ends an IR block. */
 static uint64_t last_pc(const IrRegion *ir, unsigned block)
 {
@@ -216,35 +232,90 @@ static uint64_t last_pc(const IrRegion *ir, unsigned block)
     return in->op == IR_insn_start ? (uint64_t)in->imm : ir->blocks[block].pc;
 }
 
+static void make_branch(IrInsn *insn, unsigned to)
+{
+    *insn = (IrInsn){.op = IR_br, .arg = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}};
+    insn->target[0] = (uint16_t)to;
+}
+
+/* Goes on with a new block from the instruction at @end of an IR block of @b, the guest's at @pc. */
+static void begin_choice(HotRegion *hot, HotBlock *b, IrInsn *end, uint64_t pc)
+{
+    b->ir_choice = hot->ir->nblocks;
+    make_branch(end, hot->ir->nblocks);
+    ir_block_begin(hot->ir, b->pc);
+    ir_insn_start(hot->ir, pc);
+}
+
+/* If @target, computed again, is @value: goes on with the block there. */
+static void add_choice(HotRegion *hot, const HotBlock *b, uint64_t pc, IrRef target, uint64_t value)
+{
+    IrRegion *ir = hot->ir;
+    unsigned yes = ir_block_new(ir), no = ir_block_new(ir);
+    IrRef v = copy_value(ir, target);
+
+    ir_brcond(ir, IR_I64, IR_EQ, v, ir_const(ir, IR_I64, (int64_t)value), yes, no);
+    ir_block_place(ir, yes, b->pc);
+    if (value <= pc) {
+        ir_emit(ir, IR_poll, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, (int64_t)value);
+    }
+    ir_br(ir, ir_block_at(hot, value));
+    ir_block_place(ir, no, b->pc);
+}
+
+/* The call at the end of IR block @block, if its target is what was guessed; else as it was. */
+static void expand_guess(HotRegion *hot, const HotCall *call, unsigned block)
+{
+    IrRegion *ir = hot->ir;
+    HotBlock *b = &hot->blocks[call->block];
+    IrRef target = hot_last(ir, block)->arg[0];
+    uint64_t pc = last_pc(ir, block);
+
+    ir->blocks[block].count--; /* the mark becomes the end */
+    begin_choice(hot, b, hot_last(ir, block), pc);
+    add_choice(hot, b, pc, target, call->target);
+    target = copy_value(ir, target);
+    ir_call_mark(ir, call->mark);
+    ir_exit_indirect(ir, target, IR_JUMP_CALL);
+    b->ir_last = ir->nblocks;
+}
+
+void hot_join_calls(HotRegion *hot)
+{
+    IrRegion *ir = hot->ir;
+
+    for (unsigned i = 0; i < hot->ncalls; i++) {
+        const HotCall *call = &hot->calls[i];
+        const HotBlock *b = &hot->blocks[call->block];
+
+        for (unsigned k = b->ir_block; call->inside && k < b->ir_end; k++) {
+            if (!hot_is_call(ir, k)) {
+                continue;
+            }
+            if (call->guessed) {
+                expand_guess(hot, call, k);
+            } else {
+                ir->blocks[k].count--; /* the mark becomes the end */
+                make_branch(hot_last(ir, k), ir_block_at(hot, call->target));
+            }
+        }
+    }
+}
+
 /* Compares the target of a return with where the calls of its frame return to. */
 static void expand_return(HotRegion *hot, HotBlock *b, unsigned block)
 {
     IrRegion *ir = hot->ir;
-    uint64_t pc = last_pc(ir, block);
     IrRef target = hot_last(ir, block)->arg[0];
-    IrInsn *last = hot_last(ir, block);
+    uint64_t pc = last_pc(ir, block);
 
-    b->ir_return = ir->nblocks;
-    *last = (IrInsn){.op = IR_br, .arg = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}};
-    last->target[0] = (uint16_t)ir->nblocks;
-    ir_block_begin(ir, b->pc);
-    ir_insn_start(ir, pc);
+    begin_choice(hot, b, hot_last(ir, block), pc);
     for (unsigned i = 0; i < hot->ncalls; i++) {
         const HotCall *call = &hot->calls[i];
 
-        if (!call->inside || hot_frame(hot, call->frame) != hot_frame(hot, b->frame)) {
-            continue;
+        if (call->inside && hot_frame(hot, call->frame) == hot_frame(hot, b->frame)) {
+            add_choice(hot, b, pc, target, call->mark);
         }
-        unsigned yes = ir_block_new(ir), no = ir_block_new(ir);
-        IrRef v = copy_value(ir, target);
-        ir_brcond(ir, IR_I64, IR_EQ, v, ir_const(ir, IR_I64, (int64_t)call->mark), yes, no);
-        ir_block_place(ir, yes, b->pc);
-        if (call->mark <= pc) {
-            ir_emit(ir, IR_poll, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF,
-                    (int64_t)call->mark);
-        }
-        ir_br(ir, ir_block_at(hot, call->mark));
-        ir_block_place(ir, no, b->pc);
     }
     ir_exit_indirect(ir, copy_value(ir, target), IR_JUMP_RETURN);
     b->ir_last = ir->nblocks;

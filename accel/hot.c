@@ -153,7 +153,7 @@ static void find_successors(HotRegion *hot)
     for (unsigned i = 0; i < hot->nblocks; i++) {
         const HotBlock *b = &hot->blocks[i];
         hot->successors[i] =
-            targets_of(hot, b->ir_block, b->ir_end) | targets_of(hot, b->ir_return, b->ir_last);
+            targets_of(hot, b->ir_block, b->ir_end) | targets_of(hot, b->ir_choice, b->ir_last);
     }
 }
 
@@ -233,7 +233,7 @@ static void find_loops(HotRegion *hot)
         for (unsigned k = b->ir_block; k < b->ir_end; k++) {
             ir->blocks[k].loop_depth = b->depth;
         }
-        for (unsigned k = b->ir_return; k < b->ir_last; k++) {
+        for (unsigned k = b->ir_choice; k < b->ir_last; k++) {
             ir->blocks[k].loop_depth = b->depth;
         }
     }

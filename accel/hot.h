@@ -15,16 +15,16 @@ typedef struct HotBlock {
     uint64_t pc;
     CodePage page;
     unsigned ir_block, ir_end;   /* IR blocks [ir_block, ir_end) */
-    unsigned ir_return, ir_last; /* and those of its return (hot_join_returns()) */
+    unsigned ir_choice, ir_last; /* and those that compare where it jumps to (hot-calls.c) */
     unsigned bytes;
     uint8_t depth; /* of loops */
     uint8_t frame;
 } HotBlock;
 
-/* A direct call at the end of a block. */
+/* A call at the end of a block. */
 typedef struct HotCall {
-    uint8_t block, frame; /* frame: of what is called, if it is inside */
-    bool inside;
+    uint8_t block, frame;  /* frame: of what is called, if it is inside */
+    bool inside, guessed;  /* guessed: it is indirect */
     uint64_t target, mark; /* mark: where it returns to */
 } HotCall;
 

@@ -285,7 +285,7 @@ static IrFacts of_fp(const IrInsn *insn, const IrFacts *facts)
     return f;
 }
 
-IrFacts ir_facts_of(const IrInsn *insn, const IrFacts *facts)
+static IrFacts facts_of(const IrInsn *insn, const IrFacts *facts)
 {
     if (insn->op >= IR_add && insn->op <= IR_select) {
         return of_int(insn, facts);
@@ -304,4 +304,20 @@ IrFacts ir_facts_of(const IrInsn *insn, const IrFacts *facts)
     case IR_fflags: return below(5, 64);
     default: return of_type(ir_result_type(insn));
     }
+}
+
+IrFacts ir_facts_of(const IrInsn *insn, const IrFacts *facts)
+{
+    return facts_of(insn, facts);
+}
+
+/* Member by member: copying the whole would wait for the members to be written. */
+void ir_facts_set(IrFacts *to, const IrInsn *insn, const IrFacts *facts)
+{
+    IrFacts f = facts_of(insn, facts);
+
+    to->zeros = f.zeros;
+    to->ones = f.ones;
+    to->sign = f.sign;
+    to->held = 0;
 }

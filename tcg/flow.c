@@ -136,11 +136,11 @@ static void flow_insn(Flow *f, uint32_t index)
                 f->now[i] = ir_facts_none;
             }
         }
-        o->facts[index] = ir_facts_of(insn, o->facts);
+        ir_facts_set(&o->facts[index], insn, o->facts);
         break;
     default:
         if (ir_op_info[insn->op].result != '_') {
-            o->facts[index] = ir_facts_of(insn, o->facts);
+            ir_facts_set(&o->facts[index], insn, o->facts);
         }
         break;
     }

@@ -3,7 +3,7 @@
  *
  * Each function gets an instruction with operands of the new copy. It returns the value that stands
  * for the result, or IR_NOREF after changing the instruction, or not, to what shall be appended.
- * Constant results are not looked for here: known bits give them (ir_facts_of()). A constant
+ * Constant results are not looked for here: known bits give them (ir_facts_set()). A constant
  * operand of a commutative op or a comparison stands second, where the host's instructions take
  * immediates.
  */

@@ -87,15 +87,14 @@ static IrOptScratch *prepare(IrRegion *ir, int level)
 
 /* ---- The copy ---- */
 
-static IrRef append(IrOptScratch *o, const IrInsn *insn, IrFacts facts)
+/* The caller adds what is known of its result. */
+static IrRef append(IrOptScratch *o, const IrInsn *insn)
 {
     IrRef ref = (IrRef)o->n++;
 
     o->out[ref] = *insn;
     o->out[ref].flags = 0;
     o->uses[ref] = 0;
-    o->facts[ref] = facts;
-    o->facts[ref].held = 0;
     for (unsigned i = 0; i < 4 && insn->arg[i] != IR_NOREF; i++) {
         o->uses[insn->arg[i]]++;
     }
@@ -111,7 +110,10 @@ IrRef opt_put(IrOptScratch *o, const IrInsn *insn)
 
 IrRef opt_emit(IrOptScratch *o, const IrInsn *insn)
 {
-    return append(o, insn, ir_facts_of(insn, o->facts));
+    IrRef ref = append(o, insn);
+
+    ir_facts_set(&o->facts[ref], insn, o->facts);
+    return ref;
 }
 
 IrRef opt_const(IrOptScratch *o, IrType type, uint64_t v)
@@ -121,23 +123,24 @@ IrRef opt_const(IrOptScratch *o, IrType type, uint64_t v)
                    .imm = (int64_t)v,
                    .arg = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}};
 
-    return append(o, &insn, ir_facts_const(type, v));
+    return opt_emit(o, &insn);
 }
 
 /* An integer op with operands of the copy. */
 static IrRef emit_int(IrOptScratch *o, IrInsn *insn)
 {
     IrRef ref = opt_fold_int(o, insn);
-    IrFacts facts;
+    IrFacts *facts;
 
     if (ref != IR_NOREF) {
         return ref;
     }
-    facts = ir_facts_of(insn, o->facts);
-    if (ir_facts_is_const(&facts)) {
-        return opt_const(o, ir_result_type(insn), facts.ones);
+    facts = &o->facts[o->n]; /* of what comes next */
+    ir_facts_set(facts, insn, o->facts);
+    if (ir_facts_is_const(facts)) {
+        return opt_const(o, ir_result_type(insn), facts->ones);
     }
-    return append(o, insn, facts);
+    return append(o, insn);
 }
 
 IrRef opt_int(IrOptScratch *o, IrOp op, IrType type, unsigned aux, IrRef a, IrRef b)

@@ -89,8 +89,9 @@ extern const IrFacts ir_facts_none; /* of an i64 of which nothing is known */
 
 IrFacts ir_facts_const(IrType type, uint64_t v);
 
-/* Facts of what @insn computes; @facts is indexed by its operands. */
+/* Facts of what @insn computes; @facts is indexed by its operands. The second form is the quicker one. */
 IrFacts ir_facts_of(const IrInsn *insn, const IrFacts *facts);
+void ir_facts_set(IrFacts *to, const IrInsn *insn, const IrFacts *facts);
 
 /* What holds for both. */
 IrFacts ir_facts_join(const IrFacts *a, const IrFacts *b);

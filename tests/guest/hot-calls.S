@@ -75,6 +75,23 @@ indirect:
     bnez s0, indirect
     CHECK(s2, ROUNDS)
 
+    /* Through a register that changes. */
+    li s0, ROUNDS
+    li s1, 0
+    la s6, far_plus_one
+through:
+    mv a0, s1
+    jalr s5
+    mv s1, a0
+    xor s2, s5, s6
+    andi s3, s0, 63
+    bnez s3, 1f
+    xor s5, s5, s2 /* s5 and s6 swap */
+    xor s6, s6, s2
+1:  addi s0, s0, -1
+    bnez s0, through
+    CHECK(s1, ROUNDS)
+
     /* Returns to where no call was: a loop of them alone. */
     li s0, ROUNDS
     la ra, returned
