@@ -17,8 +17,9 @@
 
 static void regs_from_kvm(X86State *s, const struct kvm_regs *r)
 {
-    const uint64_t regs[X86_NREGS] = {r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp, r->rsi, r->rdi,
-                                      r->r8,  r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15};
+    const uint64_t regs[X86_NREGS] = {r->rax, r->rcx, r->rdx, r->rbx, r->rsp, r->rbp,
+                                      r->rsi, r->rdi, r->r8,  r->r9,  r->r10, r->r11,
+                                      r->r12, r->r13, r->r14, r->r15};
     memcpy(s->regs, regs, sizeof(regs));
     s->rip = r->rip;
     s->rflags = r->rflags;
@@ -38,10 +39,10 @@ static X86Segment segment_from_kvm(const struct kvm_segment *k)
         .selector = k->selector,
         .base = k->base,
         .limit = k->limit,
-        .attr = (k->type & X86_SEG_TYPE) | (k->s ? X86_SEG_S : 0) | (k->dpl & 3) << X86_SEG_DPL_SHIFT |
-                (k->present ? X86_SEG_P : 0) | (k->avl ? X86_SEG_AVL : 0) | (k->l ? X86_SEG_L : 0) |
-                (k->db ? X86_SEG_DB : 0) | (k->g ? X86_SEG_G : 0) |
-                (k->unusable ? X86_SEG_UNUSABLE : 0),
+        .attr = (k->type & X86_SEG_TYPE) | (k->s ? X86_SEG_S : 0) |
+                (k->dpl & 3) << X86_SEG_DPL_SHIFT | (k->present ? X86_SEG_P : 0) |
+                (k->avl ? X86_SEG_AVL : 0) | (k->l ? X86_SEG_L : 0) | (k->db ? X86_SEG_DB : 0) |
+                (k->g ? X86_SEG_G : 0) | (k->unusable ? X86_SEG_UNUSABLE : 0),
     };
 }
 
@@ -351,7 +352,8 @@ static bool push_unsynced(KvmVcpu *kv, const X86State *s, const X86State *old)
     }
     ok &= kvm_put_msrs(kv, s, old, true);
     if (s->activity != old->activity) {
-        struct kvm_mp_state mp = {kv->vm->mode == IRQCHIP_OFF ? KVM_MP_STATE_RUNNABLE : s->activity};
+        struct kvm_mp_state mp = {kv->vm->mode == IRQCHIP_OFF ? KVM_MP_STATE_RUNNABLE
+                                                              : s->activity};
         ok &= put(kv, KVM_SET_MP_STATE, &mp, "its activity");
     }
     return ok;
@@ -421,11 +423,14 @@ bool kvm_push(KvmVcpu *kv)
     const X86State *s = x86_state(kv->vcpu), *old = kv->shadow;
     bool ok = true;
 
-    if (kv->vm->sync_regs && !unsynced_changed(kv->vm, s, old) && !(s->pdptr_valid && sregs_changed(s, old))) {
+    if (kv->vm->sync_regs && !unsynced_changed(kv->vm, s, old) &&
+        !(s->pdptr_valid && sregs_changed(s, old))) {
         push_synced(kv, s, old);
     } else {
         ok = push_at_once(kv, s, old);
     }
+    kv->run->cr8 =
+        s->cr8; /* which each KVM_RUN takes over where local APICs are not the kernel's */
     kv->home = false;
     kv->shutdown = false;
     return ok;
