@@ -73,6 +73,36 @@ bool hw_device_create(Machine *machine, Options *opts, GError **error)
     return type->create(machine, opts, error) && options_check_unused(opts, error);
 }
 
+/* The name of the bus that the device would be on, for messages. */
+static const char *bus_for(const HwDeviceType *type, Options *opts)
+{
+    const char *bus = options_get(opts, "bus", NULL);
+    return bus ? bus : !strcmp(type->bus, "PCI") ? "pcie.0" : type->bus;
+}
+
+bool hw_device_hotplug(Machine *machine, Options *opts, GError **error)
+{
+    const char *name = options_get(opts, "driver", "");
+    const HwDeviceType *type = find_type(name);
+    if (!type) {
+        return error_set(error, "'%s' is not a valid device model name", name);
+    }
+    return device_check_id(machine, options_get(opts, "id", NULL), error) &&
+           error_set(error, "Bus '%s' does not support hotplugging", bus_for(type, opts));
+}
+
+bool hw_device_unplug(Machine *machine, const char *id, GError **error)
+{
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        const Device *dev = machine->devices->pdata[i];
+        if (!strcmp(dev->id, id)) {
+            return error_set(error, "Device '%s' is on a bus that does not support hotplugging", id);
+        }
+    }
+    g_set_error(error, AMPHI_ERROR, AMPHI_ERROR_NOT_FOUND, "Device '%.64s' not found", id);
+    return false;
+}
+
 bool hw_device_type_help(const char *name, GString *out, GError **error)
 {
     const HwDeviceType *type = find_type(name);

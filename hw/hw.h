@@ -25,6 +25,10 @@ typedef struct HwDeviceType {
  * the nearest known one; unknown property; whatever the device finds wrong. */
 bool hw_device_create(Machine *machine, Options *opts, GError **error);
 
+/* device_add and device_del: only what the bus lets come and go while the machine runs. */
+bool hw_device_hotplug(Machine *machine, Options *opts, GError **error);
+bool hw_device_unplug(Machine *machine, const char *id, GError **error);
+
 /* The names of all types, NULL past the end; and what each takes: false past the end. */
 const char *hw_device_nth(unsigned n);
 /* The bus that type @name goes on, as HwDeviceType has it. */

@@ -53,6 +53,15 @@ bool input_move(Machine *machine, int dx, int dy, int wheel, unsigned buttons)
     return false;
 }
 
+unsigned input_count_pointers(Machine *machine)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; machine->inputs && i < machine->inputs->len; i++) {
+        n += g_array_index(machine->inputs, InputDevice, i).ops->move != NULL;
+    }
+    return n;
+}
+
 /* Names as QEMU's monitor has them. */
 static const struct {
     const char *name;

@@ -28,6 +28,9 @@ void input_remove_device(Machine *machine, void *opaque);
 bool input_key(Machine *machine, unsigned key, bool down);
 bool input_move(Machine *machine, int dx, int dy, int wheel, unsigned buttons);
 
+/* How many devices take movements. */
+unsigned input_count_pointers(Machine *machine);
+
 /* The number of the key with @name as in `sendkey` ("a", "ret", "ctrl", "f1"); 0: there is none. */
 unsigned input_key_by_name(const char *name);
 

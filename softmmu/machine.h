@@ -175,6 +175,7 @@ struct Machine {
     bool guest_panicked;    /* why a shutdown was requested */
     bool signalled;         /* a signal requested the end */
     int exit_status;
+    unsigned input_buttons;     /* of the pointer, held by who sends events through the monitor */
     GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
     GArray *displays;           /* of softmmu/display.c; NULL: none yet */
     GPtrArray *boot_devices;    /* of hw/boot-order.c, freed by g_free(); NULL: none */

@@ -29,6 +29,7 @@
 #include "ui/gdb.h"
 #include "ui/monitor.h"
 #include "ui/qmp.h"
+#include <linux/pci_regs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,6 +84,42 @@ static bool block_resize(Machine *machine, const char *id, uint64_t size, GError
                : error_set(error, "there is no drive '%s'; 'info block' lists them", id);
 }
 
+static bool pci_nth(Machine *machine, unsigned n, MonitorPci *out)
+{
+    int bus = 0;
+    const PciDevice *pci = pci_function_nth(machine, n, &bus);
+    if (!pci) {
+        return false;
+    }
+    *out = (MonitorPci){
+        .id = pci->dev.id,
+        .bus = bus,
+        .devfn = pci->devfn,
+        .irq = pci->config[PCI_INTERRUPT_LINE],
+        .irq_pin = pci->config[PCI_INTERRUPT_PIN],
+        .vendor = pci_get16(pci->config, PCI_VENDOR_ID),
+        .device = pci_get16(pci->config, PCI_DEVICE_ID),
+        .class_code = pci_get16(pci->config, PCI_CLASS_DEVICE),
+    };
+    for (unsigned i = 0; i < PCI_BARS; i++) {
+        const PciBar *bar = &pci->bars[i];
+        out->bars[i] = (MonitorPciBar){
+            .address = bar->size ? pci_bar_address(pci, i) : 0,
+            .size = bar->size,
+            .io = bar->type == PCI_BAR_IO,
+            .prefetch = bar->type == PCI_BAR_MEM32_PREFETCH || bar->type == PCI_BAR_MEM64_PREFETCH,
+            .is_64bit = bar->type == PCI_BAR_MEM64 || bar->type == PCI_BAR_MEM64_PREFETCH,
+        };
+    }
+    return true;
+}
+
+static bool kvm_state(Machine *machine, bool *enabled)
+{
+    *enabled = machine->ncpus && !g_strcmp0(accel_name(machine->cpus[0]), "kvm");
+    return access("/dev/kvm", R_OK | W_OK) == 0;
+}
+
 static const MonitorHooks monitor_hooks = {
     .version = AMPHI_VERSION,
     .jit_stats = accel_print_stats,
@@ -103,6 +140,12 @@ static const MonitorHooks monitor_hooks = {
     .block_add = node_add,
     .block_remove = node_remove,
     .block_resize = block_resize,
+    .pci_nth = pci_nth,
+    .kvm = kvm_state,
+    .netdev_add = netdev_add,
+    .netdev_remove = netdev_remove,
+    .device_add = hw_device_hotplug,
+    .device_remove = hw_device_unplug,
     .device_nth = hw_device_nth,
     .device_property_nth = hw_device_property_nth,
     .machines = machine_classes,

@@ -22,6 +22,20 @@ typedef struct MonitorBlock {
     uint64_t read_bytes, read_count, written_bytes, write_count, flush_count, discard_count;
 } MonitorBlock;
 
+/* A function on a PCI bus, as hw/ tells it. */
+typedef struct MonitorPciBar {
+    uint64_t address, size; /* size 0: not there */
+    bool io, prefetch, is_64bit;
+} MonitorPciBar;
+
+typedef struct MonitorPci {
+    const char *id;
+    int bus;
+    uint8_t devfn, irq, irq_pin;
+    uint16_t vendor, device, class_code;
+    MonitorPciBar bars[6];
+} MonitorPci;
+
 /* What the monitors, this one and QMP, need of parts that ui/ may not include; main.c sets machine->monitor_hooks to a
  * const table. Members may be NULL: the command then says that it is not available. */
 typedef struct MonitorHooks {
@@ -49,6 +63,15 @@ typedef struct MonitorHooks {
     bool (*block_add)(Machine *machine, Options *opts, GError **error);
     bool (*block_remove)(Machine *machine, const char *node, GError **error);
     bool (*block_resize)(Machine *machine, const char *id, uint64_t size, GError **error);
+    bool (*pci_nth)(Machine *machine, unsigned n, MonitorPci *out);
+    /* Whether the host has KVM for this machine, and whether it uses it. */
+    bool (*kvm)(Machine *machine, bool *enabled);
+    /* netdev_add, which takes over @opts; netdev_del. */
+    bool (*netdev_add)(Machine *machine, Options *opts, GError **error);
+    bool (*netdev_remove)(Machine *machine, const char *id, GError **error);
+    /* device_add, device_del. */
+    bool (*device_add)(Machine *machine, Options *opts, GError **error);
+    bool (*device_remove)(Machine *machine, const char *id, GError **error);
     const char *(*device_nth)(unsigned n); /* types of -device; NULL past the end */
     bool (*device_property_nth)(const char *type, unsigned n, Property *out);
     const MachineClass *const *machines; /* NULL-terminated */

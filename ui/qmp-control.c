@@ -3,6 +3,7 @@
  */
 #include "softmmu/base/error.h"
 #include "ui/qmp-internal.h"
+#include <string.h>
 
 static bool at_its_end(const Machine *machine)
 {
@@ -53,9 +54,26 @@ JsonNode *qmp_quit(Machine *machine, JsonObject *args, GError **error)
     return NULL;
 }
 
-JsonNode *qmp_screendump(Machine *machine, JsonObject *args, GError **error)
+JsonNode *qmp_system_wakeup(Machine *machine, JsonObject *args, GError **error)
 {
-    error_set(error, "there is no display to take a picture of");
+    error_set(error, "wake-up from suspend is not supported by this guest");
+    return NULL;
+}
+
+/* What is done at a reset or the guest's end; from now on. */
+JsonNode *qmp_set_action(Machine *machine, JsonObject *args, GError **error)
+{
+    const char *reboot = qmp_get_string(args, "reboot", NULL);
+    const char *shutdown = qmp_get_string(args, "shutdown", NULL);
+    if (reboot && strcmp(reboot, "reset") != 0 && strcmp(reboot, "shutdown") != 0) {
+        error_set(error, "Parameter 'reboot' does not accept value '%.64s'", reboot);
+    } else if (shutdown && strcmp(shutdown, "poweroff") != 0 && strcmp(shutdown, "pause") != 0) {
+        error_set(error, "Parameter 'shutdown' does not accept value '%.64s'", shutdown);
+    } else {
+        machine->config.no_reboot = reboot ? !strcmp(reboot, "shutdown") : machine->config.no_reboot;
+        machine->config.no_shutdown =
+            shutdown ? !strcmp(shutdown, "pause") : machine->config.no_shutdown;
+    }
     return NULL;
 }
 

@@ -75,14 +75,34 @@ JsonNode *qmp_query_qmp_schema(Machine *machine, JsonObject *args, GError **erro
 /* qmp-balloon.c */
 JsonNode *qmp_balloon(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_balloon(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-input.c */
+JsonNode *qmp_input_send_event(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_mice(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_screendump(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_send_key(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-objects.c: what is made and removed */
+JsonNode *qmp_chardev_add(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_chardev_remove(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_device_add(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_device_del(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_netdev_add(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_netdev_del(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_object_add(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_object_del(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-qom.c */
 JsonNode *qmp_qom_get(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_qom_list(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_qom_set(Machine *machine, JsonObject *args, GError **error);
 
 /* qmp-control.c */
+JsonNode *qmp_set_action(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_system_wakeup(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_cont(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_human_monitor_command(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_quit(Machine *machine, JsonObject *args, GError **error);
-JsonNode *qmp_screendump(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_stop(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_system_powerdown(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_system_reset(Machine *machine, JsonObject *args, GError **error);
@@ -97,6 +117,11 @@ JsonNode *qmp_query_blockstats(Machine *machine, JsonObject *args, GError **erro
 JsonNode *qmp_query_named_block_nodes(Machine *machine, JsonObject *args, GError **error);
 
 /* qmp-query.c */
+JsonNode *qmp_query_current_machine(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_hotpluggable_cpus(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_memdev(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_memory_devices(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_pci(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_chardev(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_chardev_backends(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_cpus_fast(Machine *machine, JsonObject *args, GError **error);

@@ -3,6 +3,7 @@
  */
 #include "softmmu/base/error.h"
 #include "softmmu/cpus.h"
+#include "softmmu/objects.h"
 #include "ui/chardev.h"
 #include "ui/qmp-internal.h"
 #include <string.h>
@@ -74,13 +75,118 @@ JsonNode *qmp_query_target(Machine *machine, JsonObject *args, GError **error)
     return qmp_node_object(object);
 }
 
-/* There is no engine "kvm" yet. */
 JsonNode *qmp_query_kvm(Machine *machine, JsonObject *args, GError **error)
 {
+    const MonitorHooks *hooks = qmp_hooks(machine);
+    bool enabled = false, present = hooks->kvm && hooks->kvm(machine, &enabled);
     JsonObject *object = json_object_new();
-    json_object_set_boolean_member(object, "enabled", false);
-    json_object_set_boolean_member(object, "present", false);
+    json_object_set_boolean_member(object, "enabled", enabled);
+    json_object_set_boolean_member(object, "present", present);
     return qmp_node_object(object);
+}
+
+/* No machine here can sleep. */
+JsonNode *qmp_query_current_machine(Machine *machine, JsonObject *args, GError **error)
+{
+    JsonObject *object = json_object_new();
+    json_object_set_boolean_member(object, "wakeup-suspend-support", false);
+    return qmp_node_object(object);
+}
+
+JsonNode *qmp_query_hotpluggable_cpus(Machine *machine, JsonObject *args, GError **error)
+{
+    error_set(error, "machine does not support hot-plugging CPUs");
+    return NULL;
+}
+
+/* Memory that can be plugged in: none. */
+JsonNode *qmp_query_memory_devices(Machine *machine, JsonObject *args, GError **error)
+{
+    return qmp_node_array(json_array_new());
+}
+
+JsonNode *qmp_query_memdev(Machine *machine, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+    const UserObject *object;
+    for (unsigned i = 0; (object = object_nth(machine, i)) != NULL; i++) {
+        if (!g_str_has_prefix(object_type(object), "memory-backend-")) {
+            continue;
+        }
+        const RamBacking *backing = object_memory_backing(object);
+        JsonObject *entry = json_object_new();
+        json_object_set_string_member(entry, "id", object_id(object));
+        json_object_set_int_member(entry, "size", object_memory_size(object));
+        json_object_set_boolean_member(entry, "merge", false);
+        json_object_set_boolean_member(entry, "dump", !machine->config.dont_dump);
+        json_object_set_boolean_member(entry, "prealloc", backing->prealloc);
+        json_object_set_boolean_member(entry, "share", backing->share);
+        json_array_add_object_element(array, entry);
+    }
+    return qmp_node_array(array);
+}
+
+static JsonArray *pci_regions(const MonitorPci *pci)
+{
+    JsonArray *array = json_array_new();
+    for (unsigned i = 0; i < ARRAY_SIZE(pci->bars); i++) {
+        const MonitorPciBar *bar = &pci->bars[i];
+        if (!bar->size) {
+            continue;
+        }
+        JsonObject *object = json_object_new();
+        json_object_set_int_member(object, "bar", i);
+        json_object_set_string_member(object, "type", bar->io ? "io" : "memory");
+        json_object_set_int_member(object, "address", bar->address);
+        json_object_set_int_member(object, "size", bar->size);
+        if (!bar->io) {
+            json_object_set_boolean_member(object, "prefetch", bar->prefetch);
+            json_object_set_boolean_member(object, "mem_type_64", bar->is_64bit);
+        }
+        json_array_add_object_element(array, object);
+    }
+    return array;
+}
+
+static JsonObject *pci_function(const MonitorPci *pci)
+{
+    JsonObject *object = json_object_new(), *class_info = json_object_new(), *id = json_object_new();
+    json_object_set_int_member(object, "bus", pci->bus);
+    json_object_set_int_member(object, "slot", pci->devfn >> 3);
+    json_object_set_int_member(object, "function", pci->devfn & 7);
+    json_object_set_string_member(object, "qdev_id", pci->id);
+    json_object_set_int_member(class_info, "class", pci->class_code);
+    json_object_set_object_member(object, "class_info", class_info);
+    json_object_set_int_member(id, "vendor", pci->vendor);
+    json_object_set_int_member(id, "device", pci->device);
+    json_object_set_object_member(object, "id", id);
+    if (pci->irq_pin) {
+        json_object_set_int_member(object, "irq", pci->irq);
+    }
+    json_object_set_int_member(object, "irq_pin", pci->irq_pin);
+    json_object_set_array_member(object, "regions", pci_regions(pci));
+    return object;
+}
+
+/* Functions come bus by bus. */
+JsonNode *qmp_query_pci(Machine *machine, JsonObject *args, GError **error)
+{
+    const MonitorHooks *hooks = qmp_hooks(machine);
+    JsonArray *buses = json_array_new(), *devices = NULL;
+    MonitorPci pci;
+    int bus = -1;
+    for (unsigned i = 0; hooks->pci_nth && hooks->pci_nth(machine, i, &pci); i++) {
+        if (pci.bus != bus) {
+            JsonObject *object = json_object_new();
+            devices = json_array_new();
+            bus = pci.bus;
+            json_object_set_int_member(object, "bus", bus);
+            json_object_set_array_member(object, "devices", devices);
+            json_array_add_object_element(buses, object);
+        }
+        json_array_add_object_element(devices, pci_function(&pci));
+    }
+    return qmp_node_array(buses);
 }
 
 JsonNode *qmp_query_memory_size_summary(Machine *machine, JsonObject *args, GError **error)

@@ -16,9 +16,8 @@ typedef struct Member {
 static const struct {
     const char *name, *json_type, *words;
 } builtins[] = {
-    {"str", "string", "a string"},         {"int", "int", "an integer"},
-    {"number", "number", "a number"},      {"bool", "boolean", "true or false"},
-    {"any", "value", "any kind of value"},
+    {"str", "string", "string"},    {"int", "int", "integer"}, {"number", "number", "number"},
+    {"bool", "boolean", "boolean"}, {"any", "value", "value"},
 };
 
 /* What follows the type that @type begins with. */
@@ -75,13 +74,13 @@ static bool check_object(const char *type, JsonObject *object, GError **error)
     json_object_iter_init(&iter, object);
     while (json_object_iter_next(&iter, &name, NULL)) {
         if (!find_member(type, name)) {
-            return error_set(error, "parameter '%.64s' is unexpected", name);
+            return error_set(error, "Parameter '%.64s' is unexpected", name);
         }
     }
     while (next_member(&cursor, &member)) {
         JsonNode *node = json_object_get_member(object, member.name);
         if (!node && !member.optional) {
-            return error_set(error, "parameter '%s' is missing", member.name);
+            return error_set(error, "Parameter '%s' is missing", member.name);
         }
         if (node && !check_node(member.name, member.type, node, error)) {
             return false;
@@ -114,7 +113,7 @@ static bool is_plain(const char *type, JsonNode *node)
 
 static bool check_node(const char *name, const char *type, JsonNode *node, GError **error)
 {
-    const char *words = type[0] == '{' ? "an object" : "an array";
+    const char *words = type[0] == '{' ? "object" : "array";
     if (type[0] == '{' && JSON_NODE_HOLDS_OBJECT(node)) {
         return check_object(type, json_node_get_object(node), error);
     }
@@ -129,7 +128,7 @@ static bool check_node(const char *name, const char *type, JsonNode *node, GErro
             words = builtins[i].words;
         }
     }
-    return error_set(error, "parameter '%s' has the wrong type: it is %s", name, words);
+    return error_set(error, "Invalid parameter type for '%s', expected: %s", name, words);
 }
 
 bool qmp_check_args(const char *type, JsonObject *args, GError **error)
@@ -240,6 +239,12 @@ JsonNode *qmp_query_qmp_schema(Machine *machine, JsonObject *args, GError **erro
         set_type(&schema, entry, "arg-type", command->args);
         set_type(&schema, entry, "ret-type", command->result);
         json_object_set_boolean_member(entry, "allow-oob", false);
+        if (!strcmp(command->name, "device_add")) { /* -device takes JSON, too */
+            JsonArray *features = json_array_new();
+            json_array_add_string_element(features, "json-cli");
+            json_array_add_string_element(features, "json-cli-hotplug");
+            json_object_set_array_member(entry, "features", features);
+        }
     }
     for (const QmpEvent *event = qmp_events; event->name; event++) {
         set_type(&schema, add_entry(&schema, event->name, "event"), "arg-type", event->data);

@@ -16,18 +16,34 @@
     "image:{filename:str,format:str,virtual-size:int,actual-size:int,dirty-flag:bool,"             \
     "backing-filename?:str}}"
 
+#define PCI_FUNCTION                                                                               \
+    "{bus:int,slot:int,function:int,qdev_id:str,class_info:{class:int,desc?:str},"                  \
+    "id:{vendor:int,device:int,subsystem-vendor?:int,subsystem?:int},irq?:int,irq_pin:int,"             \
+    "regions:[{bar:int,type:str,address:int,size:int,prefetch?:bool,mem_type_64?:bool}]}"
+
 const QmpCommand qmp_commands[] = {
     {"balloon", "{value:int}", NULL, qmp_balloon},
     {"block_resize", "{device?:str,node-name?:str,size:int}", NULL, qmp_block_resize},
     {"blockdev-add", "{driver:str,node-name:str,*?:any}", NULL, qmp_blockdev_add},
     {"blockdev-del", "{node-name:str}", NULL, qmp_blockdev_del},
+    {"chardev-add", "{id:str,backend:{type:str,data:{*?:any}}}", "{pty?:str}", qmp_chardev_add},
+    {"chardev-remove", "{id:str}", NULL, qmp_chardev_remove},
     {"cont", "{}", NULL, qmp_cont},
+    {"device_add", "{driver:str,bus?:str,id?:str,*?:any}", NULL, qmp_device_add},
+    {"device_del", "{id:str}", NULL, qmp_device_del},
     {"device-list-properties", "{typename:str}", PROPERTIES, qmp_device_list_properties},
     {"eject", "{device?:str,id?:str,force?:bool}", NULL, qmp_eject},
     {"human-monitor-command", "{command-line:str,cpu-index?:int}", "str",
      qmp_human_monitor_command},
+    {"input-send-event", "{device?:str,head?:int,events:[{type:str,data:{*?:any}}]}", NULL,
+     qmp_input_send_event},
+    {"netdev_add", "{type:str,id:str,*?:any}", NULL, qmp_netdev_add},
+    {"netdev_del", "{id:str}", NULL, qmp_netdev_del},
+    {"object-add", "{qom-type:str,id:str,*?:any}", NULL, qmp_object_add},
+    {"object-del", "{id:str}", NULL, qmp_object_del},
     {"qmp_capabilities", "{enable?:[str]}", NULL, NULL},
     {"qom-get", "{path:str,property:str}", "any", qmp_qom_get},
+    {"qom-list", "{path:str}", "[{name:str,type:str}]", qmp_qom_list},
     {"qom-list-properties", "{typename:str}", PROPERTIES, qmp_qom_list_properties},
     {"qom-list-types", "{implements?:str,abstract?:bool}",
      "[{name:str,abstract?:bool,parent?:str}]", qmp_qom_list_types},
@@ -55,17 +71,24 @@ const QmpCommand qmp_commands[] = {
     {"query-cpus-fast", "{}",
      "[{cpu-index:int,qom-path:str,thread-id:int,target:str,props:{core-id:int}}]",
      qmp_query_cpus_fast},
+    {"query-current-machine", "{}", "{wakeup-suspend-support:bool}", qmp_query_current_machine},
+    {"query-hotpluggable-cpus", "{}", "[any]", qmp_query_hotpluggable_cpus},
     {"query-iothreads", "{}", "[any]", qmp_query_iothreads},
     {"query-kvm", "{}", "{enabled:bool,present:bool}", qmp_query_kvm},
     {"query-machines", "{}",
      "[{name:str,is-default?:bool,cpu-max:int,hotpluggable-cpus:bool,numa-mem-supported:bool,"
      "deprecated:bool,default-cpu-type?:str}]",
      qmp_query_machines},
+    {"query-memdev", "{}", "[{id:str,size:int,merge:bool,dump:bool,prealloc:bool,share:bool}]",
+     qmp_query_memdev},
+    {"query-memory-devices", "{}", "[any]", qmp_query_memory_devices},
     {"query-memory-size-summary", "{}", "{base-memory:int}", qmp_query_memory_size_summary},
+    {"query-mice", "{}", "[{name:str,index:int,current:bool,absolute:bool}]", qmp_query_mice},
     {"query-migrate-capabilities", "{}", "[{capability:str,state:bool}]",
      qmp_query_migrate_capabilities},
     {"query-named-block-nodes", "{flat?:bool}", "[" MEDIUM "]", qmp_query_named_block_nodes},
     {"query-name", "{}", "{name?:str}", qmp_query_name},
+    {"query-pci", "{}", "[{bus:int,devices:[" PCI_FUNCTION "]}]", qmp_query_pci},
     {"query-qmp-schema", "{}", "[any]", qmp_query_qmp_schema},
     {"query-status", "{}", "{running:bool,singlestep:bool,status:str}", qmp_query_status},
     {"query-target", "{}", "{arch:str}", qmp_query_target},
@@ -73,9 +96,12 @@ const QmpCommand qmp_commands[] = {
     {"query-version", "{}", VERSION, qmp_query_version},
     {"quit", "{}", NULL, qmp_quit},
     {"screendump", "{filename:str,device?:str,head?:int,format?:str}", NULL, qmp_screendump},
+    {"send-key", "{keys:[{type:str,data:any}],hold-time?:int}", NULL, qmp_send_key},
+    {"set-action", "{reboot?:str,shutdown?:str}", NULL, qmp_set_action},
     {"stop", "{}", NULL, qmp_stop},
     {"system_powerdown", "{}", NULL, qmp_system_powerdown},
     {"system_reset", "{}", NULL, qmp_system_reset},
+    {"system_wakeup", "{}", NULL, qmp_system_wakeup},
     {0},
 };
 
@@ -102,8 +128,8 @@ const QmpCommand *qmp_find_command(const char *name, GError **error)
     }
     const char *nearest = strlen(name) < 64 ? error_nearest(name, names) : NULL;
     g_set_error(error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                nearest ? "there is no command '%.64s'; did you mean '%s'?"
-                        : "there is no command '%.64s'; query-commands lists them",
+                nearest ? "The command %.64s has not been found; did you mean '%s'?"
+                        : "The command %.64s has not been found",
                 name, nearest);
     return NULL;
 }

@@ -207,6 +207,16 @@ static const char *device_nth(Machine *machine, unsigned n)
     return hooks->device_nth ? hooks->device_nth(n) : NULL;
 }
 
+/* What is there beside what the user makes: engines, and parts of boards that managers look for. */
+static const struct {
+    const char *name, *parent;
+} parts[] = {
+    {"tcg-accel", "accel"},
+    {"kvm-accel", "accel"},
+    {"gpex-pcihost", "sys-bus-device"},
+    {"virtio-mmio", "sys-bus-device"},
+};
+
 JsonNode *qmp_qom_list_types(Machine *machine, JsonObject *args, GError **error)
 {
     const MachineClass *const *machines = machine_list(machine);
@@ -223,6 +233,9 @@ JsonNode *qmp_qom_list_types(Machine *machine, JsonObject *args, GError **error)
     }
     for (unsigned i = 0; object_type_nth(i); i++) {
         add_type(&list, g_strdup(object_type_nth(i)), "object");
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+        add_type(&list, g_strdup(parts[i].name), parts[i].parent);
     }
     return qmp_node_array(list.array);
 }
@@ -255,7 +268,7 @@ static bool is_device(Machine *machine, const char *type)
 
 static JsonNode *no_type(const char *type, GError **error)
 {
-    g_set_error(error, QMP_ERROR, QMP_ERROR_DEVICE_NOT_FOUND, "there is no type '%.64s'", type);
+    g_set_error(error, QMP_ERROR, QMP_ERROR_DEVICE_NOT_FOUND, "Device '%.64s' not found", type);
     return NULL;
 }
 

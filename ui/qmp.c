@@ -3,7 +3,8 @@
  * qmp-table.c.
  *
  * One client at a time; the next one starts with a new greeting and its own negotiation. Requests are
- * done in the order they come, also those by exec-oob: no command here takes long. Everything
+ * done in the order they come: no command here takes so long that others should overtake it, so the capability
+ * "oob" is not offered. Everything
  * happens on the main thread with the machine lock held, except that vCPU threads may raise events.
  */
 #include "ui/qmp.h"
@@ -193,14 +194,12 @@ static bool negotiate(Qmp *qmp, JsonObject *args, GError **error)
                             : NULL;
     if (qmp->ready) {
         g_set_error(error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                    "capabilities negotiation is already complete; the command is ignored");
+                    "Capabilities negotiation is already complete, command ignored");
         return false;
     }
-    for (unsigned i = 0; enable && i < json_array_get_length(enable); i++) {
-        const char *name = json_array_get_string_element(enable, i);
-        if (strcmp(name, "oob") != 0) { /* exec-oob is taken whether it was asked for or not */
-            return error_set(error, "there is no capability '%.64s' to enable", name);
-        }
+    if (enable && json_array_get_length(enable)) {
+        return error_set(error, "Capability '%.64s' not available",
+                         json_array_get_string_element(enable, 0));
     }
     qmp->ready = true;
     return true;
@@ -209,10 +208,8 @@ static bool negotiate(Qmp *qmp, JsonObject *args, GError **error)
 /* The members that a request may have; its command in @name, its arguments in @args. */
 static bool check_request(JsonObject *request, const char **name, JsonObject **args, GError **error)
 {
-    static const char *const known[] = {"execute", "exec-oob", "arguments", "id", NULL};
-    bool oob = json_object_has_member(request, "exec-oob");
-    const char *key = oob ? "exec-oob" : "execute";
-    JsonNode *command = json_object_get_member(request, key);
+    static const char *const known[] = {"execute", "arguments", "id", NULL};
+    JsonNode *command = json_object_get_member(request, "execute");
     JsonNode *arguments = json_object_get_member(request, "arguments");
     JsonObjectIter iter;
     const char *member;
@@ -220,20 +217,17 @@ static bool check_request(JsonObject *request, const char **name, JsonObject **a
     json_object_iter_init(&iter, request);
     while (json_object_iter_next(&iter, &member, NULL)) {
         if (!g_strv_contains(known, member)) {
-            return error_set(error, "a request has no member '%.64s'", member);
+            return error_set(error, "QMP input member '%.64s' is unexpected", member);
         }
     }
     if (!command) {
-        return error_set(error, "the request lacks the member 'execute'");
-    }
-    if (oob && json_object_has_member(request, "execute")) {
-        return error_set(error, "a request has 'execute' or 'exec-oob', not both");
+        return error_set(error, "QMP input lacks member 'execute'");
     }
     if (!JSON_NODE_HOLDS_VALUE(command) || json_node_get_value_type(command) != G_TYPE_STRING) {
-        return error_set(error, "the request's member '%s' must be a string", key);
+        return error_set(error, "QMP input member 'execute' must be a string");
     }
     if (arguments && !JSON_NODE_HOLDS_OBJECT(arguments)) {
-        return error_set(error, "the request's member 'arguments' must be an object");
+        return error_set(error, "QMP input member 'arguments' must be an object");
     }
     *name = json_node_get_string(command);
     *args = arguments ? json_node_get_object(arguments) : NULL;
@@ -251,7 +245,7 @@ static bool dispatch(Qmp *qmp, JsonObject *request, JsonNode **result, GError **
     }
     if (!qmp->ready && strcmp(name, "qmp_capabilities") != 0) {
         g_set_error(error, QMP_ERROR, QMP_ERROR_COMMAND_NOT_FOUND,
-                    "'qmp_capabilities' comes before all other commands");
+                    "Expecting capabilities negotiation with 'qmp_capabilities'");
         return false;
     }
     const QmpCommand *command = qmp_find_command(name, error);
@@ -281,7 +275,7 @@ static void on_object(void *opaque, const char *text, size_t len)
     JsonParser *parser = json_parser_new();
     if (!json_parser_load_from_data(parser, text, len, NULL) ||
         !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
-        error_set(&error, "the request is not valid JSON");
+        error_set(&error, "JSON parse error, invalid JSON");
         send_error(qmp, NULL, error);
     } else {
         JsonObject *request = json_node_get_object(json_parser_get_root(parser));
@@ -298,7 +292,7 @@ static void on_object(void *opaque, const char *text, size_t len)
 static void on_stream_error(void *opaque, const char *why)
 {
     GError *error = NULL;
-    error_set(&error, "the request is not a JSON object: %s", why);
+    error_set(&error, "JSON parse error, %s", why);
     send_error(opaque, NULL, error);
 }
 

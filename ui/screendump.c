@@ -51,16 +51,20 @@ static bool write_png(const DisplaySurface *surface, FILE *file)
     return ok;
 }
 
-bool screendump_save(const DisplaySurface *surface, const char *path, GError **error)
+bool screendump_save_as(const DisplaySurface *surface, const char *path, bool ppm, GError **error)
 {
     FILE *file = fopen(path, "wb");
     if (!file) {
         return error_set_errno(error, errno, "cannot write '%s'", path);
     }
-    bool ppm = g_str_has_suffix(path, ".ppm");
     bool ok = ppm ? write_ppm(surface, file) : write_png(surface, file);
     ok = fclose(file) == 0 && ok;
     return ok || error_set(error, "cannot write all of '%s'; is the disk full?", path);
+}
+
+bool screendump_save(const DisplaySurface *surface, const char *path, GError **error)
+{
+    return screendump_save_as(surface, path, g_str_has_suffix(path, ".ppm"), error);
 }
 
 void hmp_screendump(Monitor *mon, char *args)

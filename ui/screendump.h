@@ -9,5 +9,6 @@
 
 /* Saves @surface to the file @path, as PPM if that ends in .ppm, else as PNG. */
 bool screendump_save(const DisplaySurface *surface, const char *path, GError **error);
+bool screendump_save_as(const DisplaySurface *surface, const char *path, bool ppm, GError **error);
 
 #endif

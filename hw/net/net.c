@@ -131,6 +131,22 @@ static Netdev *create_netdev(Machine *machine, const char *id, Options *opts, GE
     return NULL;
 }
 
+/* Closes the back end @id, if it was made, and forgets it. */
+static void remove_netdev(Machine *machine, const char *id)
+{
+    Netdev *net = netdev_find(machine, id);
+
+    if (net) {
+        g_ptr_array_remove(get_registry(machine)->netdevs, net);
+    }
+    for (unsigned i = config_count(machine); i-- > 0;) {
+        if (!g_strcmp0(config_id(machine, i), id)) {
+            options_free(g_ptr_array_steal_index(machine->config.netdevs, i));
+            return;
+        }
+    }
+}
+
 static void unknown_id(Machine *machine, const char *id, GError **error)
 {
     GPtrArray *ids = g_ptr_array_new();
@@ -195,6 +211,44 @@ bool hw_create_netdevs(Machine *machine, GError **error)
                        id, id);
         }
     }
+    return true;
+}
+
+bool netdev_add(Machine *machine, Options *opts, GError **error)
+{
+    const char *id = options_get(opts, "id", "");
+    bool ok;
+
+    for (unsigned i = 0; i < config_count(machine); i++) {
+        if (!g_strcmp0(config_id(machine, i), id)) {
+            error_set(error, "Duplicate ID '%s' for netdev", id);
+            options_free(opts);
+            return false;
+        }
+    }
+    if (!machine->config.netdevs) {
+        machine->config.netdevs = g_ptr_array_new();
+    }
+    g_ptr_array_add(machine->config.netdevs, opts);
+    ok = create_netdev(machine, id, opts, error);
+    if (!ok) {
+        remove_netdev(machine, id);
+    }
+    return ok;
+}
+
+bool netdev_remove(Machine *machine, const char *id, GError **error)
+{
+    Netdev *net = netdev_find(machine, id);
+
+    if (!net) {
+        g_set_error(error, AMPHI_ERROR, AMPHI_ERROR_NOT_FOUND, "Device '%.64s' not found", id);
+        return false;
+    }
+    if (net->opaque) {
+        return error_set(error, "netdev '%s' has a card; remove that first", id);
+    }
+    remove_netdev(machine, id);
     return true;
 }
 

@@ -24,6 +24,10 @@ bool hw_create_netdevs(Machine *machine, GError **error);
 #define NET_ADDR_LEN 6
 bool net_card_address(Machine *machine, Options *opts, uint8_t *mac, GError **error);
 
+/* netdev_add: makes the back end that @opts, which it takes over, describes; and netdev_del, if no card has it. */
+bool netdev_add(Machine *machine, Options *opts, GError **error);
+bool netdev_remove(Machine *machine, const char *id, GError **error);
+
 /* For `info network`, and `info usernet`. */
 void netdev_print_all(Machine *machine, GString *out);
 void netdev_print_connections(Machine *machine, GString *out);

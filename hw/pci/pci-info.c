@@ -14,29 +14,35 @@ static void print_bar(const PciDevice *pci, unsigned n, GString *out)
         [PCI_BAR_MEM64_PREFETCH] = "64 bit prefetchable memory",
     };
     const PciBar *bar = &pci->bars[n];
-    uint64_t addr = pci_get32(pci->config, PCI_BASE_ADDRESS_0 + 4 * n);
+    uint64_t addr = pci_bar_address(pci, n);
 
-    if (bar->type == PCI_BAR_MEM64 || bar->type == PCI_BAR_MEM64_PREFETCH) {
-        addr |= (uint64_t)pci_get32(pci->config, PCI_BASE_ADDRESS_0 + 4 * n + 4) << 32;
-    }
-    addr &= ~(bar->size - 1);
     g_string_append_printf(out,
                            "      BAR%u: %s at 0x%" G_GINT64_MODIFIER "x [0x%" G_GINT64_MODIFIER
                            "x].\n",
                            n, types[bar->type], addr, addr + bar->size - 1);
 }
 
-void pci_print_all(Machine *machine, GString *out)
+PciDevice *pci_function_nth(Machine *machine, unsigned n, int *number)
 {
     PciBus *bus = pci_find_bus(machine, NULL);
 
     for (unsigned i = 0; bus && i < PCI_DEVFNS; i++) {
-        const PciDevice *pci = bus->devices[i];
-
-        if (!pci) {
-            continue;
+        if (bus->devices[i] && n-- == 0) {
+            *number = 0;
+            return bus->devices[i];
         }
-        g_string_append_printf(out, "  Bus  0, device %3u, function %u:\n", i >> 3, i & 7);
+    }
+    return NULL;
+}
+
+void pci_print_all(Machine *machine, GString *out)
+{
+    const PciDevice *pci;
+    int bus = 0;
+
+    for (unsigned i = 0; (pci = pci_function_nth(machine, i, &bus)) != NULL; i++) {
+        g_string_append_printf(out, "  Bus %2d, device %3u, function %u:\n", bus, pci->devfn >> 3,
+                               pci->devfn & 7);
         g_string_append_printf(out, "    %s: PCI device %04x:%04x\n", pci->dev.ops->name,
                                pci_get16(pci->config, PCI_VENDOR_ID),
                                pci_get16(pci->config, PCI_DEVICE_ID));

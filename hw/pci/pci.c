@@ -98,8 +98,7 @@ static unsigned bar_offset(unsigned n)
     return PCI_BASE_ADDRESS_0 + 4 * n;
 }
 
-/* The bus address in BAR @n. */
-static uint64_t bar_address(const PciDevice *pci, unsigned n)
+uint64_t pci_bar_address(const PciDevice *pci, unsigned n)
 {
     uint64_t value = pci_get32(pci->config, bar_offset(n));
 
@@ -149,7 +148,7 @@ static void update_bars(PciDevice *pci)
         const PciBar *bar = &pci->bars[n];
 
         if (bar->size) {
-            bool shown = bar_shown(pci, bar, bar_address(pci, n), &cpu);
+            bool shown = bar_shown(pci, bar, pci_bar_address(pci, n), &cpu);
 
             show_bar(bar, shown, cpu);
         }

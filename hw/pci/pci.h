@@ -154,6 +154,9 @@ void pci_add_bar(PciDevice *pci, unsigned n, PciBarType type, uint64_t size, con
 void pci_add_ram_bar(PciDevice *pci, unsigned n, PciBarType type, RamBlock *ram);
 void pci_add_rom(PciDevice *pci, RamBlock *ram);
 
+/* The bus address in BAR @n, which is there. */
+uint64_t pci_bar_address(const PciDevice *pci, unsigned n);
+
 /* Adds a capability of @len bytes (with its two bytes of header); returns its offset. */
 unsigned pci_add_capability(PciDevice *pci, uint8_t id, unsigned len);
 
@@ -196,6 +199,9 @@ void pci_msi_notify(PciDevice *pci);
 void pci_msix_config_written(PciDevice *pci);
 void pci_msix_reset(PciDevice *pci);
 extern const VmDesc pci_msix_vmstate;
+
+/* The @n-th function of the machine, bus by bus, and the number of its bus; NULL past the end. */
+PciDevice *pci_function_nth(Machine *machine, unsigned n, int *bus);
 
 /* Text for `info pci`. */
 void pci_print_all(Machine *machine, GString *out);
