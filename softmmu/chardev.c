@@ -4,6 +4,7 @@
  * Nothing here waits or buffers; that is the back ends' business (ui/char-*.c).
  */
 #include "softmmu/chardev.h"
+#include <unistd.h>
 
 void chardev_free(Chardev *chr)
 {
@@ -21,9 +22,32 @@ void chardev_free(Chardev *chr)
     if (chr->log) {
         fclose(chr->log);
     }
+    chardev_drop_fds(chr);
     g_free(chr->id);
     g_free(chr->label);
     g_free(chr);
+}
+
+int chardev_take_fd(Chardev *chr)
+{
+    if (!chr->fds || !chr->fds->len) {
+        return -1;
+    }
+    int fd = g_array_index(chr->fds, int, 0);
+    g_array_remove_index(chr->fds, 0);
+    return fd;
+}
+
+void chardev_drop_fds(Chardev *chr)
+{
+    int fd;
+    while ((fd = chardev_take_fd(chr)) >= 0) {
+        close(fd);
+    }
+    if (chr->fds) {
+        g_array_free(chr->fds, true);
+        chr->fds = NULL;
+    }
 }
 
 void chardev_set_handlers(Chardev *chr, const CharHandlers *handlers, void *opaque)

@@ -54,6 +54,7 @@ struct Chardev {
     void *opaque; /* of the handlers */
     bool open;    /* somebody is at the other end, as told by chardev_event() */
     bool ended;   /* atomic: there will be no more input */
+    GArray *fds;  /* descriptors that came with input and that nobody took yet; NULL: none */
     FILE *log;    /* gets a copy of the output (logfile=); NULL: none */
 };
 
@@ -66,6 +67,10 @@ void chardev_set_handlers(Chardev *chr, const CharHandlers *handlers, void *opaq
 
 /* Writes for a front end; @chr may be NULL (discards). */
 void chardev_write(Chardev *chr, const void *buf, size_t len);
+
+/* The first file descriptor that came with input, as over a unix socket; the caller's from now on. -1: none came. */
+int chardev_take_fd(Chardev *chr);
+void chardev_drop_fds(Chardev *chr);
 
 /* The front end has room again. */
 void chardev_accept_input(Chardev *chr);

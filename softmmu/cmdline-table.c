@@ -586,6 +586,8 @@ const CmdOption cmdline_options[] = {
      CMD_RUN, NULL},
     {"no-acpi", NULL, TOPIC_NONE, false, "no effect", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
     {"no-hpet", NULL, TOPIC_NONE, false, "no effect: there is none", CMD_IGNORE, 0, NULL, CMD_RUN, NULL},
+    {"add-fd", "fd=N,set=N[,opaque=TEXT]", TOPIC_PROCESS, false,
+     "an open file, for what opens /dev/fdset/SET", CMD_OPTIONS, AT(given_fds), NULL, CMD_RUN, NULL},
     {"k", "LAYOUT", TOPIC_NONE, false, "no effect: keys are sent by position", CMD_IGNORE_VALUE, 0, NULL,
      CMD_RUN, NULL},
     {"audiodev", "none,id=ID", TOPIC_NONE, false, "no sound", CMD_CALL, 0, NULL, CMD_LIST_AUDIODEVS,

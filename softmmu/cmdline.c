@@ -188,6 +188,7 @@ void cmdline_clear(CmdLine *cmd)
     free_options(cmd->config.objects);
     free_options(cmd->config.globals);
     free_options(cmd->chardevs);
+    free_options(cmd->given_fds);
     free_options(cmd->semihosting);
     free_options(cmd->mons);
     for (unsigned i = 0; i < ARRAY_SIZE(plain); i++) {

@@ -39,6 +39,7 @@ typedef struct CmdLine {
     GPtrArray *serials, *monitors; /* of char *, as given */
     GPtrArray *qmps, *pretty_qmps; /* as well: -qmp, -qmp-pretty */
     GPtrArray *chardevs, *mons;    /* of Options */
+    GPtrArray *given_fds;          /* of Options: -add-fd */
     const char *display, *escape, *pidfile;
     const char *gdb;        /* NULL: no gdb server */
     const char *loadvm;     /* NULL: no snapshot */

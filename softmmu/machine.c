@@ -5,6 +5,7 @@
 #include "softmmu/base/error.h"
 #include "softmmu/cpus.h"
 #include "softmmu/debug.h"
+#include "softmmu/fds.h"
 #include "softmmu/lock.h"
 #include "softmmu/objects.h"
 #include <glib-unix.h>
@@ -211,6 +212,7 @@ void machine_free(Machine *machine)
     machine_lock(machine);
     free_devices(machine);
     objects_free(machine);
+    fds_free(machine);
     if (machine->cls->finalize) {
         machine->cls->finalize(machine);
     }

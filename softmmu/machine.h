@@ -153,6 +153,7 @@ struct Machine {
     unsigned ncpus;
     GPtrArray *devices;     /* of Device, in order of creation */
     GPtrArray *objects;     /* of UserObject, of softmmu/objects.h; NULL: none */
+    GArray *fds;            /* of softmmu/fds.c; NULL: none */
     GPtrArray *chardevs;    /* of Chardev, each with its id; for -device x,chardev=ID */
     const struct MonitorHooks *monitor_hooks; /* of ui/monitor.h; set by main.c, may be NULL */
     uint8_t mux_escape;     /* -echr; 0: Ctrl-A */

@@ -20,6 +20,7 @@
 #include "softmmu/base/log.h"
 #include "softmmu/cmdline.h"
 #include "softmmu/daemon.h"
+#include "softmmu/fds.h"
 #include "softmmu/objects.h"
 #include "softmmu/process.h"
 #include "softmmu/progress.h"
@@ -29,6 +30,8 @@
 #include "ui/gdb.h"
 #include "ui/monitor.h"
 #include "ui/qmp.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/pci_regs.h>
 #include <signal.h>
 #include <stdio.h>
@@ -332,6 +335,35 @@ static void default_terminal(CmdLine *cmd)
     }
 }
 
+/* -add-fd: a copy, so that others may name the same descriptor. */
+static bool add_fd(Machine *machine, Options *opts, GError **error)
+{
+    uint64_t fd = UINT64_MAX, set = UINT64_MAX;
+    const char *opaque = options_get(opts, "opaque", NULL);
+    if (!options_get_u64(opts, "fd", &fd, error) || !options_get_u64(opts, "set", &set, error) ||
+        !options_check_unused(opts, error)) {
+        return false;
+    }
+    if (fd < 3 || fd > INT_MAX || set > INT_MAX) {
+        return error_set(error, "-add-fd: fd= from 3 up and set= from 0 up are needed");
+    }
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (copy < 0) {
+        return error_set_errno(error, errno, "-add-fd: file descriptor %d", (int)fd);
+    }
+    return fds_add(machine, copy, set, opaque, error) >= 0;
+}
+
+static bool add_fds(Machine *machine, const GPtrArray *given, GError **error)
+{
+    for (unsigned i = 0; given && i < given->len; i++) {
+        if (!add_fd(machine, given->pdata[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool open_chardevs(Machine *machine, CmdLine *cmd, GError **error)
 {
     if (cmd->escape && !chardev_set_escape(machine, cmd->escape, error)) {
@@ -610,7 +642,8 @@ static bool load_snapshot(Machine *machine, const CmdLine *cmd, GError **error)
 static bool set_up(Machine *machine, CmdLine *cmd, GError **error)
 {
     default_terminal(cmd);
-    return create_objects(machine, cmd->config.objects, error) &&
+    return add_fds(machine, cmd->given_fds, error) &&
+           create_objects(machine, cmd->config.objects, error) &&
            open_chardevs(machine, cmd, error) && open_serials(machine, cmd, error) &&
            set_up_semihosting(machine, cmd, error) && set_up_accel(machine, cmd, error) &&
            set_up_board(machine, cmd, error) && open_monitors(machine, cmd, error) &&

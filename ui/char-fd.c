@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define MAX_FDS 16 /* that wait for who wants them */
+
 void char_warn(const Chardev *chr, const char *fmt, ...)
 {
     /* Standard error may be the very pipe that nobody reads. */
@@ -96,6 +98,46 @@ static size_t front_room(CharFd *s)
     return MIN(handlers->can_receive(s->chr->opaque), sizeof(s->held));
 }
 
+/* Keeps the descriptors of @message for the front end, as many as it could want. */
+static void keep_fds(Chardev *chr, struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        unsigned n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (unsigned i = 0; i < n; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(fd));
+            if (!chr->fds) {
+                chr->fds = g_array_new(false, false, sizeof(int));
+            }
+            if (chr->fds->len < MAX_FDS) {
+                g_array_append_val(chr->fds, fd);
+            } else {
+                close(fd);
+            }
+        }
+    }
+}
+
+/* As read(); on a socket also takes the descriptors that come along. */
+static ssize_t read_some(CharFd *s, int fd, size_t room)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(MAX_FDS * sizeof(int))];
+    struct iovec iov = {s->held, room};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    if (!s->is_socket) {
+        return read(fd, s->held, room);
+    }
+    ssize_t n = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+    if (n >= 0) {
+        keep_fds(s->chr, &message);
+    }
+    return n;
+}
+
 static gboolean on_readable(int fd, GIOCondition condition, void *data)
 {
     CharFd *s = data;
@@ -104,7 +146,7 @@ static gboolean on_readable(int fd, GIOCondition condition, void *data)
         char_source_clear(&s->in_source);
         return G_SOURCE_REMOVE;
     }
-    ssize_t n = read(fd, s->held, room);
+    ssize_t n = read_some(s, fd, room);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
         return G_SOURCE_CONTINUE;
     }

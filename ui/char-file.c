@@ -3,6 +3,7 @@
  */
 #include "ui/char-internal.h"
 #include "softmmu/base/error.h"
+#include "softmmu/fds.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -43,10 +44,10 @@ static const CharOps file_ops = {
 };
 
 /* Opens for writing. Non-blocking, which matters for FIFOs and devices. */
-static int open_output(const char *path, bool append)
+static int open_output(Machine *machine, const char *path, bool append)
 {
     int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    int fd = open(path, flags | (append ? O_APPEND : O_TRUNC), 0666);
+    int fd = fds_open(machine, path, flags | (append ? O_APPEND : O_TRUNC));
     int inherited;
     char end;
     /* /proc/self/fd/N cannot be opened when it is a socket, but that is what is meant. */
@@ -64,13 +65,13 @@ static int open_output(const char *path, bool append)
 Chardev *char_file_new(Machine *machine, const char *id, const char *path, const char *input,
                        bool append, GError **error)
 {
-    int in = -1, out = open_output(path, append);
+    int in = -1, out = open_output(machine, path, append);
     if (out < 0) {
         error_set_errno(error, errno, "%s: cannot write to file '%s'", id, path);
         return NULL;
     }
     if (input) {
-        in = open(input, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+        in = fds_open(machine, input, O_RDONLY | O_NOCTTY | O_NONBLOCK);
         if (in < 0) {
             error_set_errno(error, errno, "%s: cannot read from file '%s'", id, input);
             close(out);

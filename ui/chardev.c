@@ -4,9 +4,11 @@
  */
 #include "ui/chardev.h"
 #include "softmmu/base/error.h"
+#include "softmmu/fds.h"
 #include "ui/char-internal.h"
 #include "ui/monitor.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 
@@ -100,7 +102,7 @@ static Chardev *create_socket(Machine *machine, const char *id, Options *opts, G
         .port = options_get(opts, "port", NULL),
         .fd = -1,
     };
-    uint64_t fd = INT_MAX;
+    const char *fd = options_get(opts, "fd", NULL);
     bool nowait = false;
     if (!options_get_bool(opts, "server", &config.server, error) ||
         !options_get_bool(opts, "nowait", &nowait, error)) { /* old spelling of wait=off */
@@ -110,11 +112,8 @@ static Chardev *create_socket(Machine *machine, const char *id, Options *opts, G
     if (!options_get_bool(opts, "wait", &config.wait, error) ||
         !options_get_bool(opts, "nodelay", &config.nodelay, error) ||
         !get_reconnect(opts, id, &config.reconnect_ms, error) ||
-        !options_get_u64(opts, "fd", &fd, error) || !options_check_unused(opts, error)) {
+        !options_check_unused(opts, error) || (fd && (config.fd = fds_take(machine, fd, error)) < 0)) {
         return NULL;
-    }
-    if (fd < INT_MAX) {
-        config.fd = fd;
     }
     if ((config.path != NULL) + (config.port != NULL) + (config.fd >= 0) != 1) {
         error_set(error,
@@ -187,6 +186,13 @@ static bool get_common(Options *opts, CommonOptions *common, GError **error)
            options_get_bool(opts, "logappend", &common->logappend, error);
 }
 
+static FILE *open_log(Machine *machine, const CommonOptions *common)
+{
+    int how = common->logappend ? O_APPEND : O_TRUNC;
+    int fd = fds_open(machine, common->logfile, O_WRONLY | O_CREAT | how);
+    return fd < 0 ? NULL : fdopen(fd, "a");
+}
+
 /* Makes the device, with a multiplexer on top if wanted. */
 static Chardev *create(Machine *machine, Options *opts, const CommonOptions *common, GError **error)
 {
@@ -196,7 +202,7 @@ static Chardev *create(Machine *machine, Options *opts, const CommonOptions *com
         return NULL;
     }
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(), no reason to end */
-    if (common->logfile && !(log = fopen(common->logfile, common->logappend ? "ae" : "we"))) {
+    if (common->logfile && !(log = open_log(machine, common))) {
         error_set_errno(error, errno, "%s: cannot write to log file '%s'", common->id,
                         common->logfile);
         return NULL;

@@ -37,6 +37,8 @@ typedef struct QmpCommand {
     /* Returns the result, NULL with @error on failure. If the table says that there is none, NULL
      * without @error is success. NULL: the session does it itself. */
     JsonNode *(*run)(Machine *machine, JsonObject *args, GError **error);
+    /* The same for what came with a file descriptor, over @chr. Instead of run(). */
+    JsonNode *(*run_with_fds)(Machine *machine, Chardev *chr, JsonObject *args, GError **error);
 } QmpCommand;
 
 typedef struct QmpEvent {
@@ -91,6 +93,13 @@ JsonNode *qmp_netdev_add(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_netdev_del(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_object_add(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_object_del(Machine *machine, JsonObject *args, GError **error);
+
+/* qmp-fds.c */
+JsonNode *qmp_add_fd(Machine *machine, Chardev *chr, JsonObject *args, GError **error);
+JsonNode *qmp_getfd(Machine *machine, Chardev *chr, JsonObject *args, GError **error);
+JsonNode *qmp_closefd(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_fdsets(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_remove_fd(Machine *machine, JsonObject *args, GError **error);
 
 /* qmp-qom.c */
 JsonNode *qmp_qom_get(Machine *machine, JsonObject *args, GError **error);

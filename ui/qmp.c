@@ -254,7 +254,9 @@ static bool dispatch(Qmp *qmp, JsonObject *request, JsonNode **result, GError **
     }
     args = args ? json_object_ref(args) : json_object_new();
     if (qmp_check_args(command->args, args, &why)) {
-        if (command->run) {
+        if (command->run_with_fds) {
+            *result = command->run_with_fds(qmp->machine, qmp->chr, args, &why);
+        } else if (command->run) {
             *result = command->run(qmp->machine, args, &why);
         } else {
             negotiate(qmp, args, &why);
@@ -318,6 +320,7 @@ static void qmp_event(void *opaque, CharEvent event)
     if (event == CHAR_EVENT_OPENED || event == CHAR_EVENT_CLOSED) {
         qmp->ready = false;
         json_stream_reset(qmp->stream);
+        chardev_drop_fds(qmp->chr);
     }
     if (event == CHAR_EVENT_OPENED) {
         greet(qmp);

@@ -9,6 +9,7 @@
 #include "hw/net/net.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
+#include "softmmu/fds.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -260,14 +261,14 @@ Netdev *netdev_tap_new(Machine *machine, const char *id, Options *opts, GError *
     const char *ifname = options_get(opts, "ifname", ""), *up = script_of(opts, "script");
     const char *down = script_of(opts, "downscript"), *fd_text = options_get(opts, "fd", NULL);
     bool vhost = false;
-    uint64_t given = 0;
+    int given = -1;
     struct ifreq request;
     TapNet *tap;
     int fd, header_size = HEADER_SIZE;
 
     options_mark_used(opts, "br");
     if (!options_get_bool(opts, "vhost", &vhost, error) ||
-        !options_get_u64(opts, "fd", &given, error)) {
+        (fd_text && (given = fds_take(machine, fd_text, error)) < 0)) {
         return NULL;
     }
     if (vhost) {
