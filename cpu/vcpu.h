@@ -181,6 +181,9 @@ struct GuestArch {
     /* As walk, without side effects, with supervisor rights: for the debugger. False: not mapped. */
     bool (*debug_translate)(Vcpu *vcpu, uint64_t addr, uint64_t *gpa);
 
+    /* Appends what page tables map, for `info mem`; NULL: not for this architecture. */
+    void (*print_mem)(Vcpu *vcpu, GString *out);
+
     /* Identifies the translation context of data accesses and fetches: equal keys may share TLB entries.
      * See vcpu_mmu_changed(). */
     void (*mmu_key)(const Vcpu *vcpu, uint64_t key[2]);

@@ -4,6 +4,7 @@
 #include "softmmu/device.h"
 #include "softmmu/base/error.h"
 #include "softmmu/machine.h"
+#include <string.h>
 
 static bool id_taken(Machine *machine, const char *id)
 {
@@ -42,6 +43,11 @@ void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char
     dev->id = id ? g_strdup(id) : make_id(machine, ops->name);
     g_ptr_array_add(machine->devices, dev);
     return dev;
+}
+
+bool device_is_named(const Device *dev)
+{
+    return !strpbrk(dev->id, "@/");
 }
 
 static uint64_t device_read(void *opaque, uint64_t offset, unsigned size)

@@ -25,6 +25,8 @@ typedef struct DeviceOps {
     uint8_t min_access, max_access; /* bytes; 0 means 1 and 8 */
     bool unaligned;
     const VmDesc *vmstate;
+    /* Of an interrupt controller: appends the state of its inputs, for `info irq`. May be NULL. */
+    void (*print_irqs)(Device *dev, GString *out);
     /* A snapshot was loaded: all state and memory is there. May be NULL. */
     void (*loaded)(Device *dev);
     /* Releases what foo_new() made, except the struct itself. May be NULL. */
@@ -44,6 +46,9 @@ void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char
 
 /* Whether @id, of the user's choice (NULL: none), is free; @error says that it is not. */
 bool device_check_id(Machine *machine, const char *id, GError **error);
+
+/* Whether the user gave the device its id; the others' are "type@n", and parts are "whole/part". */
+bool device_is_named(const Device *dev);
 
 /* Maps the register block served by ops->read and ops->write. */
 MemoryRegion *device_map_mmio(Device *dev, uint64_t base, uint64_t size);

@@ -176,6 +176,7 @@ struct Machine {
     bool guest_panicked;    /* why a shutdown was requested */
     bool signalled;         /* a signal requested the end */
     int exit_status;
+    bool migration_events;      /* wanted by who manages it */
     unsigned input_buttons;     /* of the pointer, held by who sends events through the monitor */
     GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
     GArray *displays;           /* of softmmu/display.c; NULL: none yet */

@@ -2,6 +2,7 @@
  * Monitor commands that show something: info TOPIC.
  */
 #include "softmmu/cpus.h"
+#include "softmmu/objects.h"
 #include "ui/monitor-internal.h"
 #include <inttypes.h>
 #include <string.h>
@@ -154,6 +155,70 @@ void hmp_info_qtree(Monitor *mon, char *args)
     }
 }
 
+/* The interrupt controllers' inputs. */
+void hmp_info_irq(Monitor *mon, char *args)
+{
+    const Machine *machine = monitor_machine(mon);
+    GString *text = g_string_new(NULL);
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        Device *dev = machine->devices->pdata[i];
+        if (dev->ops->print_irqs) {
+            g_string_append_printf(text, "%s:\n", dev->id);
+            dev->ops->print_irqs(dev, text);
+        }
+    }
+    monitor_puts(mon, text->len ? text->str : "No interrupt controller in this machine can tell\n");
+    g_string_free(text, true);
+}
+
+void hmp_info_name(Monitor *mon, char *args)
+{
+    const char *name = monitor_machine(mon)->config.name;
+    if (name) {
+        monitor_printf(mon, "%s\n", name);
+    }
+}
+
+void hmp_info_uuid(Monitor *mon, char *args)
+{
+    const char *uuid = monitor_machine(mon)->config.uuid;
+    monitor_printf(mon, "%s\n", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
+}
+
+void hmp_info_kvm(Monitor *mon, char *args)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    bool enabled = false, present = hooks->kvm && hooks->kvm(monitor_machine(mon), &enabled);
+    monitor_printf(mon, "kvm support: %s\n",
+                   enabled ? "enabled" : present ? "disabled" : "not compiled");
+}
+
+/* What qom-list shows, as an indented tree. */
+void hmp_info_qom_tree(Monitor *mon, char *args)
+{
+    const Machine *machine = monitor_machine(mon);
+    const UserObject *object;
+    monitor_printf(mon, "/machine (%s-machine)\n  /peripheral (container)\n", machine->cls->name);
+    for (unsigned pass = 0; pass < 2; pass++) {
+        if (pass) {
+            monitor_puts(mon, "  /unattached (container)\n");
+        }
+        for (unsigned i = 0; i < machine->devices->len; i++) {
+            const Device *dev = machine->devices->pdata[i];
+            if (device_is_named(dev) == (pass == 0)) {
+                monitor_printf(mon, "    /%s (%s)\n", dev->id, dev->ops->name);
+            }
+        }
+    }
+    for (unsigned i = 0; i < machine->ncpus; i++) {
+        monitor_printf(mon, "  /cpu[%u] (%s-cpu)\n", i, machine->cpus[i]->arch->name);
+    }
+    monitor_puts(mon, "/objects (container)\n");
+    for (unsigned i = 0; (object = object_nth(monitor_machine(mon), i)) != NULL; i++) {
+        monitor_printf(mon, "  /%s (%s)\n", object_id(object), object_type(object));
+    }
+}
+
 /*
  * vCPUs. Their state is read while none of them runs.
  */
@@ -211,6 +276,30 @@ void hmp_dump_registers(Vcpu *vcpu, GString *out)
 {
     DumpRequest request = {&vcpu, 1, out};
     vcpus_run_exclusive(vcpu->machine, dump_cpus, &request);
+}
+
+static void print_mem(void *data)
+{
+    DumpRequest *request = data;
+    Vcpu *vcpu = request->cpus[0];
+    if (vcpu->arch->print_mem) {
+        vcpu->arch->print_mem(vcpu, request->out);
+    } else {
+        g_string_append_printf(request->out, "not available for %s\n", vcpu->arch->name);
+    }
+}
+
+/* What the page tables of the current vCPU map. */
+void hmp_info_mem(Monitor *mon, char *args)
+{
+    Vcpu *vcpu = monitor_cpu(mon);
+    if (vcpu) {
+        GString *out = g_string_new(NULL);
+        DumpRequest request = {&vcpu, 1, out};
+        vcpus_run_exclusive(vcpu->machine, print_mem, &request);
+        monitor_puts(mon, out->str);
+        g_string_free(out, true);
+    }
 }
 
 void hmp_info_registers(Monitor *mon, char *args)

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#define MAX_SUM (16u << 20) /* bytes, for the same reason */
 #define MAX_COUNT 65536 /* items of one command: it must not keep the main loop busy */
 
 typedef struct Format {
@@ -255,6 +256,37 @@ static void examine(Monitor *mon, char *args, bool physical)
     }
     monitor_puts(mon, out->str);
     g_string_free(out, true);
+}
+
+/* The BSD checksum (as `sum` prints) of physical memory, for who compares two guests. */
+void hmp_sum(Monitor *mon, char *args)
+{
+    const char *first = hmp_next_word(&args), *second = hmp_next_word(&args);
+    Reader r = {.machine = monitor_machine(mon)};
+    uint64_t addr, size;
+    GError *error = NULL;
+    uint16_t sum = 0;
+    if (!first || !second) {
+        monitor_puts(mon, "Error: sum ADDRESS SIZE\n");
+        return;
+    }
+    if (!hmp_eval(mon, first, &addr, &error) || !hmp_eval(mon, second, &size, &error)) {
+        monitor_error(mon, error);
+        return;
+    }
+    if (size > MAX_SUM) {
+        monitor_printf(mon, "Error: at most %u bytes at once\n", MAX_SUM);
+        return;
+    }
+    for (uint64_t i = 0; i < size; i++) {
+        uint8_t byte = 0;
+        if (read_memory(&r, addr + i, &byte, 1) < 1) {
+            monitor_printf(mon, "Error: there is no memory at %#" PRIx64 "\n", addr + i);
+            return;
+        }
+        sum = (sum >> 1 | sum << 15) + byte;
+    }
+    monitor_printf(mon, "%05u\n", sum);
 }
 
 void hmp_examine(Monitor *mon, char *args)

@@ -84,6 +84,14 @@ void hmp_gdbserver(Monitor *mon, char *args);
 void hmp_log(Monitor *mon, char *args);
 void hmp_logfile(Monitor *mon, char *args);
 
+/* hmp-objects.c */
+void hmp_device_add(Monitor *mon, char *args);
+void hmp_device_del(Monitor *mon, char *args);
+void hmp_netdev_add(Monitor *mon, char *args);
+void hmp_netdev_del(Monitor *mon, char *args);
+void hmp_object_add(Monitor *mon, char *args);
+void hmp_object_del(Monitor *mon, char *args);
+
 /* hmp-snapshot.c */
 void hmp_savevm(Monitor *mon, char *args);
 void hmp_screendump(Monitor *mon, char *args);
@@ -95,6 +103,12 @@ void hmp_info_balloon(Monitor *mon, char *args);
 void hmp_info_chardev(Monitor *mon, char *args);
 void hmp_info_cpus(Monitor *mon, char *args);
 void hmp_info_history(Monitor *mon, char *args);
+void hmp_info_irq(Monitor *mon, char *args);
+void hmp_info_kvm(Monitor *mon, char *args);
+void hmp_info_mem(Monitor *mon, char *args);
+void hmp_info_name(Monitor *mon, char *args);
+void hmp_info_qom_tree(Monitor *mon, char *args);
+void hmp_info_uuid(Monitor *mon, char *args);
 void hmp_info_jit(Monitor *mon, char *args);
 void hmp_info_exits(Monitor *mon, char *args);
 void hmp_info_block(Monitor *mon, char *args);
@@ -112,5 +126,6 @@ void hmp_info_version(Monitor *mon, char *args);
 void hmp_examine(Monitor *mon, char *args);
 void hmp_examine_physical(Monitor *mon, char *args);
 void hmp_print(Monitor *mon, char *args);
+void hmp_sum(Monitor *mon, char *args);
 
 #endif

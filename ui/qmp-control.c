@@ -54,6 +54,40 @@ JsonNode *qmp_quit(Machine *machine, JsonObject *args, GError **error)
     return NULL;
 }
 
+/*
+ * Migration. There is none, but managers set the one capability that is there before they start a guest: events
+ * about what migrations do.
+ */
+
+#define EVENTS "events"
+
+JsonNode *qmp_query_migrate_capabilities(Machine *machine, JsonObject *args, GError **error)
+{
+    JsonArray *array = json_array_new();
+    JsonObject *object = json_object_new();
+    json_object_set_boolean_member(object, "state", machine->migration_events);
+    json_object_set_string_member(object, "capability", EVENTS);
+    json_array_add_object_element(array, object);
+    return qmp_node_array(array);
+}
+
+JsonNode *qmp_migrate_set_capabilities(Machine *machine, JsonObject *args, GError **error)
+{
+    JsonArray *list = json_object_get_array_member(args, "capabilities");
+    for (unsigned i = 0; i < json_array_get_length(list); i++) {
+        const char *name = qmp_get_string(json_array_get_object_element(list, i), "capability", "");
+        if (strcmp(name, EVENTS) != 0) {
+            error_set(error, "Parameter 'capability' does not accept value '%.64s'", name);
+            return NULL;
+        }
+    }
+    for (unsigned i = 0; i < json_array_get_length(list); i++) {
+        JsonObject *entry = json_array_get_object_element(list, i);
+        machine->migration_events = json_object_get_boolean_member(entry, "state");
+    }
+    return NULL;
+}
+
 JsonNode *qmp_system_wakeup(Machine *machine, JsonObject *args, GError **error)
 {
     error_set(error, "wake-up from suspend is not supported by this guest");

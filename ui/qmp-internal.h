@@ -107,6 +107,8 @@ JsonNode *qmp_qom_list(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_qom_set(Machine *machine, JsonObject *args, GError **error);
 
 /* qmp-control.c */
+JsonNode *qmp_migrate_set_capabilities(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_query_migrate_capabilities(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_set_action(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_system_wakeup(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_cont(Machine *machine, JsonObject *args, GError **error);
@@ -152,6 +154,5 @@ JsonNode *qmp_query_commands(Machine *machine, JsonObject *args, GError **error)
 JsonNode *qmp_query_cpu_definitions(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_cpu_model_expansion(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_query_machines(Machine *machine, JsonObject *args, GError **error);
-JsonNode *qmp_query_migrate_capabilities(Machine *machine, JsonObject *args, GError **error);
 
 #endif

@@ -46,17 +46,11 @@ typedef struct QomNode {
     Chardev *chr;
 } QomNode;
 
-/* Whether the user gave the device its id; the others' are "type@n", and parts are below their whole's. */
-static bool is_peripheral(const Device *dev)
-{
-    return !strpbrk(dev->id, "@/");
-}
-
 static Device *find_device(Machine *machine, const char *id, bool peripheral)
 {
     for (unsigned i = 0; i < machine->devices->len; i++) {
         Device *dev = machine->devices->pdata[i];
-        if (is_peripheral(dev) == peripheral && !strcmp(dev->id, id)) {
+        if (device_is_named(dev) == peripheral && !strcmp(dev->id, id)) {
             return dev;
         }
     }
@@ -156,7 +150,7 @@ static void add_devices(Machine *machine, JsonArray *array, bool peripheral)
 {
     for (unsigned i = 0; i < machine->devices->len; i++) {
         const Device *dev = machine->devices->pdata[i];
-        if (is_peripheral(dev) == peripheral) {
+        if (device_is_named(dev) == peripheral) {
             add_child(array, dev->id, dev->ops->name);
         }
     }

@@ -40,6 +40,8 @@ const QmpCommand qmp_commands[] = {
      .run = qmp_human_monitor_command},
     {"input-send-event", "{device?:str,head?:int,events:[{type:str,data:{*?:any}}]}", NULL,
      .run = qmp_input_send_event},
+    {"migrate-set-capabilities", "{capabilities:[{capability:str,state:bool}]}", NULL,
+     .run = qmp_migrate_set_capabilities},
     {"netdev_add", "{type:str,id:str,*?:any}", NULL, .run = qmp_netdev_add},
     {"netdev_del", "{id:str}", NULL, .run = qmp_netdev_del},
     {"object-add", "{qom-type:str,id:str,*?:any}", NULL, .run = qmp_object_add},

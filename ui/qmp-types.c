@@ -26,11 +26,6 @@ JsonNode *qmp_query_commands(Machine *machine, JsonObject *args, GError **error)
     return qmp_node_array(array);
 }
 
-JsonNode *qmp_query_migrate_capabilities(Machine *machine, JsonObject *args, GError **error)
-{
-    return qmp_node_array(json_array_new());
-}
-
 /* The options that have an effect; what they take is not described. */
 JsonNode *qmp_query_command_line_options(Machine *machine, JsonObject *args, GError **error)
 {

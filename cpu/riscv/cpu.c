@@ -301,6 +301,7 @@ const GuestArch riscv64_guest = {
     .translate = riscv_translate,
     .walk = riscv_walk,
     .debug_translate = riscv_debug_translate,
+    .print_mem = riscv_print_mem,
     .mmu_key = riscv_mmu_key,
     .mmu_shares_globals = riscv_mmu_shares_globals,
     .deliver_fault = riscv_deliver_fault,

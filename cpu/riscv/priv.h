@@ -111,6 +111,9 @@ void riscv_set_status(Vcpu *vcpu, RiscvPriv priv, uint64_t mstatus);
  */
 MmuFault riscv_walk(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess access, MmuMapping *out);
 bool riscv_debug_translate(Vcpu *vcpu, uint64_t addr, uint64_t *gpa);
+
+/* `info mem`, see mmu-info.c. */
+void riscv_print_mem(Vcpu *vcpu, GString *out);
 void riscv_mmu_key(const Vcpu *vcpu, uint64_t key[2]);
 bool riscv_mmu_shares_globals(const uint64_t from[2], const uint64_t to[2]);
 

@@ -198,8 +198,22 @@ static const VmField ioapic_fields[] = {
 
 static const VmDesc ioapic_vmstate = {"ioapic", ioapic_fields, NULL, ioapic_post_load};
 
+static void ioapic_print_irqs(Device *dev, GString *out)
+{
+    const IoApic *s = container_of(dev, IoApic, dev);
+    for (unsigned pin = 0; pin < IOAPIC_PINS; pin++) {
+        uint64_t entry = s->entries[pin];
+        g_string_append_printf(out, "  %3u: vector %02x %s%s%s%s\n", pin, (unsigned)(entry & 0xff),
+                               entry & ENTRY_LEVEL ? "level" : "edge",
+                               entry & ENTRY_MASKED ? " masked" : "",
+                               s->lines >> pin & 1 ? " raised" : "",
+                               entry & ENTRY_REMOTE_IRR ? " being handled" : "");
+    }
+}
+
 static const DeviceOps ioapic_ops = {
     .name = "ioapic",
+    .print_irqs = ioapic_print_irqs,
     .reset = ioapic_reset,
     .read = ioapic_read,
     .write = ioapic_write,

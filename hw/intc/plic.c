@@ -200,8 +200,32 @@ static const VmField plic_fields[] = {
 
 static const VmDesc plic_vmstate = {"plic", plic_fields, NULL, plic_post_load};
 
+/* Sources that are raised, being handled, or enabled for some context. */
+static void plic_print_irqs(Device *dev, GString *out)
+{
+    const Plic *s = container_of(dev, Plic, dev);
+    for (unsigned n = 1; n <= s->sources; n++) {
+        uint32_t bit = 1u << n % 32;
+        GString *contexts = g_string_new(NULL);
+        for (unsigned c = 0; c < s->contexts; c++) {
+            if (s->enable[c * WORDS + n / 32] & bit) {
+                g_string_append_printf(contexts, " %u", c);
+            }
+        }
+        if (contexts->len || (s->level[n / 32] | s->claimed[n / 32]) & bit) {
+            g_string_append_printf(out, "  %3u: priority %u%s%s%s%s\n", n, s->priority[n],
+                                   s->level[n / 32] & bit ? " raised" : "",
+                                   s->claimed[n / 32] & bit ? " claimed" : "",
+                                   contexts->len ? " enabled for contexts" : " disabled",
+                                   contexts->str);
+        }
+        g_string_free(contexts, true);
+    }
+}
+
 static const DeviceOps plic_ops = {
     .name = "riscv.sifive.plic",
+    .print_irqs = plic_print_irqs,
     .reset = plic_reset,
     .read = plic_read,
     .write = plic_write,

@@ -286,6 +286,44 @@ static void test_commands(void)
     fixture_free(f);
 }
 
+static void print_pins(Device *dev, GString *out)
+{
+    g_string_append(out, "  1: raised\n");
+}
+
+/* Devices, objects, and what shows them. */
+static void test_parts(void)
+{
+    static const DeviceOps ops = {.name = "toy-pic", .print_irqs = print_pins};
+    Fixture *f = fixture_new(false);
+    assert_contains(answer(f, "info irq"), "No interrupt controller");
+    device_new(f->machine, &ops, sizeof(Device), "pic0");
+    device_new(f->machine, &ops, sizeof(Device), NULL);
+    assert_answer(f, "info irq", "pic0:\n  1: raised\ntoy-pic@0:\n  1: raised\n");
+    assert_answer(f, "object_add rng-random,id=r0", "");
+    assert_answer(f, "info qom-tree",
+                  "/machine (toy-machine)\n  /peripheral (container)\n    /pic0 (toy-pic)\n"
+                  "  /unattached (container)\n    /toy-pic@0 (toy-pic)\n  /cpu[0] (toy-cpu)\n"
+                  "  /cpu[1] (toy-cpu)\n/objects (container)\n  /r0 (rng-random)\n");
+    assert_contains(answer(f, "object_add rgn-random,id=r1"), "Error: invalid object type: 'rgn-random'");
+    assert_contains(answer(f, "object_add rng-random"), "Error: Parameter 'id' is missing");
+    assert_answer(f, "object_del r0", "");
+    assert_answer(f, "object_del r0", "Error: object 'r0' not found\n");
+    assert_contains(answer(f, "netdev_add user"), "Error: netdev_add: id=ID is missing");
+    assert_contains(answer(f, "netdev_del n0"), "Error: Device 'n0' not found");
+    assert_contains(answer(f, "device_add x"), "Error: this machine has no devices to add");
+    assert_contains(answer(f, "device_del x"), "Error: Device 'x' not found");
+    assert_answer(f, "info mem", "not available for toy\n");
+    assert_answer(f, "info name", "");
+    assert_answer(f, "info uuid", "00000000-0000-0000-0000-000000000000\n");
+    assert_answer(f, "info kvm", "kvm support: not compiled\n");
+    assert_answer(f, "sum 0x10000 4", "16388\n"); /* as `printf '\0\1\2\3' | sum -r` */
+    assert_contains(answer(f, "sum 0 4"), "Error: there is no memory at 0");
+    assert_contains(answer(f, "sum 0"), "Error: sum ADDRESS SIZE");
+    assert_contains(answer(f, "sum 0 1<<40"), "Error: at most ");
+    fixture_free(f);
+}
+
 static void test_accel(void)
 {
     Fixture *f = fixture_new(false);
@@ -565,6 +603,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/monitor/banner", test_banner);
     g_test_add_func("/monitor/commands", test_commands);
+    g_test_add_func("/monitor/parts", test_parts);
     g_test_add_func("/monitor/accel", test_accel);
     g_test_add_func("/monitor/log", test_log);
     g_test_add_func("/monitor/registers", test_registers);

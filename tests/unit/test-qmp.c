@@ -398,6 +398,19 @@ static void test_tree(void)
     fixture_free(f);
 }
 
+static void test_migration_capabilities(void)
+{
+#define SET(name) "{'execute':'migrate-set-capabilities','arguments':{'capabilities':"                        \
+                  "[{'capability':'" name "','state':true}]}}"
+#define QUERY "{'execute':'query-migrate-capabilities'}"
+    Fixture *f = fixture_new(true);
+    assert_answer(f, QUERY, "{\"return\":[{\"state\":false,\"capability\":\"events\"}]}\r\n");
+    assert_error(f, SET("postcopy-ram"), "GenericError", "Parameter 'capability' does not accept value 'post");
+    assert_answer(f, SET("events"), OK);
+    assert_answer(f, QUERY, "{\"return\":[{\"state\":true,\"capability\":\"events\"}]}\r\n");
+    fixture_free(f);
+}
+
 static void test_chardevs(void)
 {
 #define ADD(id, backend) "{'execute':'chardev-add','arguments':{'id':'" id "','backend':" backend "}}"
@@ -668,6 +681,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qmp/cpu-models", test_cpu_models);
     g_test_add_func("/qmp/arguments", test_arguments);
     g_test_add_func("/qmp/tree", test_tree);
+    g_test_add_func("/qmp/migration-capabilities", test_migration_capabilities);
     g_test_add_func("/qmp/chardevs", test_chardevs);
     g_test_add_func("/qmp/input", test_input);
     g_test_add_func("/qmp/schema", test_schema);

@@ -133,6 +133,40 @@ static void test_modes(void)
     }
 }
 
+/* ---- info mem ---- */
+
+static void test_print(void)
+{
+    Space sp = space_new("rv64", SV39);
+    GString *out = g_string_new(NULL);
+
+    map(&sp, 0x1000, DATA, 0, V | R | X | U | A);
+    map(&sp, 0x2000, DATA + 0x1000, 0, V | R | X | U | A); /* goes on where the last one ended */
+    map(&sp, 0x3000, DATA + 0x1000, 0, V | R | W | AD);
+    map(&sp, 0xffffffc000000000, HART_RAM_BASE, 2, RWX | AD | G);
+    riscv_print_mem(sp.vcpu, out);
+    g_assert_cmpstr(out->str, ==,
+                    "vaddr            paddr            size             attr\n"
+                    "---------------- ---------------- ---------------- -------\n"
+                    "0000000000001000 0000000080200000 0000000000002000 r-xu-a-\n"
+                    "0000000000003000 0000000080201000 0000000000001000 rw---ad\n"
+                    "ffffffc000000000 0000000080000000 0000000040000000 rwx-gad\n");
+    /* A table whose entries all lead back to it ends. */
+    for (unsigned i = 0; i < 512; i++) {
+        hart_poke(sp.vcpu, ROOT + i * 8, pte(ROOT, V));
+    }
+    hart_csr_write(sp.vcpu, CSR_SATP, (uint64_t)SV57 << 60 | ROOT >> 12);
+    g_string_truncate(out, 0);
+    riscv_print_mem(sp.vcpu, out);
+    g_assert_nonnull(strstr(out->str, "lead in circles\n"));
+    hart_csr_write(sp.vcpu, CSR_SATP, 0);
+    g_string_truncate(out, 0);
+    riscv_print_mem(sp.vcpu, out);
+    g_assert_cmpstr(out->str, ==, "No translation or protection\n");
+    g_string_free(out, true);
+    hart_free(sp.vcpu);
+}
+
 /* ---- Rights ---- */
 
 static void test_rights(void)
@@ -635,6 +669,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/riscv/mmu/modes", test_modes);
+    g_test_add_func("/riscv/mmu/print", test_print);
     g_test_add_func("/riscv/mmu/rights", test_rights);
     g_test_add_func("/riscv/mmu/reserved", test_reserved);
     g_test_add_func("/riscv/mmu/napot-pbmt", test_napot_pbmt);
