@@ -4,6 +4,10 @@
  * One table has a row per extension: its name (also in the ISA string and the device tree), the models
  * that have it, and the extensions it cannot do without. Turning an extension off takes with it those
  * that need it, unless they were asked for by name: then that is an error.
+ *
+ * Command lines made for QEMU also say things that go without saying here: extensions that amphi has not may be
+ * off, and what has one value may be given that. Names are compared without regard to case, as QEMU has some
+ * with a capital.
  */
 #include "cpu/riscv/priv.h"
 #include "softmmu/base/error.h"
@@ -88,6 +92,21 @@ static const struct {
     {"sstvecd", "svade", 0},
 };
 
+/* Extensions of QEMU's CPUs that there are none of here: they may be off. */
+static const char *const absent[] = {
+    "e",     "h",     "j",      "zfinx",    "zdinx", "zhinx", "zhinxmin", "zbkc",  "zbkx",
+    "zk",    "zkn",   "zknd",   "zkne",     "zknh",  "zkr",   "zks",      "zksed", "zksh",
+    "smaia", "ssaia", "smepmp", "sscofpmf", "epmp",  "zvfh",  "zvfhmin",  "zjpm",  NULL,
+};
+
+/* Properties that have one value here. */
+static const struct {
+    const char *name, *value;
+} fixed[] = {
+    {"elen", "64"},           {"vext_spec", "v1.0"},    {"priv_spec", "v1.12.0"},
+    {"cbom_blocksize", "64"}, {"cbop_blocksize", "64"}, {"cboz_blocksize", "64"},
+};
+
 static const struct {
     const char *name;
     uint8_t bit;
@@ -108,7 +127,7 @@ static bool has_all(uint64_t ext, uint64_t needs)
 static const ExtRow *find_row(const char *name)
 {
     for (unsigned i = 0; i < ARRAY_SIZE(ext_rows); i++) {
-        if (strcmp(ext_rows[i].name, name) == 0) {
+        if (g_ascii_strcasecmp(ext_rows[i].name, name) == 0) {
             return &ext_rows[i];
         }
     }
@@ -168,6 +187,28 @@ static bool parse_vlen(const char *model, const char *value, unsigned *vlenb, GE
     return error_set(error, "-cpu %s: vlen is 128, 256 or 512, not '%s'", model, value);
 }
 
+/* A property of QEMU's that changes nothing; the value has to be the one that it has here. */
+static bool apply_foreign(const char *model, const char *name, const char *value, GError **error)
+{
+    bool on = true;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(fixed); i++) {
+        if (strcmp(fixed[i].name, name) == 0) {
+            return strcmp(fixed[i].value, value) == 0 ||
+                   error_set(error, "-cpu %s: property '%s' is %s here, not '%s'", model, name,
+                             fixed[i].value, value);
+        }
+    }
+    for (unsigned i = 0; absent[i]; i++) {
+        if (g_ascii_strcasecmp(absent[i], name) == 0) {
+            return parse_switch(model, name, value, &on, error) &&
+                   (!on ||
+                    error_set(error, "-cpu %s: there is no '%s' here; leave it out", model, name));
+        }
+    }
+    return unknown_property(model, name, error);
+}
+
 /* Applies "name=on", "name=off" or "name". @asked collects what was turned on by name. */
 static bool apply_property(const char *model, const char *item, uint64_t *ext, uint64_t *asked,
                            unsigned *vlenb, GError **error)
@@ -181,7 +222,7 @@ static bool apply_property(const char *model, const char *item, uint64_t *ext, u
         return parse_vlen(model, equals + 1, vlenb, error);
     }
     if (!row) {
-        return unknown_property(model, name, error);
+        return apply_foreign(model, name, equals ? equals + 1 : "on", error);
     }
     if (equals && !parse_switch(model, name, equals + 1, &on, error)) {
         return false;
@@ -264,13 +305,17 @@ bool riscv_config_same(const RiscvState *s, uint64_t ext, unsigned vlenb, GError
     if (other) {
         bool there = (ext & other & -other) != 0;
         const char *name = name_of(other & -other);
-        return error_set(error, "the snapshot's CPU has %s%s, this one has %s; start with -cpu %s,%s=%s",
+        return error_set(error,
+                         "the snapshot's CPU has %s%s, this one has %s; start with -cpu %s,%s=%s",
                          there ? "" : "no ", name, there ? "not" : "it", s->config.model, name,
                          there ? "on" : "off");
     }
     if (vlenb != s->vlenb) {
-        return error_set(error, "the snapshot's CPU has vectors of %u bits, this one of %u; start with -cpu "
-                         "%s,vlen=%u", vlenb * 8, s->vlenb * 8, s->config.model, vlenb * 8);
+        return error_set(
+            error,
+            "the snapshot's CPU has vectors of %u bits, this one of %u; start with -cpu "
+            "%s,vlen=%u",
+            vlenb * 8, s->vlenb * 8, s->config.model, vlenb * 8);
     }
     return true;
 }

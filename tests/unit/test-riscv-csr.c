@@ -537,6 +537,15 @@ static void test_models(void)
     g_assert_false(riscv_has(&s, RISCV_EXT_SV57) || riscv_has(&s, RISCV_EXT_ZACAS));
     g_assert_true(riscv_has(&s, RISCV_EXT_ZBA));
 
+    /* What command lines made for QEMU say. */
+    g_assert_true(riscv_config_parse(
+        "rv64,h=false,Zfh=false,v=true,vlen=256,elen=64,vext_spec=v1.0", &config, NULL));
+    s.config = config;
+    g_assert_true(riscv_has(&s, RISCV_EXT_V) && !riscv_has(&s, RISCV_EXT_ZFH));
+    expect_error("rv64,h=on", "there is no 'h'");
+    expect_error("rv64,zbkx", "there is no 'zbkx'");
+    expect_error("rv64,elen=32", "is 64 here");
+
     Vcpu *vcpu = hart_new("rva22s64");
     g_autofree char *isa = riscv_isa_string(vcpu);
     g_assert_cmpstr(isa, ==,
