@@ -17,6 +17,7 @@ static const Property virtio_properties[] = {
 };
 
 static const Property pci_properties[] = {
+    {"multifunction", "bool", "no effect: told by the functions that are there", "off"},
     {"addr", "int32", "slot and function on the bus, in hexadecimal, such as 6 or 6.1", NULL},
     {0},
 };
@@ -104,6 +105,13 @@ static const Property iommu_properties[] = {
     {0},
 };
 
+static const Property port_properties_pcie[] = {
+    {"port", "uint8", "number of the port", "0"},
+    {"chassis", "uint8", "number of the chassis", "0"},
+    {"slot", "uint16", "number of the slot", "the chassis'"},
+    {0},
+};
+
 static const Property disk_properties[] = {
     {"drive", "str", "the disk: id of a -drive or name of a node", NULL},
     {"serial", "str", "serial number", NULL},
@@ -167,6 +175,7 @@ static const struct {
     {"virtio-", no_properties, VIRTIO}, /* none of its own that are known here */
     {"riscv-iommu", iommu_properties, ON_PCI},
     {"ide-", disk_properties, ALONE},
+    {"pcie-root-port", port_properties_pcie, ON_PCI},
     {"ahci", no_properties, ON_PCI},
     {"ich9-ahci", no_properties, ON_PCI},
     {"VGA", vga_properties, ON_PCI},

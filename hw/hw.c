@@ -5,6 +5,7 @@
 #include "hw/iommu/iommu-devices.h"
 #include "hw/display/vga.h"
 #include "hw/ide/ahci.h"
+#include "hw/pci/bridge.h"
 #include "hw/misc/pci-misc.h"
 #include "hw/net/e1000.h"
 #include "hw/virtio/virtio.h"
@@ -21,6 +22,7 @@ static const HwDeviceType *const device_lists[] = {
     ahci_device_types,
     vga_device_types,
     iommu_device_types,
+    pci_bridge_device_types,
     misc_device_types,
     pc_iommu_device_types,
     e1000_device_types,

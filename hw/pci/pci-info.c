@@ -1,7 +1,7 @@
 /*
  * What `info pci` prints.
  */
-#include "hw/pci/pci.h"
+#include "hw/pci/bridge.h"
 #include <linux/pci_regs.h>
 
 static void print_bar(const PciDevice *pci, unsigned n, GString *out)
@@ -24,12 +24,12 @@ static void print_bar(const PciDevice *pci, unsigned n, GString *out)
 
 PciDevice *pci_function_nth(Machine *machine, unsigned n, int *number)
 {
-    PciBus *bus = pci_find_bus(machine, NULL);
-
-    for (unsigned i = 0; bus && i < PCI_DEVFNS; i++) {
-        if (bus->devices[i] && n-- == 0) {
-            *number = 0;
-            return bus->devices[i];
+    for (PciBus *bus = machine->pci; bus; bus = bus->next) {
+        for (unsigned i = 0; i < PCI_DEVFNS; i++) {
+            if (bus->devices[i] && n-- == 0) {
+                *number = pci_bus_number(bus);
+                return bus->devices[i];
+            }
         }
     }
     return NULL;

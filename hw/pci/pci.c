@@ -6,10 +6,13 @@
  * of a conventional function exist; the extended space reads as ones.
  */
 #include "hw/pci/pci.h"
+#include "hw/pci/bridge.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include <linux/pci_regs.h>
 #include <string.h>
+
+#define HEADER_MULTIFUNCTION 0x80
 
 void pci_put16(uint8_t *bytes, unsigned offset, uint16_t value)
 {
@@ -54,10 +57,24 @@ static bool drives_pin(const PciDevice *pci)
 /* The host bridge's line for a function's pin: slots are rotated over the lines, unless it says otherwise. */
 static unsigned line_of(const PciDevice *pci)
 {
-    const PciBusConfig *bus = &pci->bus->config;
     unsigned pin = pci->config[PCI_INTERRUPT_PIN] - 1;
+    const PciDevice *root = pci_root_pin(pci, &pin);
+    const PciBusConfig *bus = &root->bus->config;
 
-    return bus->route ? bus->route(pci->devfn, pin) : ((pci->devfn >> 3) + pin) % PCI_PINS;
+    return bus->route ? bus->route(root->devfn, pin) : ((root->devfn >> 3) + pin) % PCI_PINS;
+}
+
+/* Whether a function of @bus drives line @line. */
+static bool bus_drives_line(const PciBus *bus, unsigned line)
+{
+    for (unsigned i = 0; i < PCI_DEVFNS; i++) {
+        const PciDevice *pci = bus->devices[i];
+
+        if (pci && pci->config[PCI_INTERRUPT_PIN] && line_of(pci) == line && drives_pin(pci)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Computes the level of the line that @pci is on: any function may drive it. */
@@ -66,11 +83,8 @@ static void update_line(PciDevice *pci)
     unsigned line = line_of(pci);
     bool level = false;
 
-    for (unsigned i = 0; i < PCI_DEVFNS; i++) {
-        const PciDevice *other = pci->bus->devices[i];
-
-        level = level || (other && other->config[PCI_INTERRUPT_PIN] && line_of(other) == line &&
-                          drives_pin(other));
+    for (const PciBus *bus = pci->dev.machine->pci; bus && !level; bus = bus->next) {
+        level = bus_drives_line(bus, line);
     }
     irq_set(&pci->bus->config.intx[line], level);
 }
@@ -124,6 +138,9 @@ static bool bar_shown(const PciDevice *pci, const PciBar *bar, uint64_t addr, ui
 {
     const PciBusConfig *bus = &pci->bus->config;
 
+    if (!pci_bridges_pass(pci->bus, bar->type == PCI_BAR_IO, addr, bar->size)) {
+        return false;
+    }
     if (bar->type == PCI_BAR_IO) {
         return (command(pci) & PCI_COMMAND_IO) && window_maps(&bus->io, addr, bar->size, cpu);
     }
@@ -236,24 +253,23 @@ unsigned pci_add_capability(PciDevice *pci, uint8_t id, unsigned len)
     return at;
 }
 
-/* What follows from the bytes, after any of them changed. */
+/* What follows from the bytes, after any of them changed; also for what is behind a bridge. */
 static void config_changed(PciDevice *pci)
 {
     update_bars(pci);
     pci_set_intx(pci, pci->intx_level);
     pci_msix_config_written(pci);
-}
-
-/* Function @devfn of bus @number. There is no bridge yet, so bus 0 is the only one. */
-static PciDevice *find_function(PciBus *root, unsigned number, uint8_t devfn)
-{
-    return number == 0 ? root->devices[devfn] : NULL;
+    for (unsigned i = 0; pci->secondary && i < PCI_DEVFNS; i++) {
+        if (pci->secondary->devices[i]) {
+            update_bars(pci->secondary->devices[i]);
+        }
+    }
 }
 
 uint32_t pci_config_read(PciBus *root, unsigned number, uint8_t devfn, unsigned offset,
                          unsigned size)
 {
-    PciDevice *pci = find_function(root, number, devfn);
+    PciDevice *pci = pci_find_function(root, number, devfn);
     uint32_t value = UINT32_MAX;
 
     if (pci && offset < PCI_CONFIG_SIZE && size <= PCI_CONFIG_SIZE - offset) {
@@ -269,7 +285,7 @@ uint32_t pci_config_read(PciBus *root, unsigned number, uint8_t devfn, unsigned 
 void pci_config_write(PciBus *root, unsigned number, uint8_t devfn, unsigned offset, uint32_t value,
                       unsigned size)
 {
-    PciDevice *pci = find_function(root, number, devfn);
+    PciDevice *pci = pci_find_function(root, number, devfn);
 
     if (!pci || offset >= PCI_CONFIG_SIZE || size > PCI_CONFIG_SIZE - offset) {
         return;
@@ -288,6 +304,18 @@ void pci_config_write(PciBus *root, unsigned number, uint8_t devfn, unsigned off
 
 /* ---- Functions ---- */
 
+/* Whether it may access memory, as far as it and the bridges above say. */
+static bool masters(const PciDevice *pci)
+{
+    return (command(pci) & PCI_COMMAND_MASTER) && pci_bridges_have(pci->bus, PCI_COMMAND_MASTER);
+}
+
+/* What an IOMMU knows it by. */
+static uint32_t requester_id(const PciDevice *pci)
+{
+    return pci_bus_number(pci->bus) << 8 | pci->devfn;
+}
+
 /* AddressSpace.translate() without an IOMMU: nothing passes while bus mastering is off; else addresses are
  * the CPU's. */
 static bool translate_plain(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr,
@@ -296,20 +324,25 @@ static bool translate_plain(AddressSpace *as, uint64_t iova, bool write, uint64_
     const PciDevice *pci = as->opaque;
 
     *addr = iova;
-    return command(pci) & PCI_COMMAND_MASTER;
+    return masters(pci);
 }
 
 /* The IOMMU in the way of @pci, or NULL. */
 static Iommu *iommu_of(const PciDevice *pci)
 {
-    return pci->bus->iommu_function == pci ? NULL : pci->bus->iommu;
+    const PciBus *root = pci->bus;
+
+    while (root->parent) {
+        root = root->parent->bus;
+    }
+    return root->iommu_function == pci ? NULL : root->iommu;
 }
 
 static bool translate(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len)
 {
     const PciDevice *pci = as->opaque;
     Iommu *iommu = iommu_of(pci);
-    IommuRequest request = {.device_id = pci->devfn, .write = write, .iova = iova};
+    IommuRequest request = {.device_id = requester_id(pci), .write = write, .iova = iova};
     IommuResult result;
     bool ok;
 
@@ -340,11 +373,11 @@ static bool remap_msi(AddressSpace *as, uint64_t *addr, uint32_t *data)
     if (!iommu || !iommu->ops->remap_msi) {
         return translate(as, *addr, true, addr, &len) && len == sizeof(*data);
     }
-    if (!(command(pci) & PCI_COMMAND_MASTER)) {
+    if (!masters(pci)) {
         return false;
     }
     machine_lock(pci->dev.machine);
-    ok = iommu->ops->remap_msi(iommu, pci->devfn, addr, data);
+    ok = iommu->ops->remap_msi(iommu, requester_id(pci), addr, data);
     machine_unlock(pci->dev.machine);
     return ok;
 }
@@ -366,6 +399,19 @@ static void init_header(PciDevice *pci, const PciIds *ids, bool pin)
               PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT |
                   PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR |
                   PCI_STATUS_DETECTED_PARITY);
+}
+
+/* Function 0 of a slot says whether there are others. */
+static void mark_multifunction(PciBus *bus, uint8_t devfn)
+{
+    PciDevice *first = bus->devices[devfn & ~7];
+
+    for (unsigned i = 1; first && i < 8; i++) {
+        if (bus->devices[(devfn & ~7) + i]) {
+            first->config[PCI_HEADER_TYPE] |= HEADER_MULTIFUNCTION;
+            first->power_on[PCI_HEADER_TYPE] |= HEADER_MULTIFUNCTION;
+        }
+    }
 }
 
 void *pci_device_new(PciBus *bus, uint8_t devfn, const PciOps *ops, size_t size, const char *id,
@@ -392,6 +438,7 @@ void *pci_device_new(PciBus *bus, uint8_t devfn, const PciOps *ops, size_t size,
     init_header(pci, ids, pin);
     memcpy(pci->power_on, pci->config, PCI_CONFIG_SIZE);
     bus->devices[devfn] = pci;
+    mark_multifunction(bus, devfn);
     return pci;
 }
 
@@ -452,13 +499,23 @@ PciBus *pci_find_bus(Machine *machine, const char *name)
     return bus;
 }
 
+/* Behind a port of PCI Express there is one slot. */
+static unsigned slots_of(const PciBus *bus)
+{
+    return bus->parent ? 1 : PCI_SLOTS;
+}
+
 bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *devfn,
                        GError **error)
 {
     const char *name = options_get(opts, "bus", NULL), *addr = options_get(opts, "addr", NULL);
+    bool multifunction = false; /* told by what is there */
     char *end;
     guint64 slot, fn = 0;
 
+    if (!options_get_bool(opts, "multifunction", &multifunction, error)) {
+        return false;
+    }
     *bus = pci_find_bus(machine, name);
     if (!*bus) {
         return name
@@ -468,7 +525,7 @@ bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *d
                                machine->cls->name);
     }
     if (!addr) {
-        for (unsigned i = 0; i < PCI_SLOTS; i++) {
+        for (unsigned i = 0; i < slots_of(*bus); i++) {
             if (!(*bus)->devices[PCI_DEVFN(i, 0)]) {
                 *devfn = PCI_DEVFN(i, 0);
                 return true;
@@ -484,6 +541,9 @@ bool pci_parse_address(Machine *machine, Options *opts, PciBus **bus, uint8_t *d
     if (end == addr || *end || slot >= PCI_SLOTS || fn > 7) {
         return error_set(error, "addr='%s' is no PCI slot; write it in hexadecimal, 1 to 1f",
                          options_get(opts, "addr", NULL));
+    }
+    if (slot >= slots_of(*bus)) {
+        return error_set(error, "PCI bus '%s' has one slot, 0; use addr=0", (*bus)->config.name);
     }
     *devfn = PCI_DEVFN(slot, fn);
     if ((*bus)->devices[*devfn]) {

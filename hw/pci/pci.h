@@ -70,6 +70,7 @@ struct PciDevice {
     Device dev;
     const PciOps *ops;
     PciBus *bus;
+    PciBus *secondary; /* of a bridge; NULL: it is none */
     uint8_t devfn;
     bool intx_level; /* what the function wants on its pin */
     uint8_t cap_end; /* first free byte for capabilities */
@@ -100,7 +101,8 @@ typedef struct PciBusConfig {
 } PciBusConfig;
 
 struct PciBus {
-    PciBus *next; /* root bus of the machine */
+    PciBus *next; /* bus of the machine, root buses before those behind their bridges */
+    PciDevice *parent; /* the bridge to it; NULL: a root bus */
     Machine *machine;
     PciBusConfig config;
     PciDevice *devices[PCI_DEVFNS];
@@ -112,7 +114,7 @@ extern const VmDesc pci_vmstate;
 
 /* ---- For host bridges and -device ---- */
 
-/* Initialises the root bus embedded in a host bridge, which lives as long as the machine. */
+/* Initialises the bus embedded in a bridge, which lives as long as the machine. */
 void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config);
 
 /* The bus named @name (NULL: the first), or NULL. */
