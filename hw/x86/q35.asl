@@ -1,22 +1,11 @@
 /*
  * The DSDT of the q35 machine: what an operating system cannot find out otherwise. Compiled by iasl at build.
  *
- * What differs between two machines of this kind are the names that come first; pc-acpi.c replaces their values
- * in the compiled table.
+ * What differs between two machines of this kind are the names that come last; pc-acpi.c replaces their values
+ * in the compiled table. SeaBIOS, which looks for devices in here, stops reading at numbers of 64 bits.
  */
 DefinitionBlock ("q35.aml", "DSDT", 2, "AMPHI", "AMPHIPC", 1)
 {
-    Name (AM3B, 0x1122334455667788) // memory window below 4 GiB: base and last byte
-    Name (AM3L, 0x1122334455667788)
-    Name (AM6B, 0x1122334455667788) // above
-    Name (AM6L, 0x1122334455667788)
-    Name (AECB, 0x1122334455667788) // PCI configuration space in memory
-    Name (AECL, 0x1122334455667788) // its length; 0: it is not there
-    Name (ACPU, 0x1122334455667788) // processors
-    Name (ACOM, 0x1122334455667788) // a bit for each serial port
-    Name (AHPT, 0x1122334455667788) // not 0: there is an HPET
-    Name (APVP, 0x1122334455667788) // port of the panic device; 0: none
-
     Name (\PICF, 0)
     Method (\_PIC, 1, NotSerialized)
     {
@@ -381,4 +370,15 @@ DefinitionBlock ("q35.aml", "DSDT", 2, "AMPHI", "AMPHIPC", 1)
         CPU (CPU6, 6)
         CPU (CPU7, 7)
     }
+
+    Name (AM3B, 0x1122334455667788) // memory window below 4 GiB: base and last byte
+    Name (AM3L, 0x1122334455667788)
+    Name (AM6B, 0x1122334455667788) // above
+    Name (AM6L, 0x1122334455667788)
+    Name (AECB, 0x1122334455667788) // PCI configuration space in memory
+    Name (AECL, 0x1122334455667788) // its length; 0: it is not there
+    Name (ACPU, 0x1122334455667788) // processors
+    Name (ACOM, 0x1122334455667788) // a bit for each serial port
+    Name (AHPT, 0x1122334455667788) // not 0: there is an HPET
+    Name (APVP, 0x1122334455667788) // port of the panic device; 0: none
 }
