@@ -11,6 +11,7 @@
 #include "softmmu/base/bits.h"
 #include <string.h>
 
+#define SECONDS_OF_DAY (24 * 60 * 60)
 #define PORT_BASE 0x70
 #define BYTES 128
 #define UPDATE_NS 244141 /* before the second, UIP is set */
@@ -155,12 +156,26 @@ static bool alarm_field_matches(uint8_t alarm, uint8_t value)
     return (alarm & 0xc0) == 0xc0 || alarm == value;
 }
 
-/* Whether the alarm registers match the time shown. */
-static bool alarm_matches(const Mc146818 *s)
+/* Whether the alarm registers match @second, counted from 1970. */
+static bool alarm_matches(const Mc146818 *s, uint64_t second)
 {
-    return alarm_field_matches(s->bytes[SECONDS_ALARM], s->bytes[SECONDS]) &&
-           alarm_field_matches(s->bytes[MINUTES_ALARM], s->bytes[MINUTES]) &&
-           alarm_field_matches(s->bytes[HOURS_ALARM], s->bytes[HOURS]);
+    return alarm_field_matches(s->bytes[SECONDS_ALARM], encode(s, second % 60)) &&
+           alarm_field_matches(s->bytes[MINUTES_ALARM], encode(s, second / 60 % 60)) &&
+           alarm_field_matches(s->bytes[HOURS_ALARM], encode_hour(s, second / 3600 % 24));
+}
+
+/* Whether they match any second after @last up to @now: nobody may have looked for a while. */
+static bool alarm_matched(const Mc146818 *s, uint64_t last, uint64_t now)
+{
+    if (now < last || now - last > SECONDS_OF_DAY) {
+        last = now - SECONDS_OF_DAY; /* each time of day is among them */
+    }
+    while (last < now) {
+        if (alarm_matches(s, ++last)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Sets the flags for what has happened up to now. */
@@ -173,9 +188,10 @@ static void catch_up(Mc146818 *s)
         s->next_period += step ? ((time - s->next_period) / step + 1) * step : 0;
     }
     if (time_runs(s) && second != s->last_update) {
+        bool alarm = alarm_matched(s, s->last_update, second);
         s->last_update = second;
         show_time(s);
-        s->bytes[REG_C] |= C_UF | (alarm_matches(s) ? C_AF : 0);
+        s->bytes[REG_C] |= C_UF | (alarm ? C_AF : 0);
     }
 }
 

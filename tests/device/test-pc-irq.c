@@ -317,6 +317,149 @@ static void test_rtc(Fixture *f, gconstpointer data)
     g_assert_true(f->irq.level);
 }
 
+static void set_cmos(Fixture *f, uint8_t index, uint8_t value)
+{
+    out(f, 0x70, index);
+    out(f, 0x71, value);
+}
+
+static void test_rtc_alarm(Fixture *f, gconstpointer data)
+{
+    mc146818_new(f->machine, irq_probe(&f->irq), 951782390); /* 23:59:50 */
+    machine_reset(f->machine);
+    set_cmos(f, 0x0b, 0x22); /* alarm interrupt, 24 hours, BCD */
+    set_cmos(f, 1, 0x05);
+    set_cmos(f, 3, 0x00);
+    set_cmos(f, 5, 0x00); /* at 00:00:05 */
+    clock_step(f->machine->clock, 14 * NS_PER_SECOND + NS_PER_SECOND / 2);
+    g_assert_false(f->irq.level);
+    clock_step(f->machine->clock, NS_PER_SECOND);
+    g_assert_true(f->irq.level);
+    g_assert_cmphex(cmos(f, 0x0c) & 0xa0, ==, 0xa0);
+    g_assert_false(f->irq.level);
+    /* Any hour, any minute: once a minute, seen although nobody looks at the time. */
+    set_cmos(f, 0x0b, 0x02);
+    set_cmos(f, 3, 0xff);
+    set_cmos(f, 5, 0xc0);
+    cmos(f, 0x0c);
+    clock_step(f->machine->clock, 50 * NS_PER_SECOND);
+    g_assert_cmphex(cmos(f, 0x0c) & 0x20, ==, 0);
+    clock_step(f->machine->clock, 20 * NS_PER_SECOND);
+    g_assert_cmphex(cmos(f, 0x0c) & 0xb0, ==, 0x30);
+    /* While time is being set it stands still; 12 hours; binary. */
+    set_cmos(f, 0x0b, 0x84);
+    set_cmos(f, 0, 58);
+    set_cmos(f, 2, 59);
+    set_cmos(f, 4, 0x80 | 11); /* 11 at night */
+    clock_step(f->machine->clock, 10 * NS_PER_SECOND);
+    g_assert_cmpuint(cmos(f, 0), ==, 58);
+    set_cmos(f, 0x0b, 0x04);
+    clock_step(f->machine->clock, 2 * NS_PER_SECOND);
+    g_assert_cmpuint(cmos(f, 0), ==, 0);
+    g_assert_cmpuint(cmos(f, 4), ==, 12); /* midnight */
+    set_cmos(f, 0x0b, 0x06);
+    g_assert_cmpuint(cmos(f, 4), ==, 0);
+    /* Two days in which nobody looked. */
+    set_cmos(f, 1, 30);
+    set_cmos(f, 3, 30);
+    set_cmos(f, 5, 12);
+    cmos(f, 0x0c);
+    clock_step(f->machine->clock, 48 * 3600 * NS_PER_SECOND);
+    g_assert_cmphex(cmos(f, 0x0c) & 0x20, ==, 0x20);
+}
+
+static uint16_t latch(Fixture *f, unsigned counter)
+{
+    out(f, 0x43, counter << 6);
+    uint16_t value = in(f, 0x40 + counter);
+    return value | in(f, 0x40 + counter) << 8;
+}
+
+static void start_counter2(Fixture *f, unsigned mode, uint16_t count, bool bcd)
+{
+    out(f, 0x61, 0);
+    out(f, 0x43, 0xb0 | mode << 1 | bcd);
+    out(f, 0x42, count);
+    out(f, 0x42, count >> 8);
+    out(f, 0x61, 1);
+}
+
+static bool output2(Fixture *f)
+{
+    return in(f, 0x61) >> 5 & 1;
+}
+
+/* @ticks of the 8254's clock. */
+static void step_ticks(Fixture *f, unsigned ticks)
+{
+    clock_step(f->machine->clock, ((uint64_t)ticks * NS_PER_SECOND + 1193181) / 1193182);
+}
+
+/* The modes of the 8254, whose data sheet (231244) has their wave forms, on counter 2 with its gate. */
+static void test_pit_modes(Fixture *f, gconstpointer data)
+{
+    i8254_new(f->machine, irq_probe(&f->irq));
+    machine_reset(f->machine);
+    start_counter2(f, 0, 1000, false); /* low until it ends */
+    step_ticks(f, 500);
+    g_assert_cmpuint(latch(f, 2), >=, 498);
+    g_assert_cmpuint(latch(f, 2), <=, 501);
+    g_assert_false(output2(f));
+    out(f, 0x61, 0); /* the gate stops it */
+    uint16_t stopped = latch(f, 2);
+    step_ticks(f, 5000);
+    g_assert_cmpuint(latch(f, 2), ==, stopped);
+    out(f, 0x61, 1);
+    step_ticks(f, 600);
+    g_assert_true(output2(f));
+    g_assert_cmpuint(latch(f, 2), >, 60000); /* goes on below zero */
+    start_counter2(f, 1, 100, false);        /* started by the gate; low while it runs */
+    step_ticks(f, 50);
+    g_assert_false(output2(f));
+    step_ticks(f, 60);
+    g_assert_true(output2(f));
+    out(f, 0x61, 0);
+    out(f, 0x61, 1); /* again */
+    step_ticks(f, 50);
+    g_assert_false(output2(f));
+    start_counter2(f, 3, 1000, false); /* square wave */
+    step_ticks(f, 250);
+    g_assert_true(output2(f));
+    step_ticks(f, 500);
+    g_assert_false(output2(f));
+    step_ticks(f, 500);
+    g_assert_true(output2(f));
+    start_counter2(f, 4, 100, false); /* strobe: low for one tick only */
+    step_ticks(f, 50);
+    g_assert_true(output2(f));
+    step_ticks(f, 200);
+    g_assert_true(output2(f));
+    start_counter2(f, 0, 0x1000, true); /* decimal: 1000 */
+    step_ticks(f, 500);
+    uint16_t value = latch(f, 2);
+    g_assert_cmphex(value, >=, 0x498);
+    g_assert_cmphex(value, <=, 0x501);
+    /* Read-back: status, then the count that was latched with it, however late it is read. */
+    start_counter2(f, 2, 5000, false);
+    step_ticks(f, 1000);
+    out(f, 0x43, 0xc8);
+    step_ticks(f, 1000);
+    g_assert_cmphex(in(f, 0x42) & 0xbf, ==, 0xb4);
+    value = in(f, 0x42);
+    value |= in(f, 0x42) << 8;
+    g_assert_cmpuint(value, >=, 3998);
+    g_assert_cmpuint(value, <=, 4001);
+    /* Only the low byte, only the high one. */
+    out(f, 0x43, 0x90);
+    out(f, 0x42, 0x80);
+    step_ticks(f, 0x40);
+    g_assert_cmphex(in(f, 0x42), <=, 0x41);
+    out(f, 0x43, 0xa0);
+    out(f, 0x42, 0x02);
+    step_ticks(f, 0x80);
+    g_assert_cmphex(in(f, 0x42), ==, 0x01);
+}
+
 static void test_hpet(Fixture *f, gconstpointer data)
 {
     HpetConfig config = {.gsi = {[2] = irq_probe(&f->irq), [20] = irq_probe(&f->second)}};
@@ -396,6 +539,8 @@ int main(int argc, char **argv)
     ADD(apic_timer);
     ADD(pit);
     ADD(rtc);
+    ADD(rtc_alarm);
+    ADD(pit_modes);
     ADD(hpet);
     ADD(keyboard);
     return g_test_run();
