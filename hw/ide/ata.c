@@ -95,7 +95,7 @@ static void identify_disk(const AhciPort *p, uint16_t *w)
     w[3] = w[55] = 16;
     w[6] = w[56] = 63;
     w[47] = 0x8000 | 16;
-    w[48] = 1;
+    w[48] = 1 << 14; /* no trusted computing, which drivers would ask a log about */
     w[50] = 1 << 14;
     w[57] = cylinders * 16 * 63;
     w[58] = cylinders * 16 * 63 >> 16;

@@ -222,6 +222,100 @@ static void test_cdrom(Fixture *f, gconstpointer data)
 }
 
 /* Command lists, tables and regions anywhere, of anything. */
+/* ---- Command lists that lead nowhere ---- */
+
+/* The port has stopped with a fatal error of the host; it is started again, and works. */
+static void check_fatal(Fixture *f, const char *what)
+{
+    if (!(rd32(f->machine, PORT(0) + P_IS) & 1u << 29)) {
+        g_error("%s: no fatal error", what);
+    }
+    wr32(f->machine, PORT(0) + P_CMD, 0);
+    wr32(f->machine, PORT(0) + 0x04, 0);
+    start_port(f, 0);
+    build(f, 0, 0x25, 7, 1, false, 512);
+    issue(f, 0, 1);
+    g_assert_cmphex(rd32(f->machine, PORT(0) + P_CI), ==, 0);
+    g_assert_cmphex(data_of(f, 0)[0], ==, 8);
+}
+
+/* Commands that may never end. */
+static void issue_bad(Fixture *f, uint32_t slots)
+{
+    wr32(f->machine, PORT(0) + P_CI, slots);
+    for (unsigned i = 0; i < 10000 && rd32(f->machine, PORT(0) + P_CI) &&
+                         !(rd32(f->machine, PORT(0) + P_IS) & 1u << 29);
+         i++) {
+        if (!g_main_context_iteration(f->machine->context, false)) {
+            g_usleep(20);
+        }
+    }
+}
+
+static void set_word(Fixture *f, uint64_t at, uint32_t value)
+{
+    memcpy(f->machine->ram->host + at, &value, 4);
+}
+
+static void test_hostile_lists(Fixture *f, gconstpointer data)
+{
+    static const uint64_t nowhere[] = {ABAR, 0xfffff000, 64 * MIB - 0x80, UINT64_C(1) << 40,
+                                       UINT64_MAX & ~UINT64_C(0x7f)};
+    for (unsigned i = 0; i < G_N_ELEMENTS(nowhere); i++) {
+        build(f, 0, 0x25, 7, 1, false, 512); /* the command's table */
+        set_word(f, LIST, 5 | 1 << 16);
+        set_word(f, LIST + 8, nowhere[i]);
+        set_word(f, LIST + 12, nowhere[i] >> 32);
+        issue_bad(f, 1);
+        check_fatal(f, "table");
+        build(f, 0, 0x25, 7, 1, false,
+              512); /* the data's place; at the end of RAM a part of it fits */
+        set_word(f, TABLE + 0x80, nowhere[i] + 0x7e);
+        set_word(f, TABLE + 0x84, nowhere[i] >> 32);
+        issue_bad(f, 1);
+        check_fatal(f, "data");
+        wr32(f->machine, PORT(0) + 0x00, nowhere[i] & ~0x3ffu); /* the list itself */
+        wr32(f->machine, PORT(0) + 0x04, nowhere[i] >> 32);
+        if (nowhere[i] != 64 * MIB - 0x80) {
+            issue_bad(f, 1);
+            check_fatal(f, "list");
+        }
+        wr32(f->machine, PORT(0) + 0x00, LIST);
+        wr32(f->machine, PORT(0) + 0x04, 0);
+    }
+    /* More pieces than fit in memory. */
+    build(f, 0, 0x25, 7, 1, false, 512);
+    set_word(f, LIST, 5 | 0xffffu << 16);
+    set_word(f, LIST + 8, 64 * MIB - 0x10000);
+    issue_bad(f, 1);
+    check_fatal(f, "entries");
+    /* As many as there can be, all of 4 MiB and on top of each other: what is asked for comes, once. */
+    build(f, 0, 0x25, 7, 2, false, 1024);
+    set_word(f, LIST, 5 | 0xffffu << 16);
+    for (unsigned i = 0; i < 0xffff; i++) {
+        set_word(f, TABLE + 0x80 + 16 * i, DATA + 0x800000);
+        set_word(f, TABLE + 0x84 + 16 * i, 0);
+        set_word(f, TABLE + 0x8c + 16 * i, 0x3fffff);
+    }
+    issue(f, 0, 1);
+    g_assert_cmphex(rd32(f->machine, PORT(0) + P_CI), ==, 0);
+    g_assert_cmphex(rd32(f->machine, LIST + 4), ==, 1024);
+    g_assert_cmphex(f->machine->ram->host[DATA + 0x800000 + 1023], ==, 9);
+    g_assert_cmphex(f->machine->ram->host[DATA + 0x800000 + 1024], ==, 0);
+    /* All slots at once with the same table, which they overwrite by what they read. */
+    for (unsigned slot = 0; slot < 32; slot++) {
+        build(f, slot, 0x25, slot, 16, false, 8192);
+        set_word(f, LIST + 32 * slot + 8, TABLE);
+        set_word(f, TABLE + 0x80, TABLE);
+    }
+    issue_bad(f, UINT32_MAX);
+    wr32(f->machine, PORT(0) + P_CMD, 0);
+    start_port(f, 0);
+    build(f, 0, 0x25, 7, 1, false, 512);
+    issue(f, 0, 1);
+    g_assert_cmphex(data_of(f, 0)[0], ==, 8);
+}
+
 static void test_wild(Fixture *f, gconstpointer data)
 {
     GRand *rand = g_rand_new_with_seed(11);
@@ -262,6 +356,7 @@ int main(int argc, char **argv)
     ADD(read_write);
     ADD(queued);
     ADD(cdrom);
+    ADD(hostile_lists);
     ADD(wild);
     return g_test_run();
 }
