@@ -171,26 +171,35 @@ static bool create_serial_pci(Machine *machine, Options *opts, GError **error)
 #define PCI_BUS "PCI"
 #define SERIAL_BUS "virtio-serial-bus"
 
+/* What managers call a device that has only the modern interface, which is all that the plain ones have here. */
+#define MODERN(name) "same as " name
+
 const HwDeviceType virtio_device_types[] = {
     {"virtio-9p-device", MMIO_BUS, "shared folder", create_9p_device},
     {"virtio-9p-pci", PCI_BUS, "shared folder", create_9p_pci},
+    {"virtio-9p-pci-non-transitional", PCI_BUS, MODERN("virtio-9p-pci"), create_9p_pci},
     {"virtio-balloon-device", MMIO_BUS, "memory balloon", create_balloon_device},
     {"virtio-balloon-pci", PCI_BUS, "memory balloon", create_balloon_pci},
+    {"virtio-balloon-pci-non-transitional", PCI_BUS, MODERN("virtio-balloon-pci"), create_balloon_pci},
     {"virtio-balloon", PCI_BUS, "memory balloon, short for virtio-balloon-pci", create_balloon_pci},
     {"virtio-blk-device", MMIO_BUS, "block device", create_blk_device},
     {"virtio-blk-pci", PCI_BUS, "block device", create_blk_pci},
+    {"virtio-blk-pci-non-transitional", PCI_BUS, MODERN("virtio-blk-pci"), create_blk_pci},
     {"virtio-blk", PCI_BUS, "block device, short for virtio-blk-pci", create_blk_pci},
     {"virtio-keyboard-device", MMIO_BUS, "keyboard with a power key", create_keyboard_device},
     {"virtio-keyboard-pci", PCI_BUS, "keyboard with a power key", create_keyboard_pci},
     {"virtio-keyboard", PCI_BUS, "keyboard, short for virtio-keyboard-pci", create_keyboard_pci},
     {"virtio-net-device", MMIO_BUS, "network card", create_net_device},
     {"virtio-net-pci", PCI_BUS, "network card", create_net_pci},
+    {"virtio-net-pci-non-transitional", PCI_BUS, MODERN("virtio-net-pci"), create_net_pci},
     {"virtio-net", PCI_BUS, "network card, short for virtio-net-pci", create_net_pci},
     {"virtio-rng-device", MMIO_BUS, "random number generator", create_rng_device},
     {"virtio-rng-pci", PCI_BUS, "random number generator", create_rng_pci},
+    {"virtio-rng-pci-non-transitional", PCI_BUS, MODERN("virtio-rng-pci"), create_rng_pci},
     {"virtio-rng", PCI_BUS, "random number generator, short for virtio-rng-pci", create_rng_pci},
     {"virtio-serial-device", MMIO_BUS, "consoles and serial ports", create_serial_device},
     {"virtio-serial-pci", PCI_BUS, "consoles and serial ports", create_serial_pci},
+    {"virtio-serial-pci-non-transitional", PCI_BUS, MODERN("virtio-serial-pci"), create_serial_pci},
     {"virtio-serial", PCI_BUS, "consoles and serial ports, short for virtio-serial-pci",
      create_serial_pci},
     {"virtconsole", SERIAL_BUS, "console port of a virtio-serial device", virtio_console_create},
