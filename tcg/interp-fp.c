@@ -565,6 +565,13 @@ void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_
         set_lane(result, lane_bytes & 15, lane_bytes >> 4, lane);
         return;
     }
+    case IR_valign:
+    {
+        uint64_t both[4] = {a[0], a[1], b[0], b[1]};
+
+        memcpy(result, (const char *)both + (lane_bytes & 15), 16);
+        return;
+    }
     case IR_vget:
         result[0] = lane_of(a, lane_bytes & 15, lane_bytes >> 4);
         result[1] = 0;

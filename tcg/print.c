@@ -64,6 +64,7 @@ static void print_aux(const IrInsn *insn, GString *out)
     case IR_vmask:
     case IR_vset:
     case IR_vext:
+    case IR_valign:
     case IR_vnarrow:
     case IR_vfsqrt:
     case IR_vfcmp:

@@ -186,7 +186,8 @@ IrRef vec_scalar(RiscvDis *ctx, const VecRow *row)
 
 static bool gen_op_inline(RiscvDis *ctx, const VecRow *row)
 {
-    return gen_vec_elements(ctx, row) || gen_vec_masks(ctx, row) || gen_vec_scalars(ctx, row);
+    return gen_vec_elements(ctx, row) || gen_vec_masks(ctx, row) || gen_vec_scalars(ctx, row) ||
+           gen_vec_moves(ctx, row);
 }
 
 static bool gen_op(RiscvDis *ctx)

@@ -120,5 +120,6 @@ bool vec_host_mode(const RiscvDis *ctx);
 bool gen_vec_elements(RiscvDis *ctx, const VecRow *row); /* trans-vec-elem.c */
 bool gen_vec_masks(RiscvDis *ctx, const VecRow *row);    /* trans-vec-mask.c */
 bool gen_vec_scalars(RiscvDis *ctx, const VecRow *row);
+bool gen_vec_moves(RiscvDis *ctx, const VecRow *row); /* trans-vec-move.c */
 
 #endif

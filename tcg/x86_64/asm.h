@@ -120,6 +120,7 @@ typedef enum X86Op {
     X_PACKSSWB = 0x63 | X_0F | X_66, X_PACKUSWB = 0x67 | X_0F | X_66, X_PACKUSDW = 0x2b | X_0F38 | X_66,
     X_PSHUFB = 0x00 | X_0F38 | X_66, X_SHUFPS = 0xc6 | X_0F,
     X_PSRLDQ = 0x73 | X_0F | X_66, /* /3; VEX: result in vvvv */
+    X_PALIGNR = 0x0f | X_0F3A | X_66,
     X_PINSRB = 0x20 | X_0F3A | X_66, X_PINSRW = 0xc4 | X_0F | X_66, X_PINSRD = 0x22 | X_0F3A | X_66,
     X_PMOVSXBW = 0x20 | X_0F38 | X_66, X_PMOVSXWD = 0x23 | X_0F38 | X_66, X_PMOVSXDQ = 0x25 | X_0F38 | X_66,
     X_PMOVZXBW = 0x30 | X_0F38 | X_66, X_PMOVZXWD = 0x33 | X_0F38 | X_66, X_PMOVZXDQ = 0x35 | X_0F38 | X_66,

@@ -428,13 +428,11 @@ static void gen_fp_bits(Gen *g)
 /* Operations on lanes that not all sizes have. */
 static void gen_vector_lanes(Gen *g)
 {
-    static const uint8_t ints[] = {IR_VEC_MUL | 2,  IR_VEC_MUL | 4,  IR_VEC_MINS | 1,
-                                   IR_VEC_MAXS | 2, IR_VEC_MINU | 4, IR_VEC_MAXU | 1,
-                                   IR_VEC_MINS | 4, IR_VEC_MAXU | 2,
-                                   IR_VEC_ADDS | 1, IR_VEC_ADDS | 2, IR_VEC_ADDU | 1,
-                                   IR_VEC_ADDU | 2, IR_VEC_SUBS | 1, IR_VEC_SUBS | 2,
-                                   IR_VEC_SUBU | 1, IR_VEC_SUBU | 2, IR_VEC_MULHS | 2,
-                                   IR_VEC_MULHU | 2, IR_VEC_AVGU | 1, IR_VEC_AVGU | 2};
+    static const uint8_t ints[] = {
+        IR_VEC_MUL | 2,  IR_VEC_MUL | 4,   IR_VEC_MINS | 1,  IR_VEC_MAXS | 2, IR_VEC_MINU | 4,
+        IR_VEC_MAXU | 1, IR_VEC_MINS | 4,  IR_VEC_MAXU | 2,  IR_VEC_ADDS | 1, IR_VEC_ADDS | 2,
+        IR_VEC_ADDU | 1, IR_VEC_ADDU | 2,  IR_VEC_SUBS | 1,  IR_VEC_SUBS | 2, IR_VEC_SUBU | 1,
+        IR_VEC_SUBU | 2, IR_VEC_MULHS | 2, IR_VEC_MULHU | 2, IR_VEC_AVGU | 1, IR_VEC_AVGU | 2};
     IrRef a = value(g, IR_V128), b = value(g, IR_V128), c = value(g, IR_V128);
     unsigned lane = 4u << pick(g, 2);
 
@@ -449,9 +447,7 @@ static void gen_vector_lanes(Gen *g)
     case 0: give(g, IR_V128, ir_op2(g->ir, IR_vint, IR_V128, ints[pick(g, 20)], a, b)); break;
     case 1: give(g, IR_V128, ir_op2(g->ir, IR_vfp, IR_V128, pick(g, 6) << 4 | lane, a, b)); break;
     case 2: give(g, IR_V128, ir_op1(g->ir, IR_vfsqrt, IR_V128, lane, a)); break;
-    case 3:
-        give(g, IR_V128, ir_op2(g->ir, IR_vfcmp, IR_V128, pick(g, 3) << 4 | lane, a, b));
-        break;
+    case 3: give(g, IR_V128, ir_op2(g->ir, IR_vfcmp, IR_V128, pick(g, 3) << 4 | lane, a, b)); break;
     default:
         give(g, IR_V128,
              ir_emit(g->ir, IR_vfma, IR_V128, pick(g, 4) << 4 | lane, a, b, c, IR_NOREF, 0));
@@ -466,14 +462,13 @@ static void gen_vector_shapes(Gen *g)
     unsigned log2 = pick(g, 4), lane = 1u << log2, small = 1u << pick(g, 3);
     unsigned index = pick(g, 16 >> log2) << 4;
 
-    switch (pick(g, 8)) {
+    switch (pick(g, 9)) {
+    case 6: give(g, IR_V128, ir_op2(g->ir, IR_valign, IR_V128, pick(g, 16), a, b)); break;
     case 0: give(g, IR_V128, ir_op2(g->ir, IR_vcmp, IR_V128, pick(g, 3) << 4 | lane, a, b)); break;
     case 1: give(g, IR_I64, ir_op1(g->ir, IR_vbits, IR_I64, lane, a)); break;
     case 2: give(g, IR_I64, ir_op1(g->ir, IR_vget, IR_I64, lane | index, a)); break;
     case 3: give(g, IR_V128, ir_op2(g->ir, IR_vset, IR_V128, lane | index, a, q)); break;
-    case 4:
-        give(g, IR_V128, ir_op1(g->ir, IR_vext, IR_V128, small | pick(g, 4) << 4, a));
-        break;
+    case 4: give(g, IR_V128, ir_op1(g->ir, IR_vext, IR_V128, small | pick(g, 4) << 4, a)); break;
     case 5: give(g, IR_V128, ir_op2(g->ir, IR_vnarrow, IR_V128, small, a, b)); break;
     default: {
         IrRef mask = ir_op1(g->ir, IR_vmask, IR_V128, lane, q);

@@ -392,6 +392,11 @@ static void vnsrl(IrRegion *ir)
     SETV(1, vop(ir, IR_vnarrow, 2, V(0), V(1)));
 }
 
+static void vslidedown(IrRegion *ir)
+{
+    SETV(1, vop(ir, IR_valign, 4, V(0), V(1)));
+}
+
 static void vsadd(IrRegion *ir)
 {
     SETV(1, vop(ir, IR_vint, IR_VEC_ADDS | 1, V(0), V(1)));
@@ -483,6 +488,7 @@ static const Idiom straight[] = {
     {"vmsltu.vv", 8, vmsltu},
     {"vwmul.vv", 8, vwmul},
     {"vnsrl.wi", 7, vnsrl},
+    {"vslidedown.vi", 5, vslidedown},
     {"vsadd.vv", 5, vsadd},
     {"vmv.x.s", 4, vmv_x_s},
     {"vredsum.vs", 16, vredsum},

@@ -1,0 +1,126 @@
+/*
+ * Vector instructions that move elements within a group (V 1.0, 16.3 and 16.4): slides by a constant, and gathers of one
+ * element, as host vectors. Each piece of the result is made of two neighbours of the source's. See trans-vec-elem.c.
+ */
+#include "cpu/riscv/trans-vec.h"
+
+/* The most pieces of a group. */
+enum { MAX_PIECES = 16 };
+
+/* The pieces of the group of vs2, 0 if it is not made of whole ones or of too many. */
+static unsigned source_pieces(const RiscvDis *ctx)
+{
+    unsigned bytes = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx)) << vec_sew(ctx);
+    return bytes % 16 == 0 && bytes <= 16 * MAX_PIECES ? bytes / 16 : 0;
+}
+
+/* 16 bytes of the group of vs2 from byte @at on, where @before comes before it and @after after it. */
+static IrRef source_bytes(RiscvDis *ctx, unsigned n, int at, IrRef before, IrRef after)
+{
+    int piece = at >> 4;
+    IrRef v[2];
+
+    for (int k = 0; k < 2; k++) {
+        v[k] = piece + k < 0        ? before
+               : piece + k < (int)n ? get_piece(ctx, insn_rs2(ctx), (unsigned)(piece + k))
+                                    : after;
+    }
+    return at & 15 ? vop2(ctx, IR_valign, (unsigned)at & 15, v[0], v[1]) : v[0];
+}
+
+/* Sets the active elements of vd, of all that are not below @first. */
+static void set_group(RiscvDis *ctx, VecActive *active, unsigned n, unsigned first, const IrRef *v)
+{
+    int log2 = vec_sew(ctx), rd = insn_rd(ctx);
+
+    for (unsigned k = 0; first && 64 * k < active->n; k++) {
+        unsigned below = first - MIN(first, 64 * k);
+        IrRef word = active->all ? c64(ctx, -1) : active->word[k];
+        int64_t mask = below >= 64 ? 0 : (int64_t)(~UINT64_C(0) << below);
+
+        active->word[k] = op2(ctx, IR_and, word, c64(ctx, mask));
+    }
+    for (unsigned i = 0; i < n; i++) {
+        bool whole = active->all && vec_first_element(i, log2) >= first;
+
+        set_piece(ctx, rd, i,
+                  whole ? v[i]
+                        : vsel(ctx, v[i], get_piece(ctx, rd, i),
+                               vec_piece_mask(ctx, active->word, i, log2)));
+    }
+}
+
+/* By @elements, down if negative; what comes in at the end is @in, or for IR_NOREF the old content (up) or 0. */
+static bool gen_slide(RiscvDis *ctx, int elements, IrRef in)
+{
+    unsigned n = source_pieces(ctx);
+    IrRef v[MAX_PIECES], end;
+    VecActive active;
+
+    if (!n || !vec_active_begin(ctx, &active, insn_masked(ctx))) {
+        return false;
+    }
+    end = in == IR_NOREF ? vop1(ctx, IR_vzero, 0, IR_NOREF) : in;
+    for (unsigned i = 0; i < n; i++) {
+        int at = (int)(16 * i) - elements * (1 << vec_sew(ctx));
+
+        v[i] = source_bytes(ctx, n, at, end, end);
+    }
+    set_group(ctx, &active, n, elements > 0 && in == IR_NOREF ? (unsigned)elements : 0, v);
+    return true;
+}
+
+static bool gen_slide1(RiscvDis *ctx, const VecRow *row, int elements)
+{
+    /* The last element is that of vl. */
+    if (elements < 0 && !(ctx->flags & RISCV_TB_VLMAX)) {
+        return false;
+    }
+    if (!source_pieces(ctx) || !(ctx->flags & RISCV_TB_VSTART0)) {
+        return false;
+    }
+    return gen_slide(ctx, elements, vsplat(ctx, vec_sew(ctx), vec_scalar(ctx, row)));
+}
+
+static bool gen_gather_one(RiscvDis *ctx)
+{
+    unsigned n = source_pieces(ctx), index = (unsigned)insn_rs1(ctx), lanes = 16u >> vec_sew(ctx);
+    IrRef v[MAX_PIECES], all;
+    VecActive active;
+
+    if (!n || !vec_active_begin(ctx, &active, insn_masked(ctx))) {
+        return false;
+    }
+    if (index < active.n) {
+        IrRef from = get_piece(ctx, insn_rs2(ctx), index / lanes);
+
+        all = vsplat(ctx, vec_sew(ctx),
+                     vop1(ctx, IR_vget, 1u << vec_sew(ctx) | index % lanes << 4, from));
+    } else {
+        all = vop1(ctx, IR_vzero, 0, IR_NOREF);
+    }
+    for (unsigned i = 0; i < n; i++) {
+        v[i] = all;
+    }
+    set_group(ctx, &active, n, 0, v);
+    return true;
+}
+
+bool gen_vec_moves(RiscvDis *ctx, const VecRow *row)
+{
+    if (row->cls != VEC_SPECIAL) {
+        return false;
+    }
+    if (row->run == riscv_vec_run_slide1up || row->run == riscv_vec_run_slide1down) {
+        return gen_slide1(ctx, row, row->run == riscv_vec_run_slide1up ? 1 : -1);
+    }
+    if (row->form != VEC_U) {
+        return false;
+    }
+    if (row->run == riscv_vec_run_slideup || row->run == riscv_vec_run_slidedown) {
+        int by = insn_rs1(ctx);
+
+        return gen_slide(ctx, row->run == riscv_vec_run_slideup ? by : -by, IR_NOREF);
+    }
+    return row->run == riscv_vec_run_gather_x && gen_gather_one(ctx);
+}
