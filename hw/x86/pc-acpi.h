@@ -20,7 +20,15 @@ typedef struct PcAcpiConfig {
 /* All tables, finished. To be freed. */
 AcpiTables *pc_acpi_make(const PcAcpiConfig *config);
 
-/* The SMBIOS structures and the entry point for them at @address; new references. */
-GBytes *smbios_make(Machine *machine, uint64_t address, GBytes **entry_point);
+/* SMBIOS: what the structures say. */
+typedef struct SmbiosConfig {
+    Machine *machine;
+    uint64_t address;           /* of the structures; 0: firmware will put them somewhere */
+    uint64_t low_ram, high_ram; /* bytes of RAM from 0 and from 4 GiB */
+    bool version3;              /* the entry point of version 3 with its 64-bit address, not that of 2.1 */
+} SmbiosConfig;
+
+/* The structures; *@entry_point: the entry point, both to be unreferenced. */
+GBytes *smbios_make(const SmbiosConfig *config, GBytes **entry_point);
 
 #endif

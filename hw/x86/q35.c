@@ -65,6 +65,7 @@ typedef struct Q35 {
     IrqLine serial_lines[2];
     X86Boot *boot; /* NULL: firmware starts */
     PcBootOrder boot_order;
+    bool smbios3; /* its entry point is that of version 3 */
 } Q35;
 
 /* ---- Memory and firmware ---- */
@@ -388,9 +389,21 @@ static void add_e820(Q35 *q)
     add_file(q->fw_cfg, "etc/e820", map, sizeof(map[0]) * (q->high_ram ? 2 : 1));
 }
 
+static GBytes *make_smbios(const Q35 *q, uint64_t address, GBytes **entry)
+{
+    SmbiosConfig config = {
+        .machine = q->machine,
+        .address = address,
+        .low_ram = q->low_ram,
+        .high_ram = q->high_ram,
+        .version3 = q->smbios3,
+    };
+    return smbios_make(&config, entry);
+}
+
 static void add_smbios(Q35 *q)
 {
-    GBytes *entry, *tables = smbios_make(q->machine, 0, &entry);
+    GBytes *entry, *tables = make_smbios(q, 0, &entry);
     fw_cfg_add_file(q->fw_cfg, "etc/smbios/smbios-tables", tables);
     fw_cfg_add_file(q->fw_cfg, "etc/smbios/smbios-anchor", entry);
     g_bytes_unref(tables);
@@ -456,7 +469,7 @@ static bool add_table(Q35 *q, const char *what, uint64_t addr, GBytes *data, GEr
 static bool add_tables(Q35 *q, GError **error)
 {
     AcpiTables *t = make_acpi(q);
-    GBytes *entry, *smbios = smbios_make(q->machine, SMBIOS_TABLES, &entry);
+    GBytes *entry, *smbios = make_smbios(q, SMBIOS_TABLES, &entry);
     bool ok = add_table(q, "ACPI tables", ACPI_TABLES, acpi_get_tables(t, ACPI_TABLES), error) &&
               add_table(q, "ACPI root pointer", ACPI_RSDP, acpi_get_rsdp(t, ACPI_TABLES), error);
     acpi_tables_free(t);
@@ -492,7 +505,16 @@ static bool load_kernel(Q35 *q, GError **error)
 
 /* ---- The machine ---- */
 
-static bool check_options(Options *opts, GError **error)
+/* -machine smbios-entry-point-type=: 32 as in version 2.1, or 64 as in 3.0. */
+static bool parse_entry_point(Options *opts, bool *version3, GError **error)
+{
+    const char *text = options_get(opts, "smbios-entry-point-type", "32");
+    *version3 = !strcmp(text, "64");
+    return *version3 || !strcmp(text, "32") || !strcmp(text, "auto") ||
+           error_set(error, "-machine smbios-entry-point-type= is 32, 64 or auto");
+}
+
+static bool check_options(Q35 *q, Options *opts, GError **error)
 {
     bool on = true;
     if (!opts) {
@@ -505,7 +527,7 @@ static bool check_options(Options *opts, GError **error)
     if (!on) {
         return error_set(error, "-machine acpi=off is not available for 'q35'; use 'microvm'");
     }
-    return options_check_unused(opts, error);
+    return parse_entry_point(opts, &q->smbios3, error) && options_check_unused(opts, error);
 }
 
 static bool q35_init(Machine *machine, GError **error)
@@ -513,7 +535,7 @@ static bool q35_init(Machine *machine, GError **error)
     Q35 *q = g_new0(Q35, 1);
     machine->board = q;
     q->machine = machine;
-    if (!check_options(machine->config.machine_opts, error) ||
+    if (!check_options(q, machine->config.machine_opts, error) ||
         !pc_boot_order_parse(machine, &q->boot_order, error) || !make_ram(q, error) ||
         !make_devices(q, error)) {
         return false;

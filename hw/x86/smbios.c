@@ -1,5 +1,5 @@
 /*
- * What the machine says of itself as SMBIOS structures. DMTF DSP0134, version 2.8; section numbers below.
+ * What the machine says of itself as SMBIOS structures. DMTF DSP0134, version 3.0; section numbers below.
  *
  * The structures are at an address that the entry point holds: firmware copies the former to high memory and
  * sets the latter right, a board that starts a kernel directly asks for the address it has chosen.
@@ -11,6 +11,8 @@
 #define MAKER "amphi"
 #define PRODUCT "Standard PC (Q35 + ICH9)"
 #define ENTRY_SIZE 31
+#define ENTRY3_SIZE 24
+#define HANDLE_FIRMWARE 0x000
 #define HANDLE_SYSTEM 0x100
 #define HANDLE_CHASSIS 0x300
 #define HANDLE_CPU 0x400
@@ -71,6 +73,21 @@ static void put_uuid(Smbios *s, const char *text)
     }
 }
 
+/* 7.1: where no firmware says who it is */
+static void put_firmware(Smbios *s)
+{
+    static const char *const strings[] = {MAKER, "direct start", "01/01/2026", NULL};
+    begin(s, 0, HANDLE_FIRMWARE);
+    put(s, 1 | 2 << 8, 2);
+    put(s, 0, 2); /* segment */
+    put(s, 3, 1); /* date */
+    put(s, 0, 1); /* size of the ROM */
+    put(s, 1 << 3, 8);
+    put(s, 0x1000, 2);     /* a virtual machine */
+    put(s, UINT32_MAX, 4); /* no releases */
+    end(s, strings);
+}
+
 /* 7.2 */
 static void put_system(Smbios *s, Machine *machine)
 {
@@ -125,17 +142,30 @@ static void put_cpu(Smbios *s, unsigned n)
     end(s, strings);
 }
 
-/* 7.17 to 7.20: one array with one module */
-static void put_memory(Smbios *s, Machine *machine)
+/* 7.20: addresses below 4 TiB, where those of all of the machine's memory are */
+static void put_mapped(Smbios *s, unsigned n, uint64_t addr, uint64_t size)
+{
+    begin(s, 19, HANDLE_MAPPED + n);
+    put(s, addr / KIB, 4);
+    put(s, (addr + size) / KIB - 1, 4);
+    put(s, HANDLE_ARRAY, 2);
+    put(s, 1, 1);
+    put(s, 0, 8);
+    put(s, 0, 8);
+    end(s, NULL);
+}
+
+/* 7.17 to 7.19: one array with one module */
+static void put_memory(Smbios *s, const SmbiosConfig *config)
 {
     static const char *const strings[] = {"DIMM 0", MAKER, NULL};
-    uint64_t mib = machine->ram->size / MIB, kib = machine->ram->size / KIB;
+    uint64_t size = config->low_ram + config->high_ram, mib = size / MIB, kib = size / KIB;
     begin(s, 16, HANDLE_ARRAY);
     put(s, 0x060301, 3); /* other location, system memory, multi-bit correction */
     put(s, MIN(kib, 0x80000000u), 4);
     put(s, NONE16, 2);
     put(s, 1, 2);
-    put(s, kib < 0x80000000u ? 0 : machine->ram->size, 8);
+    put(s, kib < 0x80000000u ? 0 : size, 8);
     end(s, NULL);
     begin(s, 17, HANDLE_DEVICE);
     put(s, HANDLE_ARRAY, 2);
@@ -156,14 +186,10 @@ static void put_memory(Smbios *s, Machine *machine)
     put(s, 0, 2);
     put(s, 0, 6);
     end(s, strings);
-    begin(s, 19, HANDLE_MAPPED);
-    put(s, 0, 4);
-    put(s, kib - 1, 4);
-    put(s, HANDLE_ARRAY, 2);
-    put(s, 1, 1);
-    put(s, 0, 8); /* addresses beyond 4 TiB */
-    put(s, 0, 8);
-    end(s, NULL);
+    put_mapped(s, 0, 0, config->low_ram);
+    if (config->high_ram) {
+        put_mapped(s, 1, 4 * GIB, config->high_ram);
+    }
 }
 
 static uint8_t sum(const uint8_t *data, unsigned len)
@@ -196,20 +222,39 @@ static GBytes *make_entry_point(const Smbios *s, uint64_t address)
     return g_bytes_new(e, sizeof(e));
 }
 
-GBytes *smbios_make(Machine *machine, uint64_t address, GBytes **entry_point)
+/* 5.2.2 */
+static GBytes *make_entry_point3(const Smbios *s, uint64_t address)
+{
+    uint8_t e[ENTRY3_SIZE] = "_SM3_";
+    uint32_t len = GUINT32_TO_LE(s->data->len);
+    uint64_t addr = GUINT64_TO_LE(address);
+    e[6] = ENTRY3_SIZE;
+    e[7] = 3;
+    e[10] = 1; /* revision of the entry point */
+    memcpy(e + 12, &len, 4);
+    memcpy(e + 16, &addr, 8);
+    e[5] = -sum(e, ENTRY3_SIZE);
+    return g_bytes_new(e, sizeof(e));
+}
+
+GBytes *smbios_make(const SmbiosConfig *config, GBytes **entry_point)
 {
     Smbios s = {.data = g_byte_array_new()};
-    put_system(&s, machine);
+    if (config->address) {
+        put_firmware(&s);
+    }
+    put_system(&s, config->machine);
     put_chassis(&s);
-    for (unsigned i = 0; i < machine->ncpus; i++) {
+    for (unsigned i = 0; i < config->machine->ncpus; i++) {
         put_cpu(&s, i);
     }
-    put_memory(&s, machine);
+    put_memory(&s, config);
     begin(&s, 32, HANDLE_BOOT);
     put(&s, 0, 7); /* no errors */
     end(&s, NULL);
     begin(&s, 127, HANDLE_END);
     end(&s, NULL);
-    *entry_point = make_entry_point(&s, address);
+    *entry_point = config->version3 ? make_entry_point3(&s, config->address)
+                                    : make_entry_point(&s, config->address);
     return g_byte_array_free_to_bytes(s.data);
 }

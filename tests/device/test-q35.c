@@ -19,7 +19,8 @@ typedef struct Fixture {
     char *bios; /* a file: 0xb1 repeated */
 } Fixture;
 
-static void setup_with_bios(Fixture *f, Options *boot, size_t size)
+/* A machine with a file of @size bytes as its firmware, and what else @config says. */
+static void setup_with_bios(Fixture *f, MachineConfig config, size_t size)
 {
     GError *error = NULL;
     char *text = g_strnfill(size, (char)0xb1);
@@ -28,22 +29,24 @@ static void setup_with_bios(Fixture *f, Options *boot, size_t size)
     g_close(fd, NULL);
     g_assert_true(g_file_set_contents(f->bios, text, size, NULL));
     g_free(text);
-    MachineConfig config = {
-        .bios = f->bios, .ram_size = RAM_SIZE, .cpus = 2, .no_vga = true, .boot = boot};
+    config.bios = f->bios;
+    config.ram_size = config.ram_size ? config.ram_size : RAM_SIZE;
+    config.cpus = 2;
+    config.no_vga = true;
     f->machine = machine_new(&x86_q35_machine, &config, true, &error);
     g_assert_no_error(error);
     machine_lock(f->machine);
     clock_start(f->machine->clock);
 }
 
-static void setup_with(Fixture *f, Options *boot)
+static void setup_with(Fixture *f, MachineConfig config)
 {
-    setup_with_bios(f, boot, 128 * KIB);
+    setup_with_bios(f, config, 128 * KIB);
 }
 
 static void setup(Fixture *f, gconstpointer data)
 {
-    setup_with(f, NULL);
+    setup_with(f, (MachineConfig){0});
 }
 
 static void teardown(Fixture *f, gconstpointer data)
@@ -149,7 +152,7 @@ static void test_small_bios(Fixture *f, gconstpointer data)
 {
     Fixture small;
     machine_unlock(f->machine); /* a thread holds one machine's lock only */
-    setup_with_bios(&small, NULL, 64 * KIB);
+    setup_with_bios(&small, (MachineConfig){0}, 64 * KIB);
     g_assert_cmphex(rd32(small.machine, 0xffff0000), ==, 0xb1b1b1b1);
     g_assert_cmphex(rd32(small.machine, 0xf0000), ==, 0xb1b1b1b1);
     g_assert_cmphex(rd32(small.machine, 0xec000), ==, 0xffffffff);
@@ -345,31 +348,62 @@ static void test_acpi(Fixture *f, gconstpointer data)
     g_byte_array_unref(rsdp);
 }
 
-static void test_smbios(Fixture *f, gconstpointer data)
+/* Walks over the structures: a bit for each type below 32; counts those of @type. */
+static unsigned smbios_types(const GByteArray *tables, unsigned type, unsigned *count)
 {
-    GByteArray *entry = read_file(f, "etc/smbios/smbios-anchor");
-    GByteArray *tables = read_file(f, "etc/smbios/smbios-tables");
-    unsigned count = 0, at = 0, types = 0;
-    g_assert_cmpuint(entry->len, ==, 31);
-    g_assert_cmpuint(sum(entry->data, 31), ==, 0);
-    g_assert_cmpuint(sum(entry->data + 16, 15), ==, 0);
-    g_assert_cmpuint(entry->data[22] | entry->data[23] << 8, ==, tables->len);
+    unsigned at = 0, types = 0;
+    *count = 0;
     while (at < tables->len) {
-        const uint8_t *type = &tables->data[at];
-        types |= *type < 32 ? 1u << *type : 0;
-        if (*type == 19) { /* the range beyond 4 TiB: there is none */
-            g_assert_cmpmem(type + 15, 16, (const uint8_t[16]){0}, 16);
-        }
+        types |= tables->data[at] < 32 ? 1u << tables->data[at] : 0;
+        *count += tables->data[at] == type;
         at += tables->data[at + 1];
         while (tables->data[at] || tables->data[at + 1]) {
             at++;
             g_assert_cmpuint(at + 1, <, tables->len);
         }
         at += 2;
-        count++;
     }
-    g_assert_cmpuint(count, ==, entry->data[28]);
-    g_assert_cmphex(types, ==, 1u << 1 | 1u << 3 | 1u << 4 | 1u << 16 | 1u << 17 | 1u << 19);
+    return types;
+}
+
+#define SMBIOS_TYPES (1u << 1 | 1u << 3 | 1u << 4 | 1u << 16 | 1u << 17 | 1u << 19)
+
+/* The entry point of version 3, and memory in two pieces. */
+static void test_smbios3(Fixture *f, gconstpointer data)
+{
+    unsigned count;
+    teardown(f, data);
+    MachineConfig config = {.ram_size = 6 * GIB};
+    config.machine_opts = options_parse("-machine", "smbios-entry-point-type=64", NULL, NULL);
+    setup_with(f, config);
+    GByteArray *entry = read_file(f, "etc/smbios/smbios-anchor");
+    GByteArray *tables = read_file(f, "etc/smbios/smbios-tables");
+    g_assert_cmpuint(entry->len, ==, 24);
+    g_assert_cmpmem(entry->data, 5, "_SM3_", 5);
+    g_assert_cmpuint(sum(entry->data, 24), ==, 0);
+    g_assert_cmpuint(entry->data[12] | entry->data[13] << 8, ==, tables->len);
+    g_assert_cmphex(smbios_types(tables, 19, &count), ==, SMBIOS_TYPES);
+    g_assert_cmpuint(count, ==, 2);
+    g_byte_array_unref(entry);
+    g_byte_array_unref(tables);
+    entry = read_file(f, "etc/e820");
+    g_assert_cmpuint(entry->len, ==, 40);
+    g_assert_cmphex(entry->data[24], ==, 1); /* from 4 GiB on */
+    g_byte_array_unref(entry);
+}
+
+static void test_smbios(Fixture *f, gconstpointer data)
+{
+    GByteArray *entry = read_file(f, "etc/smbios/smbios-anchor");
+    GByteArray *tables = read_file(f, "etc/smbios/smbios-tables");
+    unsigned count;
+    g_assert_cmpuint(entry->len, ==, 31);
+    g_assert_cmpuint(sum(entry->data, 31), ==, 0);
+    g_assert_cmpuint(sum(entry->data + 16, 15), ==, 0);
+    g_assert_cmpuint(entry->data[22] | entry->data[23] << 8, ==, tables->len);
+    g_assert_cmphex(smbios_types(tables, 4, &count), ==, SMBIOS_TYPES);
+    g_assert_cmpuint(count, ==, 2);
+    g_assert_cmpuint(entry->data[28], ==, 9); /* with 32 and 127 */
     g_byte_array_unref(entry);
     g_byte_array_unref(tables);
 }
@@ -399,8 +433,10 @@ static void test_boot_order(Fixture *f, gconstpointer data)
                                    "/pci@i0cf8/ethernet@5,1/ethernet-phy@0\nHALT";
     GError *error = NULL;
     teardown(f, data);
-    setup_with(f,
-               options_parse("-boot", "dc,once=n,menu=on,splash-time=5,strict=on", "order", NULL));
+    MachineConfig config = {0};
+    config.boot =
+        options_parse("-boot", "dc,once=n,menu=on,splash-time=5,strict=on", "order", NULL);
+    setup_with(f, config);
     g_assert_true(add_device(f, "virtio-net-pci,addr=5.1,bootindex=7", &error));
     g_assert_true(add_device(f, "ide-cd,bootindex=2", &error));
     g_assert_true(add_device(f, "virtio-net-pci,bootindex=-1", &error));
@@ -607,6 +643,7 @@ int main(int argc, char **argv)
     ADD(fw_cfg);
     ADD(acpi);
     ADD(smbios);
+    ADD(smbios3);
     ADD(boot_order);
     ADD(bad_boot_order);
     ADD(power_button);
