@@ -84,10 +84,15 @@ static bool set_routing(KvmVm *vm)
 
 /* ---- What the board asks for ---- */
 
+/* Devices set their lines at most accesses, mostly to what they are. */
 static void set_gsi(Machine *machine, unsigned gsi, bool level)
 {
+    KvmVm *vm = vm_of(machine);
     struct kvm_irq_level line = {.irq = gsi, .level = level};
-    ioctl(vm_of(machine)->fd, KVM_IRQ_LINE, &line);
+
+    if (vm->levels[gsi] != level && ioctl(vm->fd, KVM_IRQ_LINE, &line) == 0) {
+        vm->levels[gsi] = level;
+    }
 }
 
 static void send_msi(Machine *machine, uint64_t addr, uint32_t data)

@@ -41,6 +41,8 @@ typedef struct KvmSlot {
 
 #define KVM_MAX_SLOTS 128
 
+#define KVM_LEVEL_UNKNOWN 2
+
 /* A message that a line stands for. */
 typedef struct KvmRoute {
     uint64_t valid;
@@ -67,6 +69,7 @@ struct KvmVm {
     KvmSlot slots[KVM_MAX_SLOTS];
     bool ready; /* vCPUs are being made: slots follow the map */
     Irqchip irqchip;
+    uint8_t levels[IRQCHIP_GSIS]; /* of the lines, as the kernel was told last; KVM_LEVEL_UNKNOWN */
     KvmRoute pins[IRQCHIP_GSIS]; /* of the board's I/O APIC */
     KvmRoute fd_routes[IRQCHIP_MAX_FDS];
     int fds[IRQCHIP_MAX_FDS]; /* 0: free */

@@ -43,8 +43,9 @@ static bool get_chips(const KvmVm *vm, Chips *c)
     return ioctl(vm->fd, KVM_GET_PIT2, c->pit) == 0;
 }
 
-static bool set_chips(const KvmVm *vm, const Chips *c)
+static bool set_chips(KvmVm *vm, const Chips *c)
 {
+    memset(vm->levels, KVM_LEVEL_UNKNOWN, sizeof(vm->levels)); /* devices set them again */
     for (unsigned i = 0; i < KVM_NR_IRQCHIPS; i++) {
         struct kvm_irqchip chip = {.chip_id = i};
         memcpy(&chip.chip, c->chip[i], CHIP_SIZE);
