@@ -208,7 +208,7 @@ bench_objects := main.o integer.o double.o vector.o vector-scalar.o memory.o sys
     parallel.o block.o
 bench_v_objects := main-v.o vector-v.o
 bench_programs := $(addprefix $(bench_dir)/,native/bench native/bench-v riscv64/bench \
-    riscv64/bench-v start.elf stopwatch)
+    riscv64/bench-v start.elf exits.bin stopwatch)
 
 $(bench_dir)/native/%: bench_cc = $(BENCH_CC)
 $(bench_dir)/riscv64/%: bench_cc = $(BENCH_RISCV64_CC)
@@ -247,6 +247,11 @@ $(bench_dir)/start.elf: tests/bench/guest/start.S tests/guest/link.ld $(BUILD)/c
 	@mkdir -p $(@D)
 	$(call quiet,GUEST,$<) $(GUEST_CC) --target=riscv64 -march=rv64i -mno-relax -nostdlib \
 	    -static -fuse-ld=lld -Wl,-T,tests/guest/link.ld -o $@ $<
+
+$(bench_dir)/exits.bin: tests/bench/guest/exits.S tests/guest/x86/firmware.ld $(BUILD)/config.mk
+	@mkdir -p $(@D)
+	$(call quiet,GUEST,$<) $(GUEST_CC) --target=i386-none-elf -nostdlib -static -fuse-ld=lld \
+	    -Wl,-T,tests/guest/x86/firmware.ld -Wl,--oformat=binary -o $@ $<
 
 .SECONDARY: $(foreach isa,native riscv64,$(addprefix $(bench_dir)/$(isa)/,$(bench_objects) \
     $(bench_v_objects)))
@@ -290,7 +295,7 @@ check: $(BUILD)/config.mk
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' tests/run-all $(BUILD) $(TESTS)
 
 # What takes too long for that: Debian's installation in the guest and its boot to systemd, ten
-# minutes of stress.
+# minutes of stress, all cases of the nested bed.
 check-long: $(BUILD)/config.mk
 	@echo "amphi: looking for missing packages"
 	@$(MAKE) --no-print-directory deps-test
@@ -298,7 +303,7 @@ check-long: $(BUILD)/config.mk
 	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/boot/make-debian $(BUILD)/amphi
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' AMPHI_LONG=1 \
-	    tests/run-all $(BUILD) $(or $(TESTS),boot/test-debian boot/test-stress)
+	    tests/run-all $(BUILD) $(or $(TESTS),boot/test-debian boot/test-stress boot/test-kvm-bed)
 
 # BENCH='-r 5 -g integer,double' are arguments for tests/bench/run.
 bench: $(BUILD)/config.mk

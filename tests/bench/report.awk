@@ -17,6 +17,13 @@ BEGIN {
     bar["resident"] = 0.6
     bar["start"] = 0.015
     bar["snapshot"] = 1
+    # Of KVM, at most that part of QEMU's.
+    bar["kvm start"] = 0.3
+    bar["kvm init"] = 0.9
+    bar["kvm exit"] = 1
+    bar["kvm resident"] = 0.25
+    bar["kvm resident MiB"] = 20
+    bar["kvm work"] = 1.01 # "equal"
 }
 
 {
@@ -154,6 +161,37 @@ function snapshot_row(kernel, text, digits,    q, a) {
     }
 }
 
+# A figure of KVM's: KIND-WHAT, from @scale to @unit.
+function kvm_row(name, text, unit, scale, digits,    kind, q, a, good) {
+    q = median("kvm " name, "qemu") * scale
+    a = median("kvm " name, "amphi") * scale
+    kind = "kvm " name
+    sub(/-.*/, "", kind)
+    if (q > 0) {
+        good = a > 0 && a <= bar[kind] * q && (kind != "kvm resident" || a <= bar["kvm resident MiB"])
+        row(text ", " unit, "", number(q, digits), number(a, digits), "", "", number(ratio(a, q), 2),
+            verdict(good, kind == "kvm work" ? "equal" : "at most " bar[kind] " of QEMU's" \
+                (kind == "kvm resident" ? ", and " bar["kvm resident MiB"] " MiB" : "")))
+    }
+}
+
+function kvm_rows(    i, part) {
+    kvm_row("start-microvm", "kvm: first instruction, microvm", "ms", 1000, 2)
+    kvm_row("start-q35", "kvm: first instruction, q35", "ms", 1000, 2)
+    kvm_row("init-microvm", "kvm: to init, microvm", "s", 1, 3)
+    kvm_row("init-q35", "kvm: to init, q35 with SeaBIOS", "s", 1, 3)
+    kvm_row("exit-ports", "kvm: exit for a port", "us", 1, 2)
+    kvm_row("exit-memory", "kvm: exit for memory", "us", 1, 2)
+    kvm_row("resident-microvm", "kvm: resident but for the guest's, microvm", "MiB", 1 / 1024, 1)
+    kvm_row("resident-q35", "kvm: resident but for the guest's, q35", "MiB", 1 / 1024, 1)
+    for (i = 1; i <= names; i++) {
+        split(order[i], part, " ")
+        if (part[1] == "kvm" && part[2] ~ /^work-/) {
+            kvm_row(part[2], "kvm: guest's work, " substr(part[2], 6), "s", 1, 3)
+        }
+    }
+}
+
 END {
     while ((getline line < description) > 0) {
         print format == "markdown" ? "- " line : line
@@ -169,6 +207,10 @@ END {
         }
         if (part[1] == "snapshot") {
             snapshots = 1
+            continue
+        }
+        if (part[1] == "kvm") {
+            kvm++
             continue
         }
         if (part[1] != group) {
@@ -187,6 +229,7 @@ END {
         snapshot_row("load", "-loadvm to run, s", 3)
         snapshot_row("size", "its size, MiB", 1)
     }
+    if (kvm) { kvm_rows() }
     for (name in differs) {
         printf "%s", differs[name] > "/dev/stderr"
         missing++

@@ -1,16 +1,18 @@
 /*
  * Run a command and time it from its exec to a line of its output.
  *
- *     stopwatch [-c CPU] [-t SECONDS] [-e] [-o FILE] TEXT COMMAND [ARGUMENT...]
+ *     stopwatch [-c CPU] [-t SECONDS] [-e] [-f FROM] [-x MIB] [-o FILE] TEXT COMMAND [ARGUMENT...]
  *
  * COMMAND runs pinned to CPU, with /dev/null as its standard input. What it prints is passed on.
- * When TEXT has come, two numbers are written to FILE: the time since just before exec in
- * seconds, and the largest resident memory so far in KiB. With -e the command is then ended. The
+ * When TEXT has come, three numbers are written to FILE: the time since just before exec (with -f, since
+ * the line FROM) in seconds, the largest resident memory so far, and the resident memory outside of mappings
+ * of at least MIB (which is what guest memory is), both in KiB. With -e the command is then ended. The
  * exit status is COMMAND's, 0 if it was ended so, 124 if it took longer than SECONDS in all
  * (default 300).
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -28,10 +30,12 @@ static struct {
     int cpu;
     double limit;
     bool end;
+    const char *from;
     const char *text;
+    long large; /* KiB */
     const char *output;
     char **command;
-} options = {.cpu = -1, .limit = 300};
+} options = {.cpu = -1, .limit = 300, .large = LONG_MAX};
 
 static void die(const char *what)
 {
@@ -51,17 +55,21 @@ static void read_options(int argc, char **argv)
 {
     int option;
 
-    while ((option = getopt(argc, argv, "+c:t:eo:")) != -1) {
+    while ((option = getopt(argc, argv, "+c:t:ef:x:o:")) != -1) {
         switch (option) {
         case 'c': options.cpu = atoi(optarg); break;
         case 't': options.limit = atof(optarg); break;
         case 'e': options.end = true; break;
+        case 'f': options.from = optarg; break;
+        case 'x': options.large = atol(optarg) * 1024; break;
         case 'o': options.output = optarg; break;
         default: exit(1);
         }
     }
     if (argc - optind < 2) {
-        fprintf(stderr, "usage: stopwatch [-c CPU] [-t SECONDS] [-e] [-o FILE] TEXT COMMAND...\n");
+        fprintf(stderr,
+                "usage: stopwatch [-c CPU] [-t SECONDS] [-e] [-f FROM] [-x MIB] [-o FILE] TEXT "
+                "COMMAND...\n");
         exit(1);
     }
     options.text = argv[optind];
@@ -110,6 +118,27 @@ static long resident_peak(pid_t process)
     return peak;
 }
 
+/* Resident memory outside of the large mappings. */
+static long resident_small(pid_t process)
+{
+    char path[64], line[4096];
+    long size = 0, resident, sum = 0;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "/proc/%d/smaps", (int)process);
+    file = fopen(path, "r");
+    while (file && fgets(line, sizeof(line), file)) {
+        if (sscanf(line, "Rss: %ld", &resident) == 1 && size < options.large) {
+            sum += resident;
+        }
+        sscanf(line, "Size: %ld", &size);
+    }
+    if (file) {
+        fclose(file);
+    }
+    return sum;
+}
+
 static void write_result(double elapsed, pid_t child)
 {
     FILE *file = options.output ? fopen(options.output, "w") : NULL;
@@ -118,13 +147,13 @@ static void write_result(double elapsed, pid_t child)
         die(options.output);
     }
     if (file) {
-        fprintf(file, "%.6f %ld\n", elapsed, resident_peak(child));
+        fprintf(file, "%.6f %ld %ld\n", elapsed, resident_peak(child), resident_small(child));
         fclose(file);
     }
 }
 
-/* True if TEXT ends in, or is within, what has been printed. SEEN keeps the last bytes. */
-static bool find_text(char *seen, size_t size, const char *data, size_t count)
+/* True if @text ends in, or is within, what has been printed. SEEN keeps the last bytes. */
+static bool find_text(const char *text, char *seen, size_t size, const char *data, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(seen);
@@ -135,7 +164,7 @@ static bool find_text(char *seen, size_t size, const char *data, size_t count)
         }
         seen[length] = data[i];
         seen[length + 1] = 0;
-        if (strstr(seen, options.text)) {
+        if (strstr(seen, text)) {
             return true;
         }
     }
@@ -146,8 +175,9 @@ static bool find_text(char *seen, size_t size, const char *data, size_t count)
 static int follow(int output, pid_t child, const double *start)
 {
     double until = now() + options.limit;
-    bool found = false;
-    char seen[512] = "", data[4096];
+    bool found = false, begun = !options.from;
+    double from = now();
+    char seen[512] = "", seen_from[512] = "", data[4096];
 
     for (;;) {
         struct pollfd wait = {.fd = output, .events = POLLIN};
@@ -165,9 +195,13 @@ static int follow(int output, pid_t child, const double *start)
         if (count <= 0) {
             return -1;
         }
-        if (!found && find_text(seen, sizeof(seen), data, count)) {
+        if (!begun && find_text(options.from, seen_from, sizeof(seen_from), data, count)) {
+            begun = true;
+            from = now();
+        }
+        if (!found && find_text(options.text, seen, sizeof(seen), data, count)) {
             found = true;
-            write_result(now() - *start, child);
+            write_result(now() - (options.from ? from : *start), child);
             if (options.end) {
                 return 0;
             }
