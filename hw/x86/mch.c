@@ -45,7 +45,6 @@
 #define VGA_BASE 0xa0000
 #define VGA_SIZE 0x20000
 #define MEM32_END 0xfec00000u
-#define MEM64_END (UINT64_C(1) << 39)
 
 /* What an access to a piece reaches; the register's bits. */
 enum { PAM_READ_RAM = 1, PAM_WRITE_RAM = 2 };
@@ -332,11 +331,12 @@ PciBus *mch_new(Machine *machine, const MchConfig *config)
     Mch *s = device_new(machine, &mch_ops, sizeof(*s), NULL);
     MemoryMap *map = machine->memory;
     uint64_t mem64 = align_up(4 * GIB + config->high_ram, GIB);
+    uint64_t mem64_end = UINT64_C(1) << config->address_bits;
     PciBusConfig bus = {
         .name = "pcie.0",
         .io = {0, 0, 64 * KIB},
         .mem32 = {config->low_ram, config->low_ram, MEM32_END - config->low_ram},
-        .mem64 = {mem64, mem64, MEM64_END - mem64},
+        .mem64 = {mem64, mem64, mem64 < mem64_end ? mem64_end - mem64 : 0},
         .io_map = machine->io,
         .route = route,
     };

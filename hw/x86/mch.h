@@ -10,8 +10,9 @@
 #define MCH_ECAM_SIZE 0x10000000u
 
 typedef struct MchConfig {
-    uint64_t low_ram;  /* bytes of RAM from 0 up, below 4 GiB */
-    uint64_t high_ram; /* bytes from 4 GiB up */
+    uint64_t low_ram;      /* bytes of RAM from 0 up, below 4 GiB */
+    uint64_t high_ram;     /* bytes from 4 GiB up */
+    unsigned address_bits; /* of the processors: firmware may put functions as high as that */
     RamBlock
         *bios; /* its last 128 KiB are seen below 1 MiB until firmware shadows them; NULL: none */
     IrqLine pirq[PCI_MAX_LINES];

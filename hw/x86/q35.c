@@ -249,11 +249,21 @@ static void write_reset(void *opaque, uint8_t value)
     ich9_lpc_write_reset(((Q35 *)opaque)->lpc, value);
 }
 
+/* Bits of physical addresses: CPUID 0x80000008. 40 is what a processor that does not say has at most. */
+static unsigned address_bits(const Q35 *q)
+{
+    uint32_t cpuid[4];
+    x86_cpu_cpuid(q->machine->cpus[0], 0x80000008, 0, cpuid);
+    unsigned bits = cpuid[0] & 0xff;
+    return bits >= 36 && bits <= 52 ? bits : 40;
+}
+
 static void make_chipset(Q35 *q)
 {
     MchConfig config = {
         .low_ram = q->low_ram,
         .high_ram = q->high_ram,
+        .address_bits = address_bits(q),
         .bios = q->bios,
         .read_reset = read_reset,
         .write_reset = write_reset,

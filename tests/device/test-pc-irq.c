@@ -521,6 +521,12 @@ static void test_keyboard(Fixture *f, gconstpointer data)
     check_round_trip(dev, dev);
     out(f, 0x64, 0xfe);
     g_assert_true(f->machine->reset_requested);
+    f->machine->reset_requested = false;
+    out(f, 0x92, 2);
+    g_assert_cmphex(in(f, 0x92), ==, 2);
+    g_assert_false(f->machine->reset_requested);
+    out(f, 0x92, 3);
+    g_assert_true(f->machine->reset_requested);
     for (unsigned i = 0; i < 65536; i++) {
         out(f, i & 0x100 ? 0x64 : 0x60, i);
         input_key(f->machine, i & 0x7f, i & 1);
