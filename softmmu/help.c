@@ -46,7 +46,8 @@ static void print_common(const CmdOption *option)
 static void print_overview(void)
 {
     printf("Usage: amphi [OPTION]...    runs a virtual machine; options are spelled as QEMU's\n"
-           "Example: amphi -machine virt -m 1G -nographic -kernel Image -append console=ttyS0\n");
+           "       amphi run KERNEL|DISK [OPTION]...   with a machine that fits\n"
+           "       amphi doctor                        what this host lacks, and the remedy\n");
     for (const CmdOption *option = cmdline_options; option->name; option++) {
         if (option->common) {
             print_common(option);

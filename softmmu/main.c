@@ -6,6 +6,7 @@
  * standard error, after which the process ends with status 1.
  */
 #include "accel/accel.h"
+#include "accel/doctor.h"
 #include "cpu/riscv/riscv.h"
 #include "cpu/x86/x86.h"
 #include "hw/block/drive.h"
@@ -26,6 +27,7 @@
 #include "softmmu/progress.h"
 #include "softmmu/semihosting.h"
 #include "softmmu/snapshot.h"
+#include "softmmu/verbs.h"
 #include "ui/chardev.h"
 #include "ui/gdb.h"
 #include "ui/monitor.h"
@@ -702,13 +704,47 @@ static void report(const CmdLine *cmd, const char *message)
     g_date_time_unref(now);
 }
 
+/* `amphi doctor`. */
+static int doctor(void)
+{
+    GString *text = g_string_new(NULL);
+    unsigned bad = doctor_report(&doctor_this_host, text);
+    fputs(text->str, stdout);
+    g_string_free(text, true);
+    return bad ? 1 : 0;
+}
+
+/* `amphi run FILE ...`, told in full, so that one may go on from there. */
+static char **expand_run(int argc, char **argv, GError **error)
+{
+    char **expanded = verb_run(argc, argv, error);
+    char *text = expanded ? g_strjoinv(" ", expanded) : NULL;
+    if (text) {
+        fprintf(stderr, "amphi: run means: %s\n", text);
+    }
+    g_free(text);
+    return expanded;
+}
+
 int main(int argc, char **argv)
 {
-    CmdLine cmd;
+    CmdLine cmd = {0};
+    char **expanded = NULL;
     GError *error = NULL;
     signal(SIGPIPE, SIG_IGN); /* writing to a reader that is gone is an error like others */
     signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not become longer */
-    int status = cmdline_parse(&cmd, argc, argv, &error) ? act(&cmd, &error) : -1;
+    if (argc == 2 && !strcmp(argv[1], "doctor")) {
+        return doctor();
+    }
+    int status = -1;
+    if (argc > 1 && !strcmp(argv[1], "run")) {
+        expanded = expand_run(argc, argv, &error);
+        argv = expanded;
+        argc = expanded ? g_strv_length(expanded) : 0;
+    }
+    if (argc && cmdline_parse(&cmd, argc, argv, &error)) {
+        status = act(&cmd, &error);
+    }
     if (status < 0) {
         /* Without an error, a question was answered on the way. */
         status = error ? 1 : 0;
@@ -718,5 +754,6 @@ int main(int argc, char **argv)
         g_error_free(error);
     }
     cmdline_clear(&cmd);
+    g_strfreev(expanded);
     return status;
 }

@@ -372,7 +372,7 @@ static void test_help_table(void)
         g_assert_cmpuint(strlen(option->help), <=, option->common ? 59 : 77);
         g_assert_true((option->kind == CMD_CALL) == (option->fn != NULL));
     }
-    g_assert_cmpuint(common + 3, <=, 24);
+    g_assert_cmpuint(common + 4, <=, 24);
 }
 
 int main(int argc, char **argv)
