@@ -342,3 +342,26 @@ void hot_join_returns(HotRegion *hot)
         }
     }
 }
+
+/* A function that calls itself is a loop. */
+void hot_deepen_called(HotRegion *hot, unsigned max)
+{
+    unsigned extra[HOT_MAX_FRAMES] = {0};
+
+    for (unsigned round = 0; round < max; round++) {
+        for (unsigned i = 0; i < hot->ncalls; i++) {
+            const HotCall *call = &hot->calls[i];
+            const HotBlock *from = &hot->blocks[call->block];
+            unsigned frame = hot_frame(hot, call->frame), caller = hot_frame(hot, from->frame);
+
+            if (call->inside) {
+                unsigned depth = frame == caller ? 1 : from->depth + extra[caller];
+                extra[frame] = MAX(extra[frame], MIN(depth, max));
+            }
+        }
+    }
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        HotBlock *b = &hot->blocks[i];
+        b->depth = (uint8_t)MIN(b->depth + extra[hot_frame(hot, b->frame)], max);
+    }
+}

@@ -127,6 +127,7 @@ static void join_jumps(HotRegion *hot)
                 last->op = IR_br;
                 last->imm = 0;
                 last->target[0] = (uint16_t)hot->blocks[target].ir_block;
+                hot->jumps[i] |= UINT64_C(1) << target;
             }
         }
     }
@@ -177,57 +178,34 @@ static void drop_checks(HotRegion *hot)
 
 /* ---- Loops ---- */
 
-typedef struct LoopWalk {
-    HotRegion *hot;
-    uint64_t seen, path;              /* blocks, of a depth-first walk */
-    uint64_t latches[HOT_MAX_BLOCKS]; /* by header */
-} LoopWalk;
-
-static void find_latches(LoopWalk *w, unsigned b)
+/* Code from the target of a backward jump to the last such jump there is taken for a loop: that tells loops that
+ * begin with the same instruction apart. */
+static void note_loop(HotRegion *hot, unsigned target)
 {
-    w->seen |= UINT64_C(1) << b;
-    w->path |= UINT64_C(1) << b;
-    for (uint64_t next = w->hot->successors[b]; next; next &= next - 1) {
-        unsigned to = (unsigned)__builtin_ctzll(next);
-        if (w->path >> to & 1) {
-            w->latches[to] |= UINT64_C(1) << b;
-        } else if (!(w->seen >> to & 1)) {
-            find_latches(w, to);
+    uint64_t last = 0;
+
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        if (hot->jumps[i] >> target & 1) {
+            last = MAX(last, hot->blocks[i].pc);
         }
     }
-    w->path &= ~(UINT64_C(1) << b);
-}
-
-/* The blocks that reach one of @latches without passing @header. */
-static uint64_t loop_body(const LoopWalk *w, unsigned header, uint64_t latches)
-{
-    uint64_t body = UINT64_C(1) << header | latches, before;
-
-    do {
-        before = body;
-        for (unsigned b = 0; b < w->hot->nblocks; b++) {
-            if ((w->seen >> b & 1) && (w->hot->successors[b] & body & ~(UINT64_C(1) << header))) {
-                body |= UINT64_C(1) << b;
-            }
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        HotBlock *b = &hot->blocks[i];
+        if (b->pc >= hot->blocks[target].pc && b->pc <= last && b->depth < HOT_MAX_DEPTH) {
+            b->depth++;
         }
-    } while (body != before);
-    return body;
+    }
 }
 
 /* Tells the IR blocks how many loops they are in. */
 static void find_loops(HotRegion *hot)
 {
-    LoopWalk w = {.hot = hot};
     IrRegion *ir = hot->ir;
 
-    find_latches(&w, 0);
-    for (unsigned h = 0; h < hot->nblocks; h++) {
-        uint64_t body = w.latches[h] ? loop_body(&w, h, w.latches[h]) : 0;
-        for (; body; body &= body - 1) {
-            HotBlock *b = &hot->blocks[__builtin_ctzll(body)];
-            b->depth += b->depth < HOT_MAX_DEPTH;
-        }
+    for (unsigned i = 0; i < hot->nblocks; i++) {
+        note_loop(hot, i);
     }
+    hot_deepen_called(hot, HOT_MAX_DEPTH);
     for (unsigned i = 0; i < hot->nblocks; i++) {
         const HotBlock *b = &hot->blocks[i];
         for (unsigned k = b->ir_block; k < b->ir_end; k++) {

@@ -44,7 +44,8 @@ typedef struct HotRegion {
     unsigned ncalls;
     HotFrame frames[HOT_MAX_FRAMES];
     unsigned nframes;
-    uint64_t successors[HOT_MAX_BLOCKS]; /* bits by block, once all edges are there */
+    uint64_t jumps[HOT_MAX_BLOCKS];      /* by bits of blocks: edges in a frame */
+    uint64_t successors[HOT_MAX_BLOCKS]; /* and all, with calls and returns */
 } HotRegion;
 
 G_STATIC_ASSERT(HOT_MAX_BLOCKS <= 64);
@@ -85,5 +86,8 @@ void hot_follow_calls(HotRegion *hot);
 /* Turns calls into what is inside, and returns from there, into edges. */
 void hot_join_calls(HotRegion *hot);
 void hot_join_returns(HotRegion *hot);
+
+/* Adds to the loop depths of what is called those of the calls, up to @max. */
+void hot_deepen_called(HotRegion *hot, unsigned max);
 
 #endif
