@@ -2,6 +2,7 @@
  * The q35 machine as its firmware sees it: PCI configuration, the first megabyte, fw_cfg with ACPI tables (which
  * iasl has to like), power management.
  */
+#include "cpu/x86/x86.h"
 #include "hw/hw.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/ich9.h"
@@ -460,6 +461,26 @@ static void test_boot_order(Fixture *f, gconstpointer data)
     f->machine->state = RUN_STATE_PAUSED;
 }
 
+/* ---- PCI's windows ---- */
+
+/* OVMF puts 64-bit BARs at the end of what the processors can address. */
+static void test_high_window(Fixture *f, gconstpointer data)
+{
+    GError *error = NULL;
+    uint32_t cpuid[4];
+    g_assert_true(add_device(f, "virtio-rng-pci,addr=5", &error));
+    machine_reset(f->machine);
+    x86_cpu_cpuid(f->machine->cpus[0], 0x80000008, 0, cpuid);
+    uint64_t bar = (UINT64_C(1) << (cpuid[0] & 0xff)) - MIB;
+    config_write(f, 5, 0, PCI_BASE_ADDRESS_4, bar, 4);
+    config_write(f, 5, 0, PCI_BASE_ADDRESS_4 + 4, bar >> 32, 4);
+    config_write(f, 5, 0, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
+    g_assert_cmphex(machine_mmio_read(f->machine, bar + 0x12, 2), ==, 1); /* queues */
+    config_write(f, 5, 0, PCI_BASE_ADDRESS_4 + 4, (bar >> 32) + (1u << ((cpuid[0] & 0xff) - 32)),
+                 4);
+    g_assert_cmphex(machine_mmio_read(f->machine, bar + 0x12, 2), ==, 0xffff);
+}
+
 static void test_bad_boot_order(Fixture *f, gconstpointer data)
 {
     static const char *const texts[] = {"cx",
@@ -644,6 +665,7 @@ int main(int argc, char **argv)
     ADD(acpi);
     ADD(smbios);
     ADD(smbios3);
+    ADD(high_window);
     ADD(boot_order);
     ADD(bad_boot_order);
     ADD(power_button);
