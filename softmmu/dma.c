@@ -148,6 +148,11 @@ void dma_unmap(AddressSpace *as, void *host, uint64_t written)
     }
 }
 
+bool dma_is_msi(const MemoryMap *map, uint64_t addr)
+{
+    return (addr & MSI_ADDRESS_MASK) - map->msi_base < map->msi_size;
+}
+
 MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
 {
     uint64_t len = sizeof(data);
@@ -161,7 +166,7 @@ MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data)
     if (len < sizeof(data)) {
         return MEM_DECODE_ERROR;
     }
-    if ((addr & MSI_ADDRESS_MASK) - as->map->msi_base < as->map->msi_size) {
+    if (dma_is_msi(as->map, addr)) {
         lock_acquire(as->map->lock);
         as->map->msi_sink(as->map->msi_opaque, addr, data);
         lock_release(as->map->lock);

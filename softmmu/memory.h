@@ -225,4 +225,7 @@ void dma_unmap(AddressSpace *as, void *host, uint64_t written);
 /* One register access by DMA, for MSI writes: 4 bytes to wherever @addr leads, devices included. */
 MemResult dma_write_msi(AddressSpace *as, uint64_t addr, uint32_t data);
 
+/* Whether a message to @addr, an address on the system bus, goes to the sink of memory_map_set_msi_sink(). */
+bool dma_is_msi(const MemoryMap *map, uint64_t addr);
+
 #endif

@@ -87,5 +87,6 @@ bool kvm_set_cpuid(KvmVcpu *kv, GError **error)
     }
     int r = ioctl(kv->fd, KVM_SET_CPUID2, c);
     g_free(c);
-    return r == 0 || error_set_errno(error, errno, "-accel kvm: KVM refuses the CPUID of this -cpu");
+    return r == 0 ||
+           error_set_errno(error, errno, "-accel kvm: KVM refuses the CPUID of this -cpu");
 }

@@ -111,7 +111,8 @@ static void update_patches(KvmVm *vm, Vcpu *vcpu, uint64_t skip)
     for (unsigned i = 0; debug && i < debug->points->len; i++) {
         const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
         unsigned bits;
-        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits)) || (!is_watch(p) && p->addr == skip && skip)) {
+        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits)) ||
+            (!is_watch(p) && p->addr == skip && skip)) {
             continue;
         }
         if (seen++ >= DR_COUNT && !is_watch(p)) {
@@ -143,7 +144,8 @@ void kvm_debug_update(KvmVcpu *kv, bool step)
         }
     }
     if (kvm_ioctl(kv->fd, KVM_SET_GUEST_DEBUG, &request) < 0) {
-        fprintf(stderr, "amphi: CPU %u: KVM does not debug: %s\n", kv->vcpu->index, strerror(errno));
+        fprintf(stderr, "amphi: CPU %u: KVM does not debug: %s\n", kv->vcpu->index,
+                strerror(errno));
     }
     kv->debug_seen = debug ? debug->generation : 0;
     kv->stepping = step;

@@ -154,8 +154,9 @@ static VcpuExit internal_error(KvmVcpu *kv)
                                         "an exit during the delivery of an event",
                                         "an exit that it did not expect"};
     unsigned kind = kv->run->internal.suberror;
-    char *why = g_strdup_printf("internal error %u%s%s", kind, kind && kind < ARRAY_SIZE(kinds) ? ", " : "",
-                                kind < ARRAY_SIZE(kinds) ? kinds[kind] : "");
+    char *why =
+        g_strdup_printf("internal error %u%s%s", kind, kind && kind < ARRAY_SIZE(kinds) ? ", " : "",
+                        kind < ARRAY_SIZE(kinds) ? kinds[kind] : "");
     VcpuExit exit = cannot_run(kv, why);
     g_free(why);
     return exit;
@@ -216,8 +217,8 @@ static void handle_hyperv(KvmVcpu *kv)
 static bool halts(KvmVcpu *kv)
 {
     const X86State *s = x86_state(kv->vcpu);
-    bool interrupt = (__atomic_load_n(&s->lines, __ATOMIC_SEQ_CST) & 1u << X86_LINE_INTR) &&
-                     kv->run->if_flag;
+    bool interrupt =
+        (__atomic_load_n(&s->lines, __ATOMIC_SEQ_CST) & 1u << X86_LINE_INTR) && kv->run->if_flag;
     return !interrupt && !__atomic_load_n(&s->signals, __ATOMIC_SEQ_CST);
 }
 
@@ -251,8 +252,9 @@ bool kvm_handle_exit(KvmVcpu *kv, VcpuExit *exit)
 static void print_count(GString *out, const char *name, const KvmExitCount *c, double ticks_per_us)
 {
     if (c->count) {
-        g_string_append_printf(out, "  %-22s %12" PRIu64 "  %12.1f us  %9.2f us each\n", name, c->count,
-                               c->ticks / ticks_per_us, c->ticks / ticks_per_us / c->count);
+        g_string_append_printf(out, "  %-22s %12" PRIu64 "  %12.1f us  %9.2f us each\n", name,
+                               c->count, c->ticks / ticks_per_us,
+                               c->ticks / ticks_per_us / c->count);
     }
 }
 

@@ -40,18 +40,18 @@ static bool assign(KvmVm *vm, const KvmDoorbell *bell, bool on)
         .fd = bell->fd,
         .datamatch = bell->hint.value,
         .flags = (bell->hint.match ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0) |
-                 (bell->port ? KVM_IOEVENTFD_FLAG_PIO : 0) |
-                 (on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN),
+                 (bell->port ? KVM_IOEVENTFD_FLAG_PIO : 0) | (on ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN),
     };
     return ioctl(vm->fd, KVM_IOEVENTFD, &request) == 0;
 }
 
 static bool set_coalesced(KvmVm *vm, const KvmDoorbell *zone, bool on)
 {
-    struct kvm_coalesced_mmio_zone request = {
-        .addr = zone->hint.addr, .size = zone->hint.size, .pio = zone->port};
-    return ioctl(vm->fd, on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO, &request) ==
-           0;
+    struct kvm_coalesced_mmio_zone request = {.addr = zone->hint.addr,
+                                              .size = zone->hint.size,
+                                              .pio = zone->port};
+    return ioctl(vm->fd, on ? KVM_REGISTER_COALESCED_MMIO : KVM_UNREGISTER_COALESCED_MMIO,
+                 &request) == 0;
 }
 
 /* Tells the kernel; false if it would rather not, which costs exits and nothing else. */
@@ -189,8 +189,8 @@ void kvm_coalesced_flush(KvmVm *vm)
         const struct kvm_coalesced_mmio *write = &ring->coalesced_mmio[ring->first];
         uint64_t value = 0;
         memcpy(&value, write->data, MIN(write->len, sizeof(value)));
-        memory_map_write(write->pio ? vm->machine->io : vm->machine->memory, write->phys_addr, value,
-                         write->len);
+        memory_map_write(write->pio ? vm->machine->io : vm->machine->memory, write->phys_addr,
+                         value, write->len);
         __atomic_store_n(&ring->first, (ring->first + 1) % max, __ATOMIC_RELEASE);
     }
     vm->flushing = false;

@@ -23,7 +23,7 @@ typedef struct Chips {
 typedef struct KvmState {
     Device dev;
     KvmVm *vm;
-    uint64_t clock;     /* kvmclock when the machine stopped, in ns */
+    uint64_t clock; /* kvmclock when the machine stopped, in ns */
     bool clock_valid;
     uint64_t stopped_at; /* the host's time-stamp counter; 0: not stopped */
     Chips saved, fresh;  /* fresh: after a reset */
@@ -82,8 +82,9 @@ static void stop_time(KvmState *s)
 static void shift_tsc(const KvmVcpu *kv, uint64_t ticks)
 {
     uint64_t offset;
-    struct kvm_device_attr attr = {
-        .group = KVM_VCPU_TSC_CTRL, .attr = KVM_VCPU_TSC_OFFSET, .addr = (uintptr_t)&offset};
+    struct kvm_device_attr attr = {.group = KVM_VCPU_TSC_CTRL,
+                                   .attr = KVM_VCPU_TSC_OFFSET,
+                                   .addr = (uintptr_t)&offset};
 
     if (ioctl(kv->fd, KVM_GET_DEVICE_ATTR, &attr) == 0) {
         offset -= ticks;
@@ -140,7 +141,7 @@ static bool post_load(void *opaque, GError **error)
 }
 
 static const VmField chip_fields[] = {
-    {"chip", VM_U8, offsetof(Chips, chip), KVM_NR_IRQCHIPS * CHIP_SIZE, 1, NULL},
+    {"chip", VM_U8, offsetof(Chips, chip), KVM_NR_IRQCHIPS *CHIP_SIZE, 1, NULL},
     VM_ARRAY_U8(Chips, pit),
     VM_FIELD_END(),
 };
@@ -153,8 +154,10 @@ static const VmField state_fields[] = {
     VM_FIELD_END(),
 };
 
-static const VmDesc state_desc = {
-    .name = "kvm", .fields = state_fields, .pre_save = pre_save, .post_load = post_load};
+static const VmDesc state_desc = {.name = "kvm",
+                                  .fields = state_fields,
+                                  .pre_save = pre_save,
+                                  .post_load = post_load};
 
 static void state_finalize(Device *dev)
 {
@@ -162,8 +165,10 @@ static void state_finalize(Device *dev)
     machine_remove_state_listener(dev->machine, run_state_changed, s);
 }
 
-static const DeviceOps state_ops = {
-    .name = "kvm-state", .reset = state_reset, .vmstate = &state_desc, .finalize = state_finalize};
+static const DeviceOps state_ops = {.name = "kvm-state",
+                                    .reset = state_reset,
+                                    .vmstate = &state_desc,
+                                    .finalize = state_finalize};
 
 void kvm_state_new(KvmVm *vm)
 {

@@ -27,8 +27,8 @@ static bool set_slot(KvmVm *vm, unsigned n, const KvmSlot *slot)
     if (ioctl(vm->fd, KVM_SET_USER_MEMORY_REGION, &region) == 0) {
         return true;
     }
-    fprintf(stderr, "amphi: KVM refuses memory at 0x%" PRIx64 " (%" PRIu64 " bytes): %s\n", slot->addr,
-            slot->size, strerror(errno));
+    fprintf(stderr, "amphi: KVM refuses memory at 0x%" PRIx64 " (%" PRIu64 " bytes): %s\n",
+            slot->addr, slot->size, strerror(errno));
     return false;
 }
 

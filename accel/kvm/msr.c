@@ -10,10 +10,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#define BATCH 255 /* the kernel takes fewer than 256 at a time */
+
 /* For KVM_GET_MSRS and KVM_SET_MSRS: struct kvm_msrs, which ends in an array, with room. */
 typedef struct MsrBatch {
     uint32_t nmsrs, pad;
-    struct kvm_msr_entry entries[X86_MAX_MSRS + 64];
+    struct kvm_msr_entry entries[BATCH];
 } MsrBatch;
 G_STATIC_ASSERT(sizeof(struct kvm_msrs) == offsetof(MsrBatch, entries));
 
@@ -24,10 +26,30 @@ static bool elsewhere(uint32_t index)
            index == X86_MSR_GS_BASE;
 }
 
-static bool readable(int fd, uint32_t index)
+/* How many of @indices, at most BATCH, the kernel can read before it comes to one that it cannot. */
+static unsigned count_readable(int fd, const uint32_t *indices, unsigned n)
 {
-    MsrBatch one = {.nmsrs = 1, .entries = {{.index = index}}};
-    return ioctl(fd, KVM_GET_MSRS, &one) == 1;
+    MsrBatch batch = {.nmsrs = n};
+
+    for (unsigned i = 0; i < batch.nmsrs; i++) {
+        batch.entries[i].index = indices[i];
+    }
+    int r = ioctl(fd, KVM_GET_MSRS, &batch);
+    return MAX(r, 0);
+}
+
+/* Notes those of the @n @indices that can be read. */
+static void note_readable(KvmVm *vm, int fd, const uint32_t *indices, unsigned n)
+{
+    while (n) {
+        unsigned asked = MIN(n, BATCH), good = count_readable(fd, indices, asked);
+        for (unsigned i = 0; i < good && vm->nmsrs < BATCH; i++) {
+            vm->msrs[vm->nmsrs++] = indices[i];
+        }
+        good += good < asked; /* the one that stopped it */
+        indices += good;
+        n -= good;
+    }
 }
 
 bool kvm_list_msrs(KvmVm *vm, int vcpu_fd, GError **error)
@@ -42,11 +64,13 @@ bool kvm_list_msrs(KvmVm *vm, int vcpu_fd, GError **error)
         return error_set_errno(error, errno, "-accel kvm: KVM does not list its MSRs");
     }
     vm->msrs = g_new0(uint32_t, list->nmsrs);
-    for (unsigned i = 0; i < list->nmsrs && vm->nmsrs < X86_MAX_MSRS; i++) {
-        if (!elsewhere(list->indices[i]) && readable(vcpu_fd, list->indices[i])) {
-            vm->msrs[vm->nmsrs++] = list->indices[i];
+    unsigned n = 0;
+    for (unsigned i = 0; i < list->nmsrs; i++) {
+        if (!elsewhere(list->indices[i])) {
+            list->indices[n++] = list->indices[i];
         }
     }
+    note_readable(vm, vcpu_fd, list->indices, n);
     g_free(list);
     return true;
 }
@@ -63,7 +87,8 @@ bool kvm_get_msrs(KvmVcpu *kv, X86State *s)
     for (int i = 0; i < got; i++) {
         x86_msr_set(s, batch.entries[i].index, batch.entries[i].data);
     }
-    if (got >= 0 && got < (int)vm->nmsrs) { /* one is not there at present: the others all the same */
+    if (got >= 0 &&
+        got < (int)vm->nmsrs) { /* one is not there at present: the others all the same */
         for (unsigned i = got; i < vm->nmsrs; i++) {
             MsrBatch one = {.nmsrs = 1, .entries = {{.index = vm->msrs[i]}}};
             if (ioctl(kv->fd, KVM_GET_MSRS, &one) == 1) {

@@ -90,8 +90,8 @@ static bool interrupt_announced(const KvmVcpu *kv)
 
 static void offer_interrupt(KvmVcpu *kv)
 {
-    bool ready = kv->run->ready_for_interrupt_injection &&
-                 (kv->vm->mode != IRQCHIP_OFF || kv->run->if_flag);
+    bool ready =
+        kv->run->ready_for_interrupt_injection && (kv->vm->mode != IRQCHIP_OFF || kv->run->if_flag);
 
     if (interrupt_announced(kv) && ready) {
         inject(kv);

@@ -5,7 +5,7 @@
  * it needs bus mastering, and goes to whatever interrupt controller is at its address; where a machine has
  * none, drivers do not switch MSI-X on and use the interrupt pin. Locking: the machine lock.
  */
-#include "hw/pci/pci.h"
+#include "hw/pci/msix-direct.h"
 #include <linux/pci_regs.h>
 #include <string.h>
 
@@ -30,16 +30,31 @@ static bool is_masked(const PciDevice *pci, unsigned vector)
             PCI_MSIX_ENTRY_CTRL_MASKBIT);
 }
 
+/* The entry's message to where the function's address space leads it. */
+static bool send_entry(PciDevice *pci, unsigned vector, uint64_t addr)
+{
+    uint32_t data = pci_get32(pci->msix.table, vector * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_DATA);
+
+    if (!pci->dma.remap_msi(&pci->dma, &addr, &data)) {
+        return false;
+    }
+    pci_msix_direct_set(pci, vector, addr, data);
+    return pci_msix_direct_send(pci, vector) ||
+           dma_write_msi(&pci->dev.machine->dma, addr, data) == MEM_OK;
+}
+
 static void send(PciDevice *pci, unsigned vector)
 {
     unsigned at = vector * PCI_MSIX_ENTRY_SIZE;
+
+    if (pci_msix_direct_send(pci, vector)) {
+        return;
+    }
     uint64_t addr = pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_LOWER_ADDR) |
                     (uint64_t)pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_UPPER_ADDR) << 32;
 
     addr &= ~UINT64_C(3);
-    if (dma_write_msi(&pci->dma, addr, pci_get32(pci->msix.table, at + PCI_MSIX_ENTRY_DATA)) !=
-            MEM_OK &&
-        pci->ops->msi_failed) {
+    if (!send_entry(pci, vector, addr) && pci->ops->msi_failed) {
         pci->ops->msi_failed(pci, addr);
     }
 }
@@ -79,6 +94,7 @@ void pci_msix_reset(PciDevice *pci)
     for (unsigned v = 0; v < pci->msix.vectors; v++) {
         pci_put32(pci->msix.table, v * PCI_MSIX_ENTRY_SIZE + PCI_MSIX_ENTRY_VECTOR_CTRL,
                   PCI_MSIX_ENTRY_CTRL_MASKBIT);
+        pci_msix_direct_changed(pci, v);
     }
 }
 
@@ -112,6 +128,7 @@ void pci_msix_write(PciDevice *pci, uint64_t offset, uint64_t value, unsigned si
 
     if (lies_in(&offset, size, msix->table_at, msix->vectors * PCI_MSIX_ENTRY_SIZE)) {
         memcpy(msix->table + offset, &value, size); /* pending bits are read-only */
+        pci_msix_direct_changed(pci, offset / PCI_MSIX_ENTRY_SIZE);
         send_pending(pci);
     }
 }

@@ -7,6 +7,7 @@
  */
 #include "hw/pci/pci.h"
 #include "hw/pci/bridge.h"
+#include "hw/pci/msix-direct.h"
 #include "softmmu/base/error.h"
 #include "softmmu/base/log.h"
 #include <linux/pci_regs.h>
@@ -50,8 +51,8 @@ static uint16_t command(const PciDevice *pci)
 /* Whether the function drives its pin now. */
 static bool drives_pin(const PciDevice *pci)
 {
-    return pci->intx_level && !(command(pci) & PCI_COMMAND_INTX_DISABLE) && !pci_msix_enabled(pci) &&
-           !pci_msi_enabled(pci);
+    return pci->intx_level && !(command(pci) & PCI_COMMAND_INTX_DISABLE) &&
+           !pci_msix_enabled(pci) && !pci_msi_enabled(pci);
 }
 
 /* The host bridge's line for a function's pin: slots are rotated over the lines, unless it says otherwise. */
@@ -253,9 +254,20 @@ unsigned pci_add_capability(PciDevice *pci, uint8_t id, unsigned len)
     return at;
 }
 
+static PciBus *root_of(const PciDevice *pci)
+{
+    PciBus *root = pci->bus;
+
+    while (root->parent) {
+        root = root->parent->bus;
+    }
+    return root;
+}
+
 /* What follows from the bytes, after any of them changed; also for what is behind a bridge. */
 static void config_changed(PciDevice *pci)
 {
+    root_of(pci)->msi_epoch++;
     update_bars(pci);
     pci_set_intx(pci, pci->intx_level);
     pci_msix_config_written(pci);
@@ -330,12 +342,16 @@ static bool translate_plain(AddressSpace *as, uint64_t iova, bool write, uint64_
 /* The IOMMU in the way of @pci, or NULL. */
 static Iommu *iommu_of(const PciDevice *pci)
 {
-    const PciBus *root = pci->bus;
+    const PciBus *root = root_of(pci);
 
-    while (root->parent) {
-        root = root->parent->bus;
-    }
     return root->iommu_function == pci ? NULL : root->iommu;
+}
+
+uint32_t pci_msi_epoch(const PciDevice *pci)
+{
+    const Iommu *iommu = iommu_of(pci);
+
+    return root_of(pci)->msi_epoch + (iommu ? iommu->msi_epoch : 0);
 }
 
 static bool translate(AddressSpace *as, uint64_t iova, bool write, uint64_t *addr, uint64_t *len)
@@ -472,6 +488,7 @@ void pci_device_finalize(Device *dev)
     if (pci->rom.region) {
         memory_region_remove(pci->rom.region);
     }
+    pci_msix_direct_close(pci);
     pci->bus->devices[pci->devfn] = NULL;
 }
 

@@ -57,6 +57,8 @@ typedef struct PciBar {
 #define PCI_MSIX_MAX_VECTORS 128
 #define PCI_MSIX_ENTRY_SIZE 16
 
+typedef struct PciMsixDirect PciMsixDirect;
+
 /* MSI-X state; see msix.c. */
 typedef struct PciMsix {
     unsigned vectors;              /* 0: the function has none */
@@ -64,6 +66,7 @@ typedef struct PciMsix {
     unsigned table_at, pending_at; /* offsets in the BAR */
     uint8_t table[PCI_MSIX_MAX_VECTORS * PCI_MSIX_ENTRY_SIZE];
     uint8_t pending[PCI_MSIX_MAX_VECTORS / 8];
+    PciMsixDirect *direct; /* of each vector; NULL: none was sent by eventfd yet */
 } PciMsix;
 
 struct PciDevice {
@@ -108,6 +111,7 @@ struct PciBus {
     PciDevice *devices[PCI_DEVFNS];
     Iommu *iommu;              /* translates what its functions do; NULL: nobody */
     PciDevice *iommu_function; /* but not what this one does, which is the IOMMU */
+    uint32_t msi_epoch;        /* of a root: see pci_msi_epoch() */
 };
 
 extern const VmDesc pci_vmstate;
@@ -196,6 +200,10 @@ void pci_msix_notify(PciDevice *pci, unsigned vector);
 void pci_add_msi(PciDevice *pci);
 bool pci_msi_enabled(const PciDevice *pci);
 void pci_msi_notify(PciDevice *pci);
+
+/* A number that changes when messages of @pci may take another way than before: by configuration, also of the
+ * bridges above, or by the IOMMU. */
+uint32_t pci_msi_epoch(const PciDevice *pci);
 
 /* For pci.c: the capability may have changed; state after power-on; the saved tables. */
 void pci_msix_config_written(PciDevice *pci);

@@ -3,11 +3,15 @@
  */
 #include "hw/hw.h"
 #include "hw/pci/gpex.h"
+#include "hw/pci/msix-direct.h"
+#include "softmmu/irqchip.h"
 #include "tests/device/virtio-driver.h"
 #include <arpa/inet.h>
 #include <linux/pci_regs.h>
 #include <linux/virtio_pci.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define ECAM 0x30000000
 #define MMIO32 0x40000000
@@ -365,6 +369,93 @@ static void test_msix(Fixture *f, gconstpointer data)
     g_assert_true(f->intx[1].level);
 }
 
+/* An engine that takes messages by eventfd: what one of them sends. */
+static struct {
+    int fd;
+    unsigned sets;
+    uint64_t addr;
+    uint32_t data;
+} engine;
+
+static int engine_open_msi(Machine *machine, unsigned *n)
+{
+    *n = 3;
+    engine.fd = eventfd(0, EFD_NONBLOCK);
+    return engine.fd;
+}
+
+static bool engine_set_msi(Machine *machine, unsigned n, uint64_t addr, uint32_t data)
+{
+    g_assert_cmpuint(n, ==, 3);
+    engine.sets++;
+    engine.addr = addr;
+    engine.data = data;
+    return true;
+}
+
+static void engine_close_msi(Machine *machine, unsigned n)
+{
+    g_assert_cmpuint(n, ==, 3);
+    close(engine.fd);
+    engine.fd = -1;
+}
+
+/* How often it was rung. */
+static unsigned take_rings(void)
+{
+    uint64_t count = 0;
+    return read(engine.fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+static void test_direct(Fixture *f, gconstpointer data)
+{
+    static const IrqchipOps ops = {.open_msi = engine_open_msi,
+                                   .set_msi = engine_set_msi,
+                                   .close_msi = engine_close_msi};
+    Irqchip chip = {.mode = IRQCHIP_ON, .ops = &ops};
+    unsigned flags;
+    Driver d;
+
+    memset(&engine, 0, sizeof(engine));
+    f->machine->irqchip = &chip;
+    memory_map_set_msi_sink(f->machine->memory, MSI_BASE, 0x1000, NULL, NULL);
+    create_device(f->machine, "virtio-rng-pci");
+    machine_reset(f->machine);
+    start(f, 1, &d);
+    flags = find_cap(f, 1, PCI_CAP_ID_MSIX, 0) + PCI_MSIX_FLAGS;
+    driver_begin(&d, 0, 1);
+    config_write(f, 1, flags, PCI_MSIX_FLAGS_ENABLE, 2);
+    machine_mmio_write(f->machine, d.regs + VIRTIO_PCI_COMMON_Q_MSIX, 1, 2);
+    set_vector(f, 1, 1, MSI_BASE, 0xcafe, false);
+    ask(&d);
+    ask(&d);
+    g_assert_cmpuint(take_rings(), ==, 2);
+    g_assert_cmpuint(engine.sets, ==, 1); /* it stays as it is */
+    g_assert_cmphex(engine.addr, ==, MSI_BASE);
+    g_assert_cmphex(engine.data, ==, 0xcafe);
+    wr32(f->machine, MMIO32 + MIB + 16 + 12, 1); /* masked */
+    ask(&d);
+    g_assert_cmpuint(take_rings(), ==, 0);
+    set_vector(f, 1, 1, MSI_BASE + 0x10, 0xbabe,
+               false); /* another message: the one that is pending */
+    g_assert_cmpuint(take_rings(), ==, 1);
+    g_assert_cmphex(engine.addr, ==, MSI_BASE + 0x10);
+    g_assert_cmphex(engine.data, ==, 0xbabe);
+    set_vector(f, 1, 1, TEST_RAM_BASE, 0x12345678, false); /* to memory */
+    ask(&d);
+    g_assert_cmpuint(take_rings(), ==, 0);
+    g_assert_cmphex(*(uint32_t *)guest(f->machine, TEST_RAM_BASE), ==, 0x12345678);
+    set_vector(f, 1, 1, MSI_BASE, 0xcafe, false);
+    ask(&d);
+    g_assert_cmpuint(take_rings(), ==, 1);
+    machine_reset(f->machine);
+    pci_msix_notify(f->machine->pci->devices[PCI_DEVFN(1, 0)], 1);
+    g_assert_cmpuint(take_rings(), ==, 0);
+    pci_msix_direct_close(f->machine->pci->devices[PCI_DEVFN(1, 0)]);
+    g_assert_cmpint(engine.fd, ==, -1);
+    f->machine->irqchip = NULL;
+}
+
 static void test_no_vectors(Fixture *f, gconstpointer data)
 {
     create_device(f->machine, "virtio-rng-pci,vectors=0");
@@ -504,6 +595,7 @@ int main(int argc, char **argv)
     ADD("intx", test_intx);
     ADD("bus-master", test_bus_master);
     ADD("msix", test_msix);
+    ADD("msix-by-eventfd", test_direct);
     ADD("no-vectors", test_no_vectors);
     ADD("window", test_window);
     ADD("wild", test_wild);
