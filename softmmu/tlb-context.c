@@ -278,9 +278,12 @@ static void context_flush_jumps(TlbContext *c, uint64_t page)
     if (!tlb_bit(c->jump_pages, index)) {
         return;
     }
-    for (unsigned i = 0; i < JUMP_ENTRIES; i++) {
-        if (tlb_index(c->jumps[i].pc) == index) {
-            c->jumps[i].pc = ~UINT64_C(0);
+    for (unsigned w = 0; w < ARRAY_SIZE(c->jump_used); w++) {
+        for (uint64_t bits = c->jump_used[w]; bits; bits &= bits - 1) {
+            JumpEntry *j = &c->jumps[64 * w + __builtin_ctzll(bits)];
+            if (tlb_index(j->pc) == index) {
+                j->pc = ~UINT64_C(0);
+            }
         }
     }
     tlb_bit_set(c->jump_pages, index, false);
