@@ -13,11 +13,14 @@
 #include <unistd.h>
 
 #define BUFFER_SIZE (256 * 1024)
+#define WRITE_BEHIND (4 * 1024 * 1024) /* bytes that wait to be sent to the disk */
 
 typedef struct SnapshotFile {
     int fd;
     char *path, *temporary;  /* temporary: of a new file */
     uint64_t size, position; /* of one that is read */
+    uint64_t written,
+        sent; /* of a new file: bytes in all, and those that are on their way to the disk */
     uint8_t *buffer;
     size_t used, filled; /* bytes in the buffer: used up (reading), in all */
 } SnapshotFile;
@@ -54,6 +57,12 @@ static bool write_all(SnapshotFile *file, const uint8_t *buf, size_t len, GError
         }
         buf += n;
         len -= n;
+        file->written += n;
+    }
+    if (file->written - file->sent >=
+        WRITE_BEHIND) { /* so that less is left for the end; may fail */
+        sync_file_range(file->fd, file->sent, file->written - file->sent, SYNC_FILE_RANGE_WRITE);
+        file->sent = file->written;
     }
     return true;
 }

@@ -156,7 +156,8 @@ static void pipe_free(RamPipe *pipe)
 /* A job to fill in, or NULL if the oldest has to be collected first. */
 static RamJob *pipe_free_job(RamPipe *pipe)
 {
-    return pipe->given - pipe->collected == pipe->njobs ? NULL : &pipe->jobs[pipe->given % pipe->njobs];
+    return pipe->given - pipe->collected == pipe->njobs ? NULL
+                                                        : &pipe->jobs[pipe->given % pipe->njobs];
 }
 
 /* Has the job done that pipe_free_job() gave. */
@@ -353,10 +354,11 @@ bool snapshot_ram_save(Machine *machine, StateStream *stream, const SnapshotProg
 
 struct RamLoader {
     RamPipe *pipe;
+    GPtrArray *written; /* of the bitmaps of blocks' pages; NULL: memory is not changed */
     bool failed;
 };
 
-/* Writes @n pages, those of @bitmap from @data, the others being zero already or to be so. */
+/* Writes the pages of @bitmap from @data; the others are zero, or cleared at the end. */
 static int write_pages(const RamBlock *block, const ChunkHeader *chunk, const uint8_t *bitmap,
                        const uint8_t *data)
 {
@@ -435,20 +437,66 @@ RamLoader *snapshot_ram_loader_new(Machine *machine, bool apply)
     RamLoader *loader = g_new0(RamLoader, 1);
     loader->pipe = pipe_new(machine, load_chunk);
     loader->pipe->apply = apply;
-    for (unsigned i = 0; apply && i < machine->memory->blocks->len; i++) {
-        RamBlock *block = machine->memory->blocks->pdata[i];
-        if (fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, block->size) != 0) {
-            memset(block->host, 0, block->size);
+    if (apply) {
+        loader->written = g_ptr_array_new_with_free_func(g_free);
+        for (unsigned i = 0; i < machine->memory->blocks->len; i++) {
+            const RamBlock *block = machine->memory->blocks->pdata[i];
+            g_ptr_array_add(loader->written, g_malloc0((block->size >> RAM_PAGE_BITS) / 8 + 1));
         }
     }
     return loader;
+}
+
+/* Notes which pages a chunk has. */
+static void note_written(RamLoader *loader, const RamJob *job)
+{
+    ChunkHeader chunk;
+    memcpy(&chunk, job->payload, sizeof(chunk));
+    const uint8_t *bitmap = job->payload + sizeof(chunk);
+    uint8_t *written = loader->written->pdata[chunk.block];
+    for (unsigned i = 0; i < chunk.pages; i++) {
+        uint64_t page = chunk.first_page + i;
+        written[page / 8] |= (bitmap[i / 8] >> i % 8 & 1) << page % 8;
+    }
 }
 
 static bool collect_loaded(RamLoader *loader, GError **error)
 {
     const RamJob *job = pipe_collect(loader->pipe);
     loader->failed = !report(job, error);
+    if (!loader->failed && loader->written) {
+        note_written(loader, job);
+    }
     return !loader->failed;
+}
+
+static bool is_set(const uint8_t *bitmap, uint64_t n)
+{
+    return bitmap[n / 8] >> n % 8 & 1;
+}
+
+/* Gives back what @block has in the pages that were not @written. Those that were keep their place, and stay
+ * mapped: that is less work than to free all of them first. */
+static void clear_others(const RamBlock *block, const uint8_t *written)
+{
+    uint64_t pages = block->size >> RAM_PAGE_BITS, page = 0;
+    while (page < pages) {
+        if (is_set(written, page)) {
+            page++;
+            continue;
+        }
+        off_t data = lseek(block->fd, page << RAM_PAGE_BITS, SEEK_DATA);
+        if (data < 0 && errno == ENXIO) {
+            return; /* nothing there from here on */
+        }
+        uint64_t begin = data < 0 ? page : MAX((uint64_t)data >> RAM_PAGE_BITS, page);
+        for (page = begin; page < pages && !is_set(written, page); page++) {
+        }
+        uint64_t at = begin << RAM_PAGE_BITS, len = (page - begin) << RAM_PAGE_BITS;
+        if (len && fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len) != 0) {
+            memset(block->host + at, 0, len);
+        }
+    }
 }
 
 bool snapshot_ram_load(RamLoader *loader, StateStream *stream, const SectionHeader *section,
@@ -477,6 +525,10 @@ bool snapshot_ram_loader_end(RamLoader *loader, GError **error)
         collect_loaded(loader, error);
     }
     bool ok = !loader->failed;
+    for (unsigned i = 0; ok && loader->written && i < loader->written->len; i++) {
+        clear_others(loader->pipe->machine->memory->blocks->pdata[i], loader->written->pdata[i]);
+    }
+    g_clear_pointer(&loader->written, g_ptr_array_unref);
     pipe_free(loader->pipe);
     g_free(loader);
     return ok;
