@@ -557,16 +557,25 @@ void ir_eval_vec(IrOp op, unsigned lane_bytes, uint64_t result[2], const uint64_
             result[i] = (a[i] & c[i]) | (b[i] & ~c[i]);
         }
         return;
-    case IR_vset:
-    {
+    case IR_vset: {
         uint64_t lane = b[0];
 
         memmove(result, a, 16);
         set_lane(result, lane_bytes & 15, lane_bytes >> 4, lane);
         return;
     }
-    case IR_valign:
-    {
+    case IR_vshuffle: {
+        uint64_t r[2] = {0, 0};
+
+        for (unsigned i = 0; i < 16; i++) {
+            uint64_t from = lane_of(b, 1, i);
+
+            set_lane(r, 1, i, from & 0x80 ? 0 : lane_of(a, 1, from & 15));
+        }
+        memcpy(result, r, 16);
+        return;
+    }
+    case IR_valign: {
         uint64_t both[4] = {a[0], a[1], b[0], b[1]};
 
         memcpy(result, (const char *)both + (lane_bytes & 15), 16);

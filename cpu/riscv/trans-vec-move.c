@@ -1,6 +1,6 @@
 /*
  * Vector instructions that move elements within a group (V 1.0, 16.3 and 16.4): slides by a constant, and gathers of one
- * element, as host vectors. Each piece of the result is made of two neighbours of the source's. See trans-vec-elem.c.
+ * element or from one piece, as host vectors. Each piece of the result is made of two neighbours of the source's. See trans-vec-elem.c.
  */
 #include "cpu/riscv/trans-vec.h"
 
@@ -106,6 +106,40 @@ static bool gen_gather_one(RiscvDis *ctx)
     return true;
 }
 
+/* The bytes that elements of vs1 mean, for vshuffle: those beyond the source have their top bit set. */
+static IrRef byte_indices(RiscvDis *ctx, IrRef v)
+{
+    static const uint64_t bytes[] = {0, 0x0100, 0x03020100};
+    int log2 = vec_sew(ctx);
+    unsigned lane = 1u << log2;
+
+    if (log2) {
+        /* Times the size, in each byte, and the byte's own place. */
+        uint64_t size = (log2 == 1 ? 0x0101u : 0x01010101u) * lane;
+
+        v = vop2(ctx, IR_vint, IR_VEC_MINU | lane, v, vsplat(ctx, log2, c64(ctx, 16 >> log2)));
+        v = vop2(ctx, IR_vint, IR_VEC_MUL | lane, v, vsplat(ctx, log2, c64(ctx, (int64_t)size)));
+        v = vop2(ctx, IR_vadd, 1, v, vsplat(ctx, log2, c64(ctx, (int64_t)bytes[log2])));
+    }
+    return vop2(ctx, IR_vint, IR_VEC_ADDU | 1, v, vsplat(ctx, 0, c64(ctx, 0x70)));
+}
+
+/* Of groups of one piece. */
+static bool gen_gather(RiscvDis *ctx, const VecRow *row)
+{
+    VecActive active;
+    IrRef v;
+
+    if (source_pieces(ctx) != 1 || vec_sew(ctx) > 2 || (row->flags & VEC_B_16) ||
+        !vec_active_begin(ctx, &active, insn_masked(ctx))) {
+        return false;
+    }
+    v = byte_indices(ctx, get_piece(ctx, insn_rs1(ctx), 0));
+    v = vop2(ctx, IR_vshuffle, 0, get_piece(ctx, insn_rs2(ctx), 0), v);
+    set_group(ctx, &active, 1, 0, &v);
+    return true;
+}
+
 bool gen_vec_moves(RiscvDis *ctx, const VecRow *row)
 {
     if (row->cls != VEC_SPECIAL) {
@@ -113,6 +147,9 @@ bool gen_vec_moves(RiscvDis *ctx, const VecRow *row)
     }
     if (row->run == riscv_vec_run_slide1up || row->run == riscv_vec_run_slide1down) {
         return gen_slide1(ctx, row, row->run == riscv_vec_run_slide1up ? 1 : -1);
+    }
+    if (row->run == riscv_vec_run_gather) {
+        return gen_gather(ctx, row);
     }
     if (row->form != VEC_U) {
         return false;

@@ -205,6 +205,18 @@ void op_valign(Emit *e, const IrInsn *in)
     reg_bind(e, d, 0);
 }
 
+void op_vshuffle(Emit *e, const IrInsn *in)
+{
+    if (!e->avx) {
+        call_eval(e, in);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+
+    v_rrr(&e->as, X_PSHUFB, d, ra, rb);
+    reg_bind(e, d, 0);
+}
+
 /* ---- Lanes of other sizes ---- */
 
 void op_vext(Emit *e, const IrInsn *in)

@@ -462,7 +462,8 @@ static void gen_vector_shapes(Gen *g)
     unsigned log2 = pick(g, 4), lane = 1u << log2, small = 1u << pick(g, 3);
     unsigned index = pick(g, 16 >> log2) << 4;
 
-    switch (pick(g, 9)) {
+    switch (pick(g, 10)) {
+    case 7: give(g, IR_V128, ir_op2(g->ir, IR_vshuffle, IR_V128, 0, a, b)); break;
     case 6: give(g, IR_V128, ir_op2(g->ir, IR_valign, IR_V128, pick(g, 16), a, b)); break;
     case 0: give(g, IR_V128, ir_op2(g->ir, IR_vcmp, IR_V128, pick(g, 3) << 4 | lane, a, b)); break;
     case 1: give(g, IR_I64, ir_op1(g->ir, IR_vbits, IR_I64, lane, a)); break;
