@@ -315,6 +315,21 @@ static void test_apic(Fixture *f, gconstpointer mode)
     round_trip(f);
 }
 
+/* Without local APICs of its own KVM would swallow what it does with them. */
+static void test_cpuid(Fixture *f, gconstpointer mode)
+{
+    const uint32_t by_apic =
+        1u << 6 | 1u << 7 | 1u << 11 | 1u << 14; /* EOI, unhalt, IPI, async PF */
+    uint32_t pv[4], basic[4];
+    bool off = !strcmp(mode, "off");
+
+    x86_cpu_cpuid(f->machine->cpus[0], 0x40000001, 0, pv);
+    x86_cpu_cpuid(f->machine->cpus[0], 1, 0, basic);
+    g_assert_true(pv[X86_EAX] & 1u << 3); /* kvmclock */
+    g_assert_cmpint((pv[X86_EAX] & by_apic) != 0, ==, !off);
+    g_assert_cmpint((basic[X86_ECX] >> 24 & 1), ==, !off); /* the deadline timer */
+}
+
 int main(int argc, char **argv)
 {
     GError *error = NULL;
@@ -330,5 +345,7 @@ int main(int argc, char **argv)
     g_test_add("/kvm-state/registers/off", Fixture, "off", setup, test_registers, teardown);
     g_test_add("/kvm-state/apic/on", Fixture, "on", setup, test_apic, teardown);
     g_test_add("/kvm-state/apic/split", Fixture, "split", setup, test_apic, teardown);
+    g_test_add("/kvm-state/cpuid/on", Fixture, "on", setup, test_cpuid, teardown);
+    g_test_add("/kvm-state/cpuid/off", Fixture, "off", setup, test_cpuid, teardown);
     return g_test_run();
 }
