@@ -160,7 +160,7 @@ static gboolean on_readable(int fd, GIOCondition condition, void *data)
         }
         return G_SOURCE_REMOVE;
     }
-    s->held_end = n;
+    s->held_end = s->filter ? s->filter(s->chr, s->held, n) : (size_t)n;
     if (!deliver_held(s) && s->held_end) {
         char_source_clear(&s->in_source);
         return G_SOURCE_REMOVE;

@@ -1,5 +1,5 @@
 /*
- * Output into a file, as -serial file:PATH; optionally with input from another (input-path=).
+ * Output into a file, as -serial file:PATH; optionally with input from another (input-path=). And FIFOs.
  */
 #include "ui/char-internal.h"
 #include "softmmu/base/error.h"
@@ -43,6 +43,25 @@ static const CharOps file_ops = {
     .close = file_close,
 };
 
+static const CharOps pipe_ops = {
+    .name = "pipe",
+    .write = file_write,
+    .accept_input = file_accept_input,
+    .close = file_close,
+};
+
+/* A device over descriptors that it takes over. */
+static Chardev *start(Machine *machine, const CharOps *ops, const char *id, char *label, int in, int out)
+{
+    CharFile *s = g_new0(CharFile, 1);
+    s->in = in;
+    s->out = out;
+    char_register(machine, &s->chr, ops, id, label);
+    char_fd_start(&s->fd, &s->chr, machine->context, in, out);
+    chardev_event(&s->chr, CHAR_EVENT_OPENED);
+    return &s->chr;
+}
+
 /* Opens for writing. Non-blocking, which matters for FIFOs and devices. */
 static int open_output(Machine *machine, const char *path, bool append)
 {
@@ -78,11 +97,36 @@ Chardev *char_file_new(Machine *machine, const char *id, const char *path, const
             return NULL;
         }
     }
-    CharFile *s = g_new0(CharFile, 1);
-    s->in = in;
-    s->out = out;
-    char_register(machine, &s->chr, &file_ops, id, g_strdup_printf("file:%s", path));
-    char_fd_start(&s->fd, &s->chr, machine->context, in, out);
-    chardev_event(&s->chr, CHAR_EVENT_OPENED);
-    return &s->chr;
+    return start(machine, &file_ops, id, g_strdup_printf("file:%s", path), in, out);
+}
+
+/* Opens a FIFO for both directions, so that it has neither end nor hang-up while others come and go. */
+static int open_fifo(Machine *machine, const char *path, const char *suffix)
+{
+    char *name = g_strconcat(path, suffix, NULL);
+    int fd = fds_open(machine, name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    g_free(name);
+    return fd;
+}
+
+Chardev *char_pipe_new(Machine *machine, const char *id, const char *path, GError **error)
+{
+    int in = open_fifo(machine, path, ".in"), out = open_fifo(machine, path, ".out");
+    if (in < 0 || out < 0) {
+        int other = in < 0 ? out : in;
+        if (other >= 0) {
+            close(other);
+        }
+        in = open_fifo(machine, path, "");
+        out = in < 0 ? -1 : fcntl(in, F_DUPFD_CLOEXEC, 3);
+    }
+    if (in < 0 || out < 0) {
+        error_set_errno(error, errno, "%s: cannot open the FIFOs '%s.in' and '%s.out' (see mkfifo)", id, path,
+                        path);
+        if (in >= 0) {
+            close(in);
+        }
+        return NULL;
+    }
+    return start(machine, &pipe_ops, id, g_strdup_printf("pipe:%s", path), in, out);
 }

@@ -28,6 +28,8 @@ typedef struct CharFd {
     /* The other end is gone; called from the main loop. May stop the stream; NULL: reading just
      * ends. */
     void (*hangup)(Chardev *chr);
+    /* Takes out of @len bytes of input what is not for the front end; returns how many are left. NULL: all are. */
+    size_t (*filter)(Chardev *chr, uint8_t *buf, size_t len);
 } CharFd;
 
 /* Starts the stream: reads @in while the front end takes input. Non-blocking mode of the
@@ -57,18 +59,28 @@ void char_source_clear(GSource **source);
 /* Enters a new device in the machine. Takes @label over. */
 void char_register(Machine *machine, Chardev *chr, const CharOps *ops, const char *id, char *label);
 
+/* Telnet, see char-telnet.c. What a server sends first; what is left of input, with @state of the last time (0 at
+ * first), and whether a break was among it; output. */
+#define CHAR_TELNET_GREETING 12
+extern const uint8_t char_telnet_greeting[CHAR_TELNET_GREETING];
+size_t char_telnet_input(uint8_t *state, uint8_t *buf, size_t len, bool *pressed_break);
+void char_telnet_output(CharFd *fd, const uint8_t *buf, size_t len);
+
 /* The back ends. All return NULL with @error set on failure. */
 Chardev *char_null_new(Machine *machine, const char *id);
 Chardev *char_stdio_new(Machine *machine, const char *id, bool signals, GError **error);
 Chardev *char_file_new(Machine *machine, const char *id, const char *path, const char *input,
                        bool append, GError **error);
+Chardev *char_ringbuf_new(Machine *machine, const char *id, uint64_t size, GError **error);
+/* Two FIFOs, @path with .in and .out, or one for both directions. */
+Chardev *char_pipe_new(Machine *machine, const char *id, const char *path, GError **error);
 Chardev *char_pty_new(Machine *machine, const char *id, GError **error);
 
 typedef struct CharSocketConfig {
     const char *path;        /* of a unix socket, or */
     const char *host, *port; /* tcp, or */
     int fd;                  /* inherited: listening with @server, else connected; -1: none */
-    bool server, wait, nodelay;
+    bool server, wait, nodelay, telnet;
     unsigned reconnect_ms; /* of a client; 0: never */
 } CharSocketConfig;
 

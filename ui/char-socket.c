@@ -25,7 +25,8 @@ typedef struct CharSocket {
     int listener;   /* -1: a client */
     int connection; /* -1: none */
     GSource *listen_source, *retry_timer, *connect_source;
-    bool nodelay;
+    bool nodelay, telnet;
+    uint8_t telnet_state; /* of char_telnet_input() */
     unsigned reconnect_ms;
     char *path;      /* of a unix socket */
     dev_t bound_dev; /* the file that a server made, to remove only that */
@@ -85,6 +86,10 @@ static void connected(CharSocket *s, int fd)
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     s->fd.is_socket = true;
     char_fd_start(&s->fd, &s->chr, s->context, fd, fd);
+    if (s->telnet) {
+        s->telnet_state = 0;
+        char_fd_write(&s->fd, char_telnet_greeting, sizeof(char_telnet_greeting));
+    }
     chardev_event(&s->chr, CHAR_EVENT_OPENED);
 }
 
@@ -320,7 +325,22 @@ static void release(CharSocket *s)
 
 static void socket_write(Chardev *chr, const uint8_t *buf, size_t len)
 {
-    char_fd_write(&((CharSocket *)chr)->fd, buf, len);
+    CharSocket *s = (CharSocket *)chr;
+    if (s->telnet) {
+        char_telnet_output(&s->fd, buf, len);
+    } else {
+        char_fd_write(&s->fd, buf, len);
+    }
+}
+
+static size_t telnet_filter(Chardev *chr, uint8_t *buf, size_t len)
+{
+    bool pressed_break;
+    size_t kept = char_telnet_input(&((CharSocket *)chr)->telnet_state, buf, len, &pressed_break);
+    if (pressed_break) {
+        chardev_event(chr, CHAR_EVENT_BREAK);
+    }
+    return kept;
 }
 
 static void socket_accept_input(Chardev *chr)
@@ -413,6 +433,8 @@ Chardev *char_socket_new(Machine *machine, const char *id, const CharSocketConfi
     s->listener = s->connection = -1;
     s->nodelay = config->nodelay;
     s->reconnect_ms = config->reconnect_ms;
+    s->telnet = config->telnet;
+    s->fd.filter = config->telnet ? telnet_filter : NULL;
     s->path = g_strdup(config->path);
     s->fd.hangup = socket_hangup;
     char_fd_stop(&s->fd);

@@ -3,6 +3,7 @@
  * that there is one place that knows what a back end takes.
  */
 #include "ui/chardev.h"
+#include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
 #include "softmmu/fds.h"
 #include "ui/char-internal.h"
@@ -74,6 +75,27 @@ static Chardev *create_file(Machine *machine, const char *id, Options *opts, GEr
     return char_file_new(machine, id, path, input, append, error);
 }
 
+static Chardev *create_pipe(Machine *machine, const char *id, Options *opts, GError **error)
+{
+    const char *path = options_get(opts, "path", NULL);
+    if (!options_check_unused(opts, error)) {
+        return NULL;
+    }
+    if (!path || !*path) {
+        error_set(error, "%s: a character device of type pipe needs path=FIFO", id);
+        return NULL;
+    }
+    return char_pipe_new(machine, id, path, error);
+}
+
+static Chardev *create_ringbuf(Machine *machine, const char *id, Options *opts, GError **error)
+{
+    uint64_t size = 64 * KIB;
+    return options_get_size(opts, "size", 1, &size, error) && options_check_unused(opts, error)
+               ? char_ringbuf_new(machine, id, size, error)
+               : NULL;
+}
+
 static Chardev *create_pty(Machine *machine, const char *id, Options *opts, GError **error)
 {
     return options_check_unused(opts, error) ? char_pty_new(machine, id, error) : NULL;
@@ -111,6 +133,7 @@ static Chardev *create_socket(Machine *machine, const char *id, Options *opts, G
     config.wait = config.server && !nowait;
     if (!options_get_bool(opts, "wait", &config.wait, error) ||
         !options_get_bool(opts, "nodelay", &config.nodelay, error) ||
+        !options_get_bool(opts, "telnet", &config.telnet, error) ||
         !get_reconnect(opts, id, &config.reconnect_ms, error) ||
         !options_check_unused(opts, error) || (fd && (config.fd = fds_take(machine, fd, error)) < 0)) {
         return NULL;
@@ -133,9 +156,12 @@ typedef struct CharBackend {
 static const CharBackend backends[] = {
     {"file", "output into a file: path=FILE[,append=on][,input-path=FILE]", create_file},
     {"null", "discards", create_null},
+    {"pipe", "FIFOs PATH.in and PATH.out, or PATH: path=PATH", create_pipe},
     {"pty", "a new pseudo-terminal", create_pty},
+    {"ringbuf", "the last output, for ringbuf-read[: size=64K]", create_ringbuf},
     {"socket",
-     "path=FILE or host=HOST,port=PORT or fd=N[,server=on[,wait=off]][,reconnect=SECONDS]",
+     "path=FILE or host=HOST,port=PORT or fd=N[,server=on[,wait=off][,telnet=on]]"
+     "[,reconnect=SECONDS]",
      create_socket},
     {"stdio", "the terminal[,signal=off: Ctrl-C is input]", create_stdio},
 };
@@ -288,7 +314,7 @@ static Options *expand_spec(const char *id, const char *spec, GError **error)
 {
     static const char *const words[] = {"null",          "vc",         "none",      "stdio",
                                         "mon:stdio",     "pty",        "file:PATH", "unix:PATH",
-                                        "tcp:HOST:PORT", "chardev:ID", NULL};
+                                        "tcp:HOST:PORT", "telnet:HOST:PORT", "pipe:PATH", "chardev:ID", NULL};
     const char *comma = strchr(spec, ',');
     const char *rest = comma ? comma + 1 : "";
     char *name = comma ? g_strndup(spec, comma - spec) : g_strdup(spec);
@@ -309,12 +335,21 @@ static Options *expand_spec(const char *id, const char *spec, GError **error)
     } else if (g_str_has_prefix(name, "tcp:")) {
         options_add(opts, "backend", "socket");
         ok = add_host_port(opts, id, name + strlen("tcp:"), error);
+    } else if (g_str_has_prefix(name, "telnet:")) {
+        options_add(opts, "backend", "socket");
+        options_add(opts, "telnet", "on");
+        ok = add_host_port(opts, id, name + strlen("telnet:"), error);
+    } else if (g_str_has_prefix(spec, "pipe:")) {
+        options_add(opts, "backend", "pipe");
+        options_add(opts, "path", spec + strlen("pipe:"));
+        rest = "";
     } else {
         const char *nearest = error_nearest(name, words);
         ok = error_set(error, "%s: unknown character device '%s'; %s%s", id, spec,
                        nearest ? "did you mean "
                                : "known are null, none, stdio, mon:stdio, pty, "
-                                 "file:PATH, unix:PATH, tcp:HOST:PORT and chardev:ID",
+                                 "file:PATH, pipe:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT and "
+                                 "chardev:ID",
                        nearest ? nearest : "");
     }
     ok = ok && (!*rest || add_rest(opts, id, rest, error));

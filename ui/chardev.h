@@ -27,6 +27,9 @@ Chardev *chardev_open(Machine *machine, const char *id, const char *spec, GError
  * without @error. */
 Chardev *chardev_new(Machine *machine, Options *opts, GError **error);
 
+/* Takes up to @max of the oldest bytes that the ring buffer @id holds. NULL with @error if it is none. */
+GByteArray *chardev_ringbuf_read(Machine *machine, const char *id, size_t max, GError **error);
+
 /* The names of -chardev's back ends; NULL past the end. */
 const char *chardev_backend_nth(unsigned n);
 

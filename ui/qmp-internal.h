@@ -87,6 +87,7 @@ JsonNode *qmp_send_key(Machine *machine, JsonObject *args, GError **error);
 /* qmp-objects.c: what is made and removed */
 JsonNode *qmp_chardev_add(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_chardev_remove(Machine *machine, JsonObject *args, GError **error);
+JsonNode *qmp_ringbuf_read(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_device_add(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_device_del(Machine *machine, JsonObject *args, GError **error);
 JsonNode *qmp_netdev_add(Machine *machine, JsonObject *args, GError **error);

@@ -179,3 +179,33 @@ JsonNode *qmp_chardev_remove(Machine *machine, JsonObject *args, GError **error)
     }
     return NULL;
 }
+
+JsonNode *qmp_ringbuf_read(Machine *machine, JsonObject *args, GError **error)
+{
+    int64_t size = json_object_get_int_member(args, "size");
+    const char *format = qmp_get_string(args, "format", "utf8");
+    bool base64 = !strcmp(format, "base64");
+    if (size <= 0) {
+        error_set(error, "size must be greater than zero");
+        return NULL;
+    }
+    if (!base64 && strcmp(format, "utf8") != 0) {
+        error_set(error, "Parameter 'format' does not accept value '%.64s'", format);
+        return NULL;
+    }
+    GByteArray *bytes = chardev_ringbuf_read(machine, qmp_get_string(args, "device", ""), size, error);
+    if (!bytes) {
+        return NULL;
+    }
+    /* A zero byte would end the text; it is shown as what is no UTF-8 is. */
+    for (unsigned i = 0; !base64 && i < bytes->len; i++) {
+        bytes->data[i] = bytes->data[i] ? bytes->data[i] : 0xff;
+    }
+    g_byte_array_append(bytes, (const guint8 *)"", 1); /* so that there is something in any case */
+    char *text = base64 ? g_base64_encode(bytes->data, bytes->len - 1)
+                        : g_utf8_make_valid((const char *)bytes->data, bytes->len - 1);
+    JsonNode *node = json_node_init_string(json_node_alloc(), text);
+    g_free(text);
+    g_byte_array_unref(bytes);
+    return node;
+}

@@ -102,6 +102,7 @@ const QmpCommand qmp_commands[] = {
     {"query-version", "{}", VERSION, .run = qmp_query_version},
     {"quit", "{}", NULL, .run = qmp_quit},
     {"remove-fd", "{fdset-id:int,fd?:int}", NULL, .run = qmp_remove_fd},
+    {"ringbuf-read", "{device:str,size:int,format?:str}", "str", .run = qmp_ringbuf_read},
     {"screendump", "{filename:str,device?:str,head?:int,format?:str}", NULL, .run = qmp_screendump},
     {"send-key", "{keys:[{type:str,data:any}],hold-time?:int}", NULL, .run = qmp_send_key},
     {"set-action", "{reboot?:str,shutdown?:str}", NULL, .run = qmp_set_action},

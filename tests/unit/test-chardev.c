@@ -598,6 +598,76 @@ static void test_tcp(void)
     front_free(&b);
 }
 
+/* What a telnet client says beside what is typed does not get through; what it would take for that is escaped. */
+static void test_telnet(void)
+{
+    static const uint8_t typed[] = "a\xff\xfd\x01"          /* DO ECHO */
+                                   "b\xff\xfa\x1f\x00\x50\xff\xf0" /* a window's size */
+                                   "c\r\0d\xff\xff\xff\xf3z";     /* a return, 0xff, a break */
+    Machine *machine = machine_alloc(&no_machine, true);
+    GError *error = NULL;
+    int pair[2];
+    uint8_t buf[64];
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), ==, 0);
+    char *text = g_strdup_printf("socket,id=t,fd=%d,telnet=on", pair[0]);
+    Chardev *chr = new_from(machine, text, &error);
+    g_assert_no_error(error);
+    Front f = front_new(1000);
+    chardev_set_handlers(chr, &front_handlers, &f);
+    g_assert_cmpint(write(pair[1], typed, sizeof(typed) - 1), ==, sizeof(typed) - 1);
+    wait_for(machine, &f, "abc\rd\xffz");
+    g_assert_cmpuint(f.breaks, ==, 1);
+    chardev_write(chr, "x\xffy", 3);
+    g_assert_cmpint(read(pair[1], buf, sizeof(buf)), ==, CHAR_TELNET_GREETING + 4);
+    g_assert_cmpint(memcmp(buf, "\xff\xfb\x01\xff\xfb\x03", 6), ==, 0);
+    g_assert_cmpint(memcmp(buf + CHAR_TELNET_GREETING, "x\xff\xffy", 4), ==, 0);
+    chardev_set_handlers(chr, NULL, NULL);
+    machine_free(machine);
+    front_free(&f);
+    close(pair[1]);
+    g_free(text);
+}
+
+static void test_pipe(void)
+{
+    Machine *machine = machine_alloc(&no_machine, true);
+    GError *error = NULL;
+    char *path = temp_path("pipe"), buf[8];
+    char *in = g_strconcat(path, ".in", NULL), *out = g_strconcat(path, ".out", NULL);
+    char *spec = g_strconcat("pipe:", path, NULL);
+    g_assert_null(chardev_open(machine, "serial0", spec, &error));
+    g_assert_nonnull(strstr(error->message, "(see mkfifo): No such file"));
+    g_clear_error(&error);
+    g_assert_cmpint(mkfifo(in, 0600), ==, 0);
+    g_assert_cmpint(mkfifo(out, 0600), ==, 0);
+    Chardev *chr = chardev_open(machine, "serial0", spec, &error);
+    g_assert_no_error(error);
+    Front f = front_new(1000);
+    chardev_set_handlers(chr, &front_handlers, &f);
+    for (unsigned round = 0; round < 2; round++) { /* others come and go */
+        int fd = open(in, O_WRONLY);
+        send_text(fd, "in");
+        close(fd);
+        wait_for(machine, &f, "in");
+        g_string_truncate(f.text, 0);
+        chardev_write(chr, "out", 3);
+        fd = open(out, O_RDONLY);
+        read_exactly(fd, buf, 3);
+        g_assert_cmpstr(buf, ==, "out");
+        close(fd);
+    }
+    g_assert_cmpuint(f.closed, ==, 0);
+    chardev_set_handlers(chr, NULL, NULL);
+    machine_free(machine);
+    front_free(&f);
+    unlink(in);
+    unlink(out);
+    g_free(spec);
+    g_free(out);
+    g_free(in);
+    g_free(path);
+}
+
 /*
  * Terminals.
  */
@@ -733,6 +803,8 @@ int main(int argc, char **argv)
     g_test_add_func("/chardev/parting-words", test_parting_words);
     g_test_add_func("/chardev/deaf-client", test_deaf_client);
     g_test_add_func("/chardev/tcp", test_tcp);
+    g_test_add_func("/chardev/telnet", test_telnet);
+    g_test_add_func("/chardev/pipe", test_pipe);
     g_test_add_func("/chardev/pty", test_pty);
     g_test_add_func("/chardev/raw-mode", test_raw_mode);
     g_test_add_func("/chardev/output-description", test_output_description);

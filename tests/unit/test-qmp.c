@@ -413,6 +413,8 @@ static void test_migration_capabilities(void)
 
 static void test_chardevs(void)
 {
+#define READ(id, size, format)                                                                     \
+    "{'execute':'ringbuf-read','arguments':{'device':'" id "','size':" size ",'format':'" format "'}}"
 #define ADD(id, backend) "{'execute':'chardev-add','arguments':{'id':'" id "','backend':" backend "}}"
     Fixture *f = fixture_new(true);
     char *path = g_strdup_printf("%s/amphi-qmp-%d", g_get_tmp_dir(), (int)getpid());
@@ -432,6 +434,17 @@ static void test_chardevs(void)
                  "Chardev 'c1' not found");
     assert_error(f, "{'execute':'chardev-remove','arguments':{'id':'qmp'}}", "GenericError",
                  "Chardev 'qmp' is busy");
+    /* A ring buffer keeps the end of what was written. */
+    assert_answer(f, ADD("ring", "{'type':'ringbuf','data':{'size':8}}"), OK);
+    chardev_write(machine_find_chardev(f->machine, "ring"), "0123456789", 10);
+    assert_answer(f, READ("ring", "3", "utf8"), "{\"return\":\"234\"}\r\n");
+    chardev_write(machine_find_chardev(f->machine, "ring"), "\xff", 1);
+    assert_answer(f, READ("ring", "100", "base64"), "{\"return\":\"NTY3ODn/\"}\r\n");
+    assert_answer(f, READ("ring", "100", "utf8"), "{\"return\":\"\"}\r\n");
+    assert_error(f, READ("c0", "1", "utf8"), "GenericError", "c0 is not a ringbuf device");
+    assert_error(f, READ("ring", "0", "utf8"), "GenericError", "size must be greater than zero");
+    assert_error(f, READ("ring", "1", "utf9"), "GenericError", "Parameter 'format' does not accept");
+    assert_error(f, ADD("r2", "{'type':'ringbuf','data':{'size':9}}"), "GenericError", "r2: size of a ring");
     g_free(socket);
     g_free(path);
     fixture_free(f);
