@@ -2,15 +2,14 @@
  * The e1000: registers and EEPROM as drivers read them, rings, filters, checksums, segments, and rings that make no
  * sense.
  */
-#include "hw/hw.h"
 #include "hw/net/e1000-internal.h"
-#include "hw/x86/boards.h"
 #include "tests/device/harness.h"
+#include "tests/device/pc-function.h"
 #include <linux/pci_regs.h>
 #include <string.h>
 
-#define MEMORY UINT64_C(0xc8000000)
-#define PORTS 0xc100
+#define MEMORY PC_FUNCTION_MEMORY
+#define PORTS PC_FUNCTION_PORTS
 #define RX_RING 0x100000u
 #define TX_RING 0x110000u
 #define RX_DATA 0x120000u /* 2 KiB for each descriptor */
@@ -54,41 +53,21 @@ static void wr(Fixture *f, unsigned reg, uint32_t value)
     machine_mmio_write(f->machine, MEMORY + reg, value, 4);
 }
 
-static bool pin(const Fixture *f)
-{
-    return pci_get16(f->pci->config, PCI_STATUS) & PCI_STATUS_INTERRUPT;
-}
-
+/* The back end is the test's own, as if it had been taken from a -netdev. */
 static void setup(Fixture *f, gconstpointer data)
 {
-    GError *error = NULL;
-    MachineConfig config = {.bios = "none", .cpus = 1, .ram_size = 16 * MIB, .no_vga = true};
-    f->machine = machine_new(&x86_q35_machine, &config, true, &error);
-    g_assert_no_error(error);
-    machine_lock(f->machine);
-    clock_start(f->machine->clock);
-    Options *opts =
-        options_parse("-device", "e1000,addr=5,mac=52:54:00:11:22:33", "driver", &error);
-    g_assert_true(hw_device_create(f->machine, opts, &error));
-    g_assert_no_error(error);
-    options_free(opts);
-    f->pci = f->machine->pci->devices[PCI_DEVFN(5, 0)];
+    f->machine = pc_function_new("e1000,mac=52:54:00:11:22:33", &f->pci);
     E1000 *s = container_of(f->pci, E1000, pci);
     f->net.ops = &net_ops;
     f->net.receive = e1000_receive;
     f->net.opaque = s;
     s->peer = &f->net;
-    machine_reset(f->machine);
-    pci_config_write(f->machine->pci, 0, f->pci->devfn, PCI_BASE_ADDRESS_0, MEMORY, 4);
-    pci_config_write(f->machine->pci, 0, f->pci->devfn, PCI_BASE_ADDRESS_1, PORTS, 4);
-    pci_config_write(f->machine->pci, 0, f->pci->devfn, PCI_COMMAND,
-                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+    e1000_phy_reset(s); /* the cable is plugged in */
 }
 
 static void teardown(Fixture *f, gconstpointer data)
 {
-    machine_unlock(f->machine);
-    machine_free(f->machine);
+    pc_function_free(f->machine);
 }
 
 /* ---- Registers ---- */
@@ -160,20 +139,20 @@ static void test_registers(Fixture *f, gconstpointer data)
 static void test_interrupts(Fixture *f, gconstpointer data)
 {
     wr(f, E_ICS, 0x84);
-    g_assert_false(pin(f));
+    g_assert_false(pc_function_pin(f->pci));
     wr(f, E_IMS, 0x04);
-    g_assert_true(pin(f));
+    g_assert_true(pc_function_pin(f->pci));
     wr(f, E_IMC, 0x04);
-    g_assert_false(pin(f));
+    g_assert_false(pc_function_pin(f->pci));
     wr(f, E_IMS, 0x80);
-    g_assert_true(pin(f));
+    g_assert_true(pc_function_pin(f->pci));
     g_assert_cmphex(rd(f, E_IMS), ==, 0x80);
     g_assert_cmphex(rd(f, E_ICR), ==, 0x84);
-    g_assert_false(pin(f));
+    g_assert_false(pc_function_pin(f->pci));
     g_assert_cmphex(rd(f, E_ICR), ==, 0);
     wr(f, E_ICS, 0x84);
     wr(f, E_ICR, 0x80);
-    g_assert_false(pin(f));
+    g_assert_false(pc_function_pin(f->pci));
 }
 
 /* ---- Receiving ---- */
@@ -228,7 +207,7 @@ static void test_receive(Fixture *f, gconstpointer data)
     g_assert_cmphex(rd32(f->machine, RX_RING + 12), ==, 0x07);
     dma_read(&f->machine->dma, RX_DATA, got, 104);
     g_assert_cmpmem(got, 100, frame, 100);
-    g_assert_true(pin(f));
+    g_assert_true(pc_function_pin(f->pci));
     g_assert_cmphex(rd(f, E_ICR), ==, 0x80);
     /* Others' and a group's frames only if they are wanted; everybody's are. */
     g_assert_true(receive(f, OTHERS, 100));

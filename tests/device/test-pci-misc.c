@@ -1,15 +1,13 @@
 /*
  * The small PCI functions: edu, pci-testdev, pvpanic-pci, each by its documented contract.
  */
-#include "hw/hw.h"
-#include "hw/pci/pci.h"
-#include "hw/x86/boards.h"
 #include "tests/device/harness.h"
+#include "tests/device/pc-function.h"
 #include <linux/pci_regs.h>
 #include <string.h>
 
-#define MEMORY UINT64_C(0xc8000000)
-#define PORTS 0xc100
+#define MEMORY PC_FUNCTION_MEMORY
+#define PORTS PC_FUNCTION_PORTS
 #define MSI_ADDRESS 0x3000 /* of RAM, where the test sees messages */
 
 typedef struct Fixture {
@@ -30,32 +28,14 @@ static void note_event(void *opaque, const MachineEventInfo *info)
 
 static void setup(Fixture *f, gconstpointer device)
 {
-    GError *error = NULL;
-    MachineConfig config = {.bios = "none", .cpus = 1, .ram_size = 16 * MIB, .no_vga = true};
-    f->machine = machine_new(&x86_q35_machine, &config, true, &error);
-    g_assert_no_error(error);
-    machine_lock(f->machine);
-    clock_start(f->machine->clock);
-    char *text = g_strdup_printf("%s,addr=5", (const char *)device);
-    Options *opts = options_parse("-device", text, "driver", &error);
-    g_assert_true(hw_device_create(f->machine, opts, &error));
-    g_assert_no_error(error);
-    options_free(opts);
-    g_free(text);
-    machine_reset(f->machine);
+    f->machine = pc_function_new(device, &f->pci);
     machine_add_event_listener(f->machine, note_event, f);
-    f->pci = f->machine->pci->devices[PCI_DEVFN(5, 0)];
-    pci_config_write(f->machine->pci, 0, f->pci->devfn, PCI_BASE_ADDRESS_0, MEMORY, 4);
-    pci_config_write(f->machine->pci, 0, f->pci->devfn, PCI_BASE_ADDRESS_1, PORTS, 4);
-    pci_config_write(f->machine->pci, 0, f->pci->devfn, PCI_COMMAND,
-                     PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
 }
 
 static void teardown(Fixture *f, gconstpointer device)
 {
     machine_remove_event_listener(f->machine, note_event, f);
-    machine_unlock(f->machine);
-    machine_free(f->machine);
+    pc_function_free(f->machine);
 }
 
 static uint64_t rd(Fixture *f, unsigned reg, unsigned size)
@@ -66,11 +46,6 @@ static uint64_t rd(Fixture *f, unsigned reg, unsigned size)
 static void wr(Fixture *f, unsigned reg, uint64_t value, unsigned size)
 {
     machine_mmio_write(f->machine, MEMORY + reg, value, size);
-}
-
-static bool pin(const Fixture *f)
-{
-    return pci_get16(f->pci->config, PCI_STATUS) & PCI_STATUS_INTERRUPT;
 }
 
 /* ---- edu ---- */
@@ -87,13 +62,13 @@ static void test_edu_registers(Fixture *f, gconstpointer device)
     wr(f, 0x80, 0x1122334455667788, 8);
     g_assert_cmphex(rd(f, 0x80, 8), ==, 0x1122334455667788);
     wr(f, 0x60, 0x60, 4);
-    g_assert_true(pin(f));
+    g_assert_true(pc_function_pin(f->pci));
     wr(f, 0x60, 0x3, 4);
     g_assert_cmphex(rd(f, 0x24, 4), ==, 0x63);
     wr(f, 0x64, 0x60, 4);
-    g_assert_true(pin(f));
+    g_assert_true(pc_function_pin(f->pci));
     wr(f, 0x64, 0x3, 4);
-    g_assert_false(pin(f));
+    g_assert_false(pc_function_pin(f->pci));
 }
 
 static uint32_t factorial(Fixture *f, uint32_t n)
@@ -112,11 +87,11 @@ static void test_edu_factorial(Fixture *f, gconstpointer device)
     g_assert_cmpuint(factorial(f, 5), ==, 120);
     g_assert_cmpuint(factorial(f, 13), ==, (uint32_t)UINT64_C(6227020800));
     g_assert_cmpuint(factorial(f, UINT32_MAX), ==, 0);
-    g_assert_false(pin(f));
+    g_assert_false(pc_function_pin(f->pci));
     wr(f, 0x20, 0xff, 4); /* only the interrupt's bit can be written */
     g_assert_cmphex(rd(f, 0x20, 4), ==, 0x80);
     factorial(f, 3);
-    g_assert_true(pin(f));
+    g_assert_true(pc_function_pin(f->pci));
     g_assert_cmphex(rd(f, 0x24, 4), ==, 1);
 }
 
@@ -139,10 +114,10 @@ static void test_edu_dma(Fixture *f, gconstpointer device)
     transfer(f, 0x1000, 0x40010, 4, 0);
     transfer(f, 0x40010, 0x2000, 4, 2);
     g_assert_cmphex(rd32(f->machine, 0x2000), ==, 0xcafe1234);
-    g_assert_false(pin(f));
+    g_assert_false(pc_function_pin(f->pci));
     transfer(f, 0x40010, 0x10002004, 4, 6); /* 28 bits of the address count */
     g_assert_cmphex(rd32(f->machine, 0x2004), ==, 0xcafe1234);
-    g_assert_true(pin(f));
+    g_assert_true(pc_function_pin(f->pci));
     g_assert_cmphex(rd(f, 0x24, 4), ==, 0x100);
     /* Out of the buffer, by every way there is: nothing is moved. */
     static const uint64_t bad[][2] = {{0x40000, 4097},      {0x41000, 1}, {0x3ffff, 2},
@@ -163,7 +138,7 @@ static void test_edu_msi(Fixture *f, gconstpointer device)
     pci_config_write(bus, 0, f->pci->devfn, cap + PCI_MSI_ADDRESS_LO, MSI_ADDRESS, 4);
     pci_config_write(bus, 0, f->pci->devfn, cap + PCI_MSI_DATA_64, 0x4041, 2);
     wr(f, 0x60, 1, 4);
-    g_assert_true(pci_get16(f->pci->config, PCI_STATUS) & PCI_STATUS_INTERRUPT);
+    g_assert_true(pc_function_pin(f->pci));
     g_assert_cmphex(rd32(f->machine, MSI_ADDRESS), ==, 0); /* not on yet */
     pci_config_write(bus, 0, f->pci->devfn, cap + PCI_MSI_FLAGS, PCI_MSI_FLAGS_ENABLE, 2);
     wr(f, 0x60, 2, 4);
