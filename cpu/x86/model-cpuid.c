@@ -12,7 +12,8 @@
 /* Features of leaf 1 that AMD processors show in leaf 0x80000001 too. */
 #define AMD_COMMON 0x0183f3ffu
 
-static void set(X86Model *m, uint32_t leaf, int subleaf, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+static void set(X86Model *m, uint32_t leaf, int subleaf, uint32_t a, uint32_t b, uint32_t c,
+                uint32_t d)
 {
     const uint32_t reg[4] = {a, b, c, d};
     x86_cpuid_set(&m->cpuid, leaf, MAX(subleaf, 0), subleaf >= 0, reg);
@@ -33,7 +34,8 @@ static bool has(const X86Model *m, const char *name)
 
 static bool is_amd(const X86Model *m)
 {
-    return !strcmp(m->identity.vendor, "AuthenticAMD") || !strcmp(m->identity.vendor, "HygonGenuine");
+    return !strcmp(m->identity.vendor, "AuthenticAMD") ||
+           !strcmp(m->identity.vendor, "HygonGenuine");
 }
 
 /* ---- Topology: field widths of APIC ids ---- */
@@ -65,7 +67,8 @@ static void add_topology(X86Model *m, uint32_t leaf)
 static uint32_t signature(const X86Identity *id)
 {
     uint32_t base = MIN(id->family, 15u), extended = id->family - base;
-    return id->stepping | (id->model & 15) << 4 | base << 8 | (id->model >> 4) << 16 | extended << 20;
+    return id->stepping | (id->model & 15) << 4 | base << 8 | (id->model >> 4) << 16 |
+           extended << 20;
 }
 
 static void add_identity(X86Model *m, uint32_t max_basic)
@@ -86,8 +89,10 @@ typedef struct Cache {
     bool shared; /* by the package */
 } Cache;
 
-static const Cache caches[] = {
-    {1, 1, 8, 64, false}, {2, 1, 8, 64, false}, {3, 2, 16, 1024, false}, {3, 3, 16, 16384, true}};
+static const Cache caches[] = {{1, 1, 8, 64, false},
+                               {2, 1, 8, 64, false},
+                               {3, 2, 16, 1024, false},
+                               {3, 3, 16, 16384, true}};
 
 static uint32_t cache_sharing(const X86Model *m, bool shared)
 {
@@ -115,8 +120,8 @@ static bool add_host_caches(X86Model *m, const X86Cpuid *host, uint32_t leaf, ui
             break;
         }
         unsigned level = e->reg[X86_EAX] >> 5 & 7;
-        set(m, leaf, n, (e->reg[X86_EAX] & 0x3ff) | cache_sharing(m, level >= 3) | top, e->reg[X86_EBX],
-            e->reg[X86_ECX], e->reg[X86_EDX]);
+        set(m, leaf, n, (e->reg[X86_EAX] & 0x3ff) | cache_sharing(m, level >= 3) | top,
+            e->reg[X86_EBX], e->reg[X86_ECX], e->reg[X86_EDX]);
     }
     if (n) {
         set(m, leaf, n, 0, 0, 0, 0);
@@ -167,6 +172,7 @@ static void add_xsave(X86Model *m, const X86Cpuid *host)
 {
     uint64_t mask = xsave_components(m);
     uint32_t size = XSAVE_HEADER_END, reg[4];
+    bool compacted = has(m, "xsavec") || has(m, "xsaves");
 
     for (unsigned n = 2; n < 63; n++) {
         if (!(mask >> n & 1)) {
@@ -180,7 +186,7 @@ static void add_xsave(X86Model *m, const X86Cpuid *host)
         x86_cpuid_set(&m->cpuid, 0xd, n, true, reg);
     }
     set(m, 0xd, 0, mask, mask ? size : 0, mask ? size : 0, mask >> 32);
-    set(m, 0xd, 1, mask ? m->features[X86_FD_1_EAX] : 0, mask ? size : 0, 0, 0);
+    set(m, 0xd, 1, mask ? m->features[X86_FD_1_EAX] : 0, mask && compacted ? size : 0, 0, 0);
 }
 
 /* ---- Extended leaves ---- */
@@ -194,7 +200,8 @@ static void add_amd(X86Model *m, const X86Cpuid *host)
         32u << 18 | 9u << 12 | 1u << 8 | 64);
     if (has(m, "topoext")) {
         add_caches(m, host, 0x8000001d);
-        set(m, 0x8000001e, -1, m->apic_id, (m->threads - 1) << 8 | (m->apic_id >> core_shift(m)), 0, 0);
+        set(m, 0x8000001e, -1, m->apic_id, (m->threads - 1) << 8 | (m->apic_id >> core_shift(m)), 0,
+            0);
     }
 }
 
@@ -204,11 +211,12 @@ static void add_extended(X86Model *m, const X86Cpuid *host)
     const char *brand = m->identity.brand;
     unsigned logical = m->cores * m->threads, virt = has(m, "la57") ? 57 : 48;
 
-    set(m, 0x80000000, -1, amd && has(m, "topoext") ? 0x8000001e : 0x80000008, word4(m->identity.vendor),
-        word4(m->identity.vendor + 8), word4(m->identity.vendor + 4));
+    set(m, 0x80000000, -1, amd && has(m, "topoext") ? 0x8000001e : 0x80000008,
+        word4(m->identity.vendor), word4(m->identity.vendor + 8), word4(m->identity.vendor + 4));
     set(m, 0x80000001, -1, signature(&m->identity), 0,
         m->features[X86_FX1_ECX] | (amd && logical > 1 ? 2 : 0),
-        (m->features[X86_FX1_EDX] & ~AMD_COMMON) | (amd ? m->features[X86_F1_EDX] & AMD_COMMON : 0));
+        (m->features[X86_FX1_EDX] & ~AMD_COMMON) |
+            (amd ? m->features[X86_F1_EDX] & AMD_COMMON : 0));
     for (unsigned i = 0; i < 3; i++) {
         set(m, 0x80000002 + i, -1, word4(brand + 16 * i), word4(brand + 16 * i + 4),
             word4(brand + 16 * i + 8), word4(brand + 16 * i + 12));
@@ -249,8 +257,8 @@ void x86_model_make_cpuid(X86Model *m, const X86Cpuid *host)
         add_caches(m, host, 4);
     }
     set(m, 6, -1, m->features[X86_F6_EAX], 0, 0, 0);
-    set(m, 7, 0, m->features[X86_F7_1_EAX] ? 1 : 0, m->features[X86_F7_EBX], m->features[X86_F7_ECX],
-        m->features[X86_F7_EDX]);
+    set(m, 7, 0, m->features[X86_F7_1_EAX] ? 1 : 0, m->features[X86_F7_EBX],
+        m->features[X86_F7_ECX], m->features[X86_F7_EDX]);
     if (m->features[X86_F7_1_EAX]) {
         set(m, 7, 1, m->features[X86_F7_1_EAX], 0, 0, 0);
     }

@@ -62,6 +62,7 @@ static void test_models(void)
     g_assert_cmpuint(reg(v3, 0, 7, 0, X86_EBX) >> 8 & 1, ==, 0);  /* BMI2 */
     g_assert_cmpuint(reg(v3, 0, 0xd, 0, X86_EAX), ==, 7);
     g_assert_cmpuint(reg(v3, 0, 0xd, 0, X86_ECX), ==, 832);
+    g_assert_cmpuint(reg(v3, 0, 0xd, 1, X86_EBX), ==, 0); /* there is no compacted form */
     g_assert_cmpuint(reg(v3, 0, 0xd, 2, X86_EBX), ==, 576);
     g_assert_cmpuint(reg(v3, 0, 0xd, 2, X86_EAX), ==, 256);
     g_assert_cmpuint(reg(v3, 0, 0x80000001, 0, X86_EDX) >> 29 & 1, ==, 1); /* long mode */
