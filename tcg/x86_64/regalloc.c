@@ -522,7 +522,7 @@ uint32_t regs_dirty_guest(const Emit *e)
     for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
         unsigned r = __builtin_ctz(mask);
 
-        guest |= (e->reg[r].var < (int)e->ir->first_scratch) << r;
+        guest |= (uint32_t)(e->reg[r].var < (int)e->ir->first_scratch) << r;
     }
     return guest;
 }

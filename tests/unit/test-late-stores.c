@@ -74,7 +74,7 @@ static void test_late(gconstpointer accel)
     Vcpu *other = machine->cpus[1];
 
     vcpu_store(other, FUNCTION + 0x800, 1, 8); /* from now on it can write there */
-    other->epoch = 1;
+    __atomic_store_n(&other->epoch, 1, __ATOMIC_SEQ_CST);
     run(machine->cpus[0], 2);
     g_assert_cmpuint(call(machine), ==, 1);
     store_late(machine, LI_A0(2));
@@ -86,7 +86,7 @@ static void test_late(gconstpointer accel)
     g_assert_cmpuint(call(machine), ==, 4);
 
     /* It has been outside: whatever it stores is noticed, and nobody compares. */
-    other->epoch = 0;
+    __atomic_store_n(&other->epoch, 0, __ATOMIC_SEQ_CST);
     g_assert_cmpuint(call(machine), ==, 4);
     store_late(machine, LI_A0(5));
     g_assert_cmpuint(call(machine), ==, 4);
