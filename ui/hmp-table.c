@@ -2,13 +2,82 @@
  * The monitor's commands, and help about them.
  */
 #include "softmmu/base/bits.h"
+#include "softmmu/objects.h"
 #include "ui/gdb.h"
 #include "ui/monitor-internal.h"
+#include <string.h>
 
-static void complete_cpus(Monitor *mon, GPtrArray *out)
+#define MAX_FILES 10000 /* looked at for a completion */
+
+static void complete_cpus(Monitor *mon, const char *word, GPtrArray *out)
 {
     for (unsigned i = 0; i < monitor_machine(mon)->ncpus; i++) {
         g_ptr_array_add(out, g_strdup_printf("%u", i));
+    }
+}
+
+/* Names of files; directories end in a slash. */
+static void complete_files(Monitor *mon, const char *word, GPtrArray *out)
+{
+    const char *slash = strrchr(word, '/'), *name;
+    char *path = slash ? g_strndup(word, slash + 1 - word) : g_strdup("");
+    GDir *directory = g_dir_open(*path ? path : ".", 0, NULL);
+    for (unsigned n = 0; directory && n < MAX_FILES && (name = g_dir_read_name(directory)); n++) {
+        if (g_str_has_prefix(name, word + strlen(path))) {
+            char *file = g_strconcat(path, name, NULL);
+            bool is_directory = g_file_test(file, G_FILE_TEST_IS_DIR);
+            g_ptr_array_add(out, g_strconcat(file, is_directory ? "/" : "", NULL));
+            g_free(file);
+        }
+    }
+    if (directory) {
+        g_dir_close(directory);
+    }
+    g_free(path);
+}
+
+static void complete_devices(Monitor *mon, const char *word, GPtrArray *out)
+{
+    const Machine *machine = monitor_machine(mon);
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        const Device *dev = machine->devices->pdata[i];
+        if (device_is_named(dev)) {
+            g_ptr_array_add(out, g_strdup(dev->id));
+        }
+    }
+}
+
+static void complete_device_types(Monitor *mon, const char *word, GPtrArray *out)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    const char *name;
+    for (unsigned i = 0; hooks->device_nth && (name = hooks->device_nth(i)) != NULL; i++) {
+        g_ptr_array_add(out, g_strdup(name));
+    }
+}
+
+static void complete_objects(Monitor *mon, const char *word, GPtrArray *out)
+{
+    const UserObject *object;
+    for (unsigned i = 0; (object = object_nth(monitor_machine(mon), i)) != NULL; i++) {
+        g_ptr_array_add(out, g_strdup(object_id(object)));
+    }
+}
+
+static void complete_object_types(Monitor *mon, const char *word, GPtrArray *out)
+{
+    for (unsigned i = 0; object_type_nth(i); i++) {
+        g_ptr_array_add(out, g_strdup(object_type_nth(i)));
+    }
+}
+
+/* Disks by their ids. */
+static void complete_drives(Monitor *mon, const char *word, GPtrArray *out)
+{
+    const MonitorHooks *hooks = monitor_hooks(mon);
+    MonitorBlock block;
+    for (unsigned i = 0; hooks->block_nth && hooks->block_nth(monitor_machine(mon), i, &block); i++) {
+        g_ptr_array_add(out, g_strdup(block.id));
     }
 }
 
@@ -18,14 +87,14 @@ const HmpCommand hmp_commands[] = {
     {"balloon", NULL, "MIB", "ask the guest to make do with so much memory", hmp_balloon, NULL,
      NULL},
     {"block_resize", NULL, "DRIVE SIZE", "make a disk larger; SIZE as 20G, plain in MiB",
-     hmp_block_resize, NULL, NULL},
+     hmp_block_resize, NULL, complete_drives},
     {"cont", "c", "", "go on", hmp_cont, NULL, NULL},
     {"cpu", NULL, "N", "the vCPU that x, print and info registers are about", hmp_cpu, NULL,
      complete_cpus},
     {"device_add", NULL, "TYPE[,PROPERTY=VALUE...]", "add a device, as -device", hmp_device_add, NULL,
-     NULL},
-    {"device_del", NULL, "ID", "remove a device", hmp_device_del, NULL, NULL},
-    {"eject", NULL, "DRIVE", "take the medium out of a drive that has one", hmp_eject, NULL, NULL},
+     complete_device_types},
+    {"device_del", NULL, "ID", "remove a device", hmp_device_del, NULL, complete_devices},
+    {"eject", NULL, "DRIVE", "take the medium out of a drive that has one", hmp_eject, NULL, complete_drives},
     {"gdbserver", NULL, "[DEVICE|none]",
      "start a gdb server on DEVICE, as -gdb; by default on " GDB_DEFAULT_DEVICE, hmp_gdbserver,
      NULL, NULL},
@@ -38,20 +107,20 @@ const HmpCommand hmp_commands[] = {
     {"info", NULL, "TOPIC", "show something about the machine; 'help info' lists the topics", NULL,
      hmp_info_commands, NULL},
     {"loadvm", NULL, "FILE", "replace the machine's state by that of a snapshot", hmp_loadvm, NULL,
-     NULL},
+     complete_files},
     {"log", NULL, "ITEM,...|none|help", "what to log, as -d", hmp_log, NULL, NULL},
-    {"logfile", NULL, "FILE", "where the log goes, as -D", hmp_logfile, NULL, NULL},
+    {"logfile", NULL, "FILE", "where the log goes, as -D", hmp_logfile, NULL, complete_files},
     {"netdev_add", NULL, "TYPE,id=ID[,...]", "add a network, as -netdev", hmp_netdev_add, NULL, NULL},
     {"netdev_del", NULL, "ID", "remove a network that has no card", hmp_netdev_del, NULL, NULL},
-    {"object_add", NULL, "TYPE,id=ID[,...]", "add an object, as -object", hmp_object_add, NULL, NULL},
-    {"object_del", NULL, "ID", "remove an object that nothing uses", hmp_object_del, NULL, NULL},
+    {"object_add", NULL, "TYPE,id=ID[,...]", "add an object, as -object", hmp_object_add, NULL, complete_object_types},
+    {"object_del", NULL, "ID", "remove an object that nothing uses", hmp_object_del, NULL, complete_objects},
     {"print", "p", "[/FORMAT] EXPRESSION", "evaluate; registers are $pc, $a0 and so on", hmp_print,
      NULL, NULL},
     {"quit", "q", "", "end amphi", hmp_quit, NULL, NULL},
     {"savevm", NULL, "FILE", "save memory, CPUs and devices (not disks) to a snapshot", hmp_savevm,
-     NULL, NULL},
+     NULL, complete_files},
     {"screendump", NULL, "FILE", "save what the guest's display shows; FILE ends in .png or .ppm",
-     hmp_screendump, NULL, NULL},
+     hmp_screendump, NULL, complete_files},
     {"sendkey", NULL, "KEYS", "press keys, as in ctrl-alt-delete or ret", hmp_sendkey, NULL, NULL},
     {"stop", "s", "", "stop the guest", hmp_stop, NULL, NULL},
     {"sum", NULL, "ADDRESS SIZE", "checksum of physical memory", hmp_sum, NULL, NULL},
@@ -86,7 +155,7 @@ const HmpCommand hmp_info_commands[] = {
     {"registers", NULL, "[-a|CPU]", "a vCPU's registers, or those of all", hmp_info_registers, NULL,
      complete_cpus},
     {"snapshots", NULL, "[FILE|DIRECTORY]", "snapshots in a directory, by default the current one",
-     hmp_info_snapshots, NULL, NULL},
+     hmp_info_snapshots, NULL, complete_files},
     {"status", NULL, "", "whether the guest runs", hmp_info_status, NULL, NULL},
     {"usernet", NULL, "", "connections of user networks", hmp_info_usernet, NULL, NULL},
     {"uuid", NULL, "", "what identifies the guest", hmp_info_uuid, NULL, NULL},
@@ -133,7 +202,7 @@ void hmp_help(Monitor *mon, char *args)
     g_free(prefix);
 }
 
-void hmp_complete_help(Monitor *mon, GPtrArray *out)
+void hmp_complete_help(Monitor *mon, const char *word, GPtrArray *out)
 {
     for (const HmpCommand *cmd = hmp_commands; cmd->name; cmd++) {
         g_ptr_array_add(out, g_strdup(cmd->name));

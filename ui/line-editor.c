@@ -265,7 +265,9 @@ static void complete(LineEditor *e)
             insert_text(e, (char *)words->pdata[0] + typed, prefix - typed);
         }
         if (words->len == 1) {
-            insert_text(e, " ", 1);
+            if (!g_str_has_suffix(words->pdata[0], "/")) { /* a directory goes on */
+                insert_text(e, " ", 1);
+            }
         } else if (prefix <= typed) {
             list_words(e, words);
         }

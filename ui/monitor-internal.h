@@ -19,8 +19,9 @@ typedef struct HmpCommand {
     /* @args: without blanks at either end; may be changed. */
     void (*run)(Monitor *mon, char *args);
     const struct HmpCommand *sub; /* its second word chooses one of these; then run is NULL */
-    /* Adds words to complete the last argument with; may be NULL. */
-    void (*complete)(Monitor *mon, GPtrArray *out);
+    /* Adds words that the last argument, of which @word is there, could become; others than those that begin with
+     * @word are taken out again. May be NULL. */
+    void (*complete)(Monitor *mon, const char *word, GPtrArray *out);
 } HmpCommand;
 
 extern const HmpCommand hmp_commands[], hmp_info_commands[]; /* end with a NULL name */
@@ -65,7 +66,7 @@ const HmpCommand *hmp_lookup(Monitor *mon, const HmpCommand *table, const char *
                              const char *word);
 
 void hmp_help(Monitor *mon, char *args);
-void hmp_complete_help(Monitor *mon, GPtrArray *out);
+void hmp_complete_help(Monitor *mon, const char *word, GPtrArray *out);
 
 /* hmp-control.c */
 void hmp_balloon(Monitor *mon, char *args);

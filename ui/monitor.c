@@ -238,7 +238,7 @@ static void monitor_complete(void *opaque, const char *line, GPtrArray *out)
     if (table) {
         add_names(table, last, out);
     } else if (cmd && cmd->complete) {
-        cmd->complete(mon, out);
+        cmd->complete(mon, last, out);
         keep_prefixed(out, last);
     }
     g_strfreev(words);

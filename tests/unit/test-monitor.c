@@ -9,6 +9,8 @@
 #include "ui/monitor.h"
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /*
  * A toy guest: two registers, instructions of four bytes, virtual address = physical + 0x1000.
@@ -564,6 +566,29 @@ static void test_completion(void)
     assert_contains(typed(f, "cpu \t"), "0");
     typed(f, "\x15");
     assert_contains(typed(f, "nonsense \t"), "\a");
+    typed(f, "\x15");
+    /* Ids, types, names of files. */
+    answer(f, "object_add rng-random,id=source1");
+    g_assert_cmpstr(typed(f, "object_del so\t"), ==, "object_del source1 ");
+    typed(f, "\x15");
+    g_assert_cmpstr(typed(f, "object_add memory-backend-m\t"), ==, "object_add memory-backend-memfd ");
+    typed(f, "\x15");
+    char *directory = g_dir_make_tmp("amphi-complete-XXXXXX", NULL);
+    char *inner = g_build_filename(directory, "snapshots", NULL);
+    char *file = g_build_filename(inner, "one.snap", NULL);
+    g_assert_cmpint(mkdir(inner, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(file, "", 0, NULL));
+    char *start = g_strdup_printf("loadvm %s/sna\t", directory);
+    typed(f, start);
+    typed(f, "o\t");
+    g_assert_true(g_str_has_suffix(f->back->text->str, "ne.snap "));
+    g_free(start);
+    unlink(file);
+    rmdir(inner);
+    rmdir(directory);
+    g_free(file);
+    g_free(inner);
+    g_free(directory);
     fixture_free(f);
 }
 
