@@ -151,6 +151,50 @@ static void test_dma(void)
     end(m);
 }
 
+#define EDU 0xc0000000u
+#define EDU_BUFFER 0x40000
+
+/* The device's own engine: @count bytes between its buffer and @iova. */
+static void edu_transfer(Machine *m, bool to_memory, uint64_t iova, unsigned count)
+{
+    machine_mmio_write(m, EDU + 0x80, to_memory ? EDU_BUFFER : iova, 8);
+    machine_mmio_write(m, EDU + 0x88, to_memory ? iova : EDU_BUFFER, 8);
+    machine_mmio_write(m, EDU + 0x90, count, 8);
+    machine_mmio_write(m, EDU + 0x98, to_memory ? 3 : 1, 8);
+    clock_step(m->clock, NS_PER_SECOND);
+    g_assert_cmphex(machine_mmio_read(m, EDU + 0x98, 8) & 1, ==, 0); /* it has ended either way */
+}
+
+static void test_rogue(void)
+{
+    const uint8_t devfn = PCI_DEVFN(5, 0);
+    Machine *m = make_q35("intel-iommu");
+    GError *error = NULL;
+    Options *opts =
+        options_parse("-device", "edu,addr=5,dma_mask=0xffffffffffffffff", "driver", &error);
+
+    g_assert_true(hw_device_create(m, opts, &error));
+    options_free(opts);
+    machine_reset(m);
+    pci_config_write(m->pci, 0, devfn, PCI_BASE_ADDRESS_0, EDU, 4);
+    pci_config_write(m->pci, 0, devfn, PCI_COMMAND, PCI_COMMAND_MASTER | PCI_COMMAND_MEMORY, 2);
+    map_page(m, devfn);
+    words(m, DATA)[0] = 0x1122334455667788;
+    words(m, SECRET)[0] = 42;
+    edu_transfer(m, false, IOVA, 8);
+    edu_transfer(m, true, IOVA + 64, 8);
+    g_assert_cmphex(words(m, DATA)[8], ==, 0x1122334455667788); /* inside: there and back */
+    g_assert_cmphex(rd32(m, INTEL_IOMMU_BASE + FSTS), ==, 0);
+    edu_transfer(m, true, SECRET, 8);
+    check_fault(m, devfn, 5);
+    g_assert_cmphex(words(m, SECRET)[0], ==, 42);
+    edu_transfer(m, false, SECRET, 8);
+    check_fault(m, devfn, 6);
+    edu_transfer(m, true, IOVA + 128, 8);
+    g_assert_cmphex(words(m, DATA)[16], !=, 42); /* the secret did not get into the buffer */
+    end(m);
+}
+
 /* ---- Interrupts ---- */
 
 static void set_entry(Machine *m, unsigned pin, uint64_t entry)
@@ -261,6 +305,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/pc-iommu/dma", test_dma);
+    g_test_add_func("/pc-iommu/rogue", test_rogue);
     g_test_add_func("/pc-iommu/interrupts", test_interrupts);
     g_test_add_func("/pc-iommu/table", test_table);
     g_test_add_func("/pc-iommu/refused", test_refused);
