@@ -166,31 +166,46 @@ bool snapshot_file_finish(StateStream *stream, bool ok, GError **error)
  * Reading.
  */
 
-static bool fill_buffer(SnapshotFile *file, GError **error)
+/* Reads up to @len bytes, at least one; 0 with @error. */
+static size_t read_some(SnapshotFile *file, void *buf, size_t len, GError **error)
 {
     ssize_t n;
     do {
-        n = read(file->fd, file->buffer, BUFFER_SIZE);
+        n = read(file->fd, buf, len);
     } while (n < 0 && errno == EINTR);
-    file->used = 0;
-    file->filled = MAX(n, 0);
     if (n < 0) {
-        return error_set_errno(error, errno, "it cannot be read");
+        error_set_errno(error, errno, "it cannot be read");
+    } else if (n == 0) {
+        error_set(error, "it is truncated: it ends after %" G_GUINT64_FORMAT " bytes",
+                  file->position);
     }
-    return n > 0 || error_set(error, "it is truncated: it ends after %" G_GUINT64_FORMAT " bytes",
-                              file->position);
+    return MAX(n, 0);
+}
+
+/* What is in the buffer already, or of much data what there is without its detour. */
+static size_t take_some(SnapshotFile *file, void *buf, size_t len, GError **error)
+{
+    if (file->used == file->filled) {
+        if (len >= BUFFER_SIZE) {
+            return read_some(file, buf, len, error);
+        }
+        file->used = 0;
+        file->filled = read_some(file, file->buffer, BUFFER_SIZE, error);
+    }
+    size_t n = MIN(len, file->filled - file->used);
+    memcpy(buf, file->buffer + file->used, n);
+    file->used += n;
+    return n;
 }
 
 static bool file_read(void *opaque, void *buf, size_t len, GError **error)
 {
     SnapshotFile *file = opaque;
     while (len) {
-        if (file->used == file->filled && !fill_buffer(file, error)) {
+        size_t n = take_some(file, buf, len, error);
+        if (!n) {
             return false;
         }
-        size_t n = MIN(len, file->filled - file->used);
-        memcpy(buf, file->buffer + file->used, n);
-        file->used += n;
         file->position += n;
         buf = (uint8_t *)buf + n;
         len -= n;

@@ -110,8 +110,12 @@ typedef struct RamLoader RamLoader;
 
 bool snapshot_ram_save(Machine *machine, StateStream *stream, const SnapshotProgress *progress,
                        GError **error);
-/* @apply: into memory, which is cleared first; otherwise only to see that it can be done. */
-RamLoader *snapshot_ram_loader_new(Machine *machine, bool apply);
+typedef enum RamLoadHow {
+    RAM_CHECK,   /* only to see that it can be done */
+    RAM_FILL,    /* into memory that the guest has hardly used */
+    RAM_REPLACE, /* into memory that it has, by a stream that was checked */
+} RamLoadHow;
+RamLoader *snapshot_ram_loader_new(Machine *machine, RamLoadHow how);
 /* The section whose header was just read from @stream. */
 bool snapshot_ram_load(RamLoader *loader, StateStream *stream, const SectionHeader *section,
                        GError **error);

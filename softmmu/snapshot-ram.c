@@ -61,7 +61,7 @@ typedef struct RamJob {
 typedef struct RamPipe {
     Machine *machine;
     void (*run)(struct RamPipe *pipe, Worker *worker, RamJob *job);
-    bool apply; /* of loading */
+    RamLoadHow how; /* of loading */
     GThread *threads[MAX_THREADS];
     Worker workers[MAX_THREADS];
     unsigned nthreads, nstarted, njobs;
@@ -420,24 +420,27 @@ static void load_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
     }
     const uint8_t *bitmap = job->payload + sizeof(chunk);
     size_t size = count_bits(bitmap, chunk.pages) * RAM_PAGE_SIZE;
-    if (size ? ZSTD_decompressDCtx(worker->decompress, worker->pages, size, job->payload + head,
+    /* All of a chunk goes to its place at once, if that is mapped: writing to the file spares page faults. */
+    bool direct = pipe->how == RAM_REPLACE && size == chunk.pages * RAM_PAGE_SIZE;
+    uint8_t *out = direct ? block->host + (chunk.first_page << RAM_PAGE_BITS) : worker->pages;
+    if (size ? ZSTD_decompressDCtx(worker->decompress, out, size, job->payload + head,
                                    job->len - head) != size
              : job->len != head) {
         return;
     }
     job->error = JOB_OK;
-    if (pipe->apply) {
+    if (pipe->how != RAM_CHECK && !direct) {
         job->err = write_pages(block, &chunk, bitmap, worker->pages);
         job->error = job->err ? JOB_MEMORY : JOB_OK;
     }
 }
 
-RamLoader *snapshot_ram_loader_new(Machine *machine, bool apply)
+RamLoader *snapshot_ram_loader_new(Machine *machine, RamLoadHow how)
 {
     RamLoader *loader = g_new0(RamLoader, 1);
     loader->pipe = pipe_new(machine, load_chunk);
-    loader->pipe->apply = apply;
-    if (apply) {
+    loader->pipe->how = how;
+    if (how != RAM_CHECK) {
         loader->written = g_ptr_array_new_with_free_func(g_free);
         for (unsigned i = 0; i < machine->memory->blocks->len; i++) {
             const RamBlock *block = machine->memory->blocks->pdata[i];

@@ -127,12 +127,12 @@ static bool read_section(Reader *reader, const SectionHeader *section, GError **
 }
 
 /* Reads up to and including END; nothing may follow. */
-static bool read_stream(Reader *reader, bool apply, GError **error)
+static bool read_stream(Reader *reader, RamLoadHow how, GError **error)
 {
     StateStream *stream = reader->stream;
     const SnapshotProgress *progress = reader->progress;
     SectionHeader section = {0};
-    reader->ram = snapshot_ram_loader_new(reader->machine, apply);
+    reader->ram = snapshot_ram_loader_new(reader->machine, how);
     bool ok = stream_read_header(stream, error);
     while (ok && section.kind != SECTION_END) {
         ok = stream_read_section(stream, &section, error) && read_section(reader, &section, error);
@@ -161,7 +161,7 @@ static bool replace(Reader *reader, bool fresh, GError **error)
     if (ok && !fresh) {
         Reader again = {.machine = machine, .stream = reader->stream};
         snapshot_file_rewind(reader->stream);
-        ok = read_stream(&again, true, error);
+        ok = read_stream(&again, RAM_REPLACE, error);
         if (!ok) { /* it changed since it was checked, or the disk fails now */
             machine_stop(machine, RUN_STATE_INTERNAL_ERROR);
         }
@@ -179,7 +179,7 @@ static bool load(Machine *machine, StateStream *stream, bool fresh,
         .progress = progress,
         .states = snapshot_states_new(),
     };
-    bool ok = read_stream(&reader, fresh, error) &&
+    bool ok = read_stream(&reader, fresh ? RAM_FILL : RAM_CHECK, error) &&
               snapshot_states_check(machine, reader.states, error) &&
               replace(&reader, fresh, error);
     g_ptr_array_unref(reader.states);
