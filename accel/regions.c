@@ -346,7 +346,8 @@ void regions_drop(Accel *accel, Region *region)
     Region **at = &accel->hash[hash_of(region)];
     Region *better = region->better;
 
-    __atomic_store_n(&region->dead, true, __ATOMIC_RELAXED); /* followers of links look without the lock */
+    /* Who follows a link looks at it without the lock. */
+    __atomic_store_n(&region->dead, true, __ATOMIC_RELAXED);
     while (*at && *at != region) {
         if (__atomic_load_n(&(*at)->better, __ATOMIC_RELAXED) == region) {
             __atomic_store_n(&(*at)->better, NULL, __ATOMIC_RELEASE);
