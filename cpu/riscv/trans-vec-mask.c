@@ -36,10 +36,9 @@ static uint64_t word_mask(unsigned n, unsigned k)
     return bits >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1;
 }
 
-/* The same for vl, which is known when the code runs. */
-static IrRef tail_word(RiscvDis *ctx, IrRef vl, unsigned k)
+IrRef vec_first_bits(RiscvDis *ctx, IrRef n, unsigned k)
 {
-    IrRef ones = c64(ctx, -1), left = op2(ctx, IR_sub, vl, c64(ctx, 64 * (int64_t)k));
+    IrRef ones = c64(ctx, -1), left = op2(ctx, IR_sub, n, c64(ctx, 64 * (int64_t)k));
     IrRef some = ir_op1(ctx->ir, IR_not, IR_I64, 0, op2(ctx, IR_shl, ones, left));
     IrRef v = ir_select(ctx->ir, IR_I64, IR_LT, left, c64(ctx, 64), some, ones);
     return k ? ir_select(ctx->ir, IR_I64, IR_LT, left, c64(ctx, 0), c64(ctx, 0), v) : v;
@@ -55,7 +54,7 @@ bool vec_active_begin(RiscvDis *ctx, VecActive *active, bool masked)
     active->all = full && !masked && (active->n << vec_sew(ctx)) % 16 == 0;
     IrRef vl = full || active->all ? IR_NOREF : ir_ld_env(ctx->ir, IR_I64, IR_64, ENV(vl));
     for (unsigned k = 0; !active->all && k < words_of(active->n); k++) {
-        IrRef tail = full ? c64(ctx, (int64_t)word_mask(active->n, k)) : tail_word(ctx, vl, k);
+        IrRef tail = full ? c64(ctx, (int64_t)word_mask(active->n, k)) : vec_first_bits(ctx, vl, k);
         active->word[k] = masked ? op2(ctx, IR_and, vword(ctx, 0, k), tail) : tail;
     }
     return true;
@@ -168,7 +167,8 @@ static bool gen_merge(RiscvDis *ctx, const VecRow *row)
     }
     for (unsigned i = 0; i * (16u >> log2) < active.n; i++) {
         IrRef b = scalar == IR_NOREF ? get_piece(ctx, insn_rs1(ctx), i) : scalar;
-        IrRef v = vsel(ctx, b, get_piece(ctx, insn_rs2(ctx), i), vec_piece_mask(ctx, chosen, i, log2));
+        IrRef v =
+            vsel(ctx, b, get_piece(ctx, insn_rs2(ctx), i), vec_piece_mask(ctx, chosen, i, log2));
         if (!active.all) {
             v = vsel(ctx, v, get_piece(ctx, insn_rd(ctx), i),
                      vec_piece_mask(ctx, active.word, i, log2));
@@ -408,9 +408,7 @@ static bool gen_index(RiscvDis *ctx)
             uint64_t lane = i * lanes + k;
             memcpy((char *)words + ((size_t)k << log2), &lane, (size_t)1 << log2);
         }
-        IrRef low = vsplat(ctx, 3, c64(ctx, (int64_t)words[0]));
-        set_piece(ctx, insn_rd(ctx), i,
-                  vop2(ctx, IR_vset, 8 | 1 << 4, low, c64(ctx, (int64_t)words[1])));
+        set_piece(ctx, insn_rd(ctx), i, vec_const(ctx, words));
     }
     return n;
 }

@@ -1,6 +1,6 @@
 /*
- * Vector instructions that move elements within a group (V 1.0, 16.3 and 16.4): slides by a constant, and gathers of one
- * element or from one piece, as host vectors. Each piece of the result is made of two neighbours of the source's. See trans-vec-elem.c.
+ * Vector instructions that move elements within a group (V 1.0, 16.3 to 16.5): slides by a constant,
+ * gathers of one element or from one piece, and compression, as host vectors. See trans-vec-elem.c.
  */
 #include "cpu/riscv/trans-vec.h"
 
@@ -13,6 +13,8 @@ static unsigned source_pieces(const RiscvDis *ctx)
     unsigned bytes = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx)) << vec_sew(ctx);
     return bytes % 16 == 0 && bytes <= 16 * MAX_PIECES ? bytes / 16 : 0;
 }
+
+/* ---- Slides: each piece of the result is made of two neighbours of the source's ---- */
 
 /* 16 bytes of the group of vs2 from byte @at on, where @before comes before it and @after after it. */
 static IrRef source_bytes(RiscvDis *ctx, unsigned n, int at, IrRef before, IrRef after)
@@ -82,6 +84,8 @@ static bool gen_slide1(RiscvDis *ctx, const VecRow *row, int elements)
     return gen_slide(ctx, elements, vsplat(ctx, vec_sew(ctx), vec_scalar(ctx, row)));
 }
 
+/* ---- Gathers ---- */
+
 static bool gen_gather_one(RiscvDis *ctx)
 {
     unsigned n = source_pieces(ctx), index = (unsigned)insn_rs1(ctx), lanes = 16u >> vec_sew(ctx);
@@ -140,6 +144,102 @@ static bool gen_gather(RiscvDis *ctx, const VecRow *row)
     return true;
 }
 
+/* ---- Compression ---- */
+
+/* The most elements that are looked up at once; by their size and which of them are chosen: the bytes
+ * of those, for vshuffle. */
+enum { CHUNK = 8 };
+typedef uint8_t Choice[16];
+static Choice choices[4][1 << CHUNK];
+
+static unsigned chunk_elements(int log2)
+{
+    return MIN(16u >> log2, (unsigned)CHUNK);
+}
+
+static void *make_choices(void *unused)
+{
+    memset(choices, 0x80, sizeof(choices));
+    for (int log2 = 0; log2 < 4; log2++) {
+        for (unsigned bits = 0; bits < 1u << chunk_elements(log2); bits++) {
+            unsigned n = 0;
+
+            for (unsigned byte = 0; byte < chunk_elements(log2) << log2; byte++) {
+                if ((bits >> (byte >> log2)) & 1) {
+                    choices[log2][bits][n++] = (uint8_t)byte;
+                }
+            }
+        }
+    }
+    return choices;
+}
+
+/* The elements of vs2 from @at on whose bits in @bits are set, side by side, and zeros. */
+static IrRef chosen_elements(RiscvDis *ctx, unsigned at, IrRef bits)
+{
+    static GOnce once = G_ONCE_INIT;
+    int log2 = vec_sew(ctx);
+    Choice *table = (Choice *)g_once(&once, make_choices, NULL) + (log2 << CHUNK);
+    IrRef entry =
+        op2(ctx, IR_add, op2(ctx, IR_shl, bits, c64(ctx, 4)), c64(ctx, (int64_t)(intptr_t)table));
+    IrRef choice =
+        ir_emit(ctx->ir, IR_ld_host, IR_V128, IR_128, entry, IR_NOREF, IR_NOREF, IR_NOREF, 0);
+    IrRef v = get_piece(ctx, insn_rs2(ctx), at << log2 >> 4);
+
+    if ((at << log2) % 16) {
+        v = vop2(ctx, IR_valign, (at << log2) % 16, v, v);
+    }
+    return vop2(ctx, IR_vshuffle, 0, v, choice);
+}
+
+/* Adds @v to the pieces of @sum, of which the first @n may be concerned, from byte @at on. */
+static void add_bytes(RiscvDis *ctx, IrRef *sum, unsigned n, IrRef v, IrRef at)
+{
+    static const uint8_t places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    IrRef from = vop2(ctx, IR_vsub, 1, vec_const(ctx, places), vsplat(ctx, 0, at));
+
+    for (unsigned i = 0; i < n; i++) {
+        /* What is not 0 to 15, as a signed number, gets its top bit set. */
+        IrRef control = vop2(ctx, IR_vint, IR_VEC_ADDU | 1, from, vsplat(ctx, 0, c64(ctx, 0x70)));
+        IrRef part = vop2(ctx, IR_vshuffle, 0, v, control);
+
+        sum[i] = sum[i] == IR_NOREF ? part : vop2(ctx, IR_vor, 0, sum[i], part);
+        from = vop2(ctx, IR_vadd, 1, from, vsplat(ctx, 0, c64(ctx, 16)));
+    }
+}
+
+/* The chosen elements are packed chunk by chunk, and each such row is put where the ones before end. */
+static bool gen_compress(RiscvDis *ctx)
+{
+    enum { MAX_COMPRESSED = 4 };
+    int log2 = vec_sew(ctx);
+    unsigned n = source_pieces(ctx), step = chunk_elements(log2);
+    IrRef sum[MAX_COMPRESSED] = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}, count = c64(ctx, 0);
+    VecActive active;
+
+    if (!n || n > MAX_COMPRESSED || !vec_active_begin(ctx, &active, false)) {
+        return false;
+    }
+    for (unsigned at = 0; at < active.n; at += step) {
+        IrRef bits = vword(ctx, insn_rs1(ctx), at / 64);
+
+        if (!active.all) {
+            bits = op2(ctx, IR_and, bits, active.word[at / 64]);
+        }
+        bits = op2(ctx, IR_shr, bits, c64(ctx, at % 64));
+        bits = op2(ctx, IR_and, bits, c64(ctx, (1 << step) - 1));
+        add_bytes(ctx, sum, (at << log2) / 16 + 1, chosen_elements(ctx, at, bits),
+                  op2(ctx, IR_shl, count, c64(ctx, log2)));
+        count = op2(ctx, IR_add, count, ir_op1(ctx->ir, IR_popcnt, IR_I64, 0, bits));
+    }
+    active.all = false;
+    for (unsigned k = 0; 64 * k < active.n; k++) {
+        active.word[k] = vec_first_bits(ctx, count, k);
+    }
+    set_group(ctx, &active, n, 0, sum);
+    return true;
+}
+
 bool gen_vec_moves(RiscvDis *ctx, const VecRow *row)
 {
     if (row->cls != VEC_SPECIAL) {
@@ -150,6 +250,9 @@ bool gen_vec_moves(RiscvDis *ctx, const VecRow *row)
     }
     if (row->run == riscv_vec_run_gather) {
         return gen_gather(ctx, row);
+    }
+    if (row->run == riscv_vec_run_compress) {
+        return gen_compress(ctx);
     }
     if (row->form != VEC_U) {
         return false;

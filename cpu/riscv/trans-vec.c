@@ -255,20 +255,36 @@ static void gen_mem_inline(RiscvDis *ctx, unsigned n)
     }
 }
 
-/* Elements one by one, at a stride or at indices. One that faults is begun anew, as nothing has been loaded. */
-static bool gen_elements_inline(RiscvDis *ctx, const Group *d, const Group *index)
+/* Element @i of field @k of an access of elements one by one: loaded to, or stored from, piece @v. */
+static IrRef gen_element(RiscvDis *ctx, const Group *d, unsigned i, unsigned k, IrRef addr, IrRef v)
+{
+    static const uint8_t memops[] = {IR_U8, IR_U16, IR_U32, IR_64};
+    unsigned lanes = 16u >> d->eew, at = 1u << d->eew | i % lanes << 4;
+    int32_t offset = (int32_t)(k << d->eew);
+    if (insn_is_store(ctx)) {
+        IrRef from = get_piece(ctx, d->reg + (int)k * group_size(d), i / lanes);
+        ir_st(ctx->ir, IR_I64, memops[d->eew], addr, offset, vop1(ctx, IR_vget, at, from));
+        return IR_NOREF;
+    }
+    return vop2(ctx, IR_vset, at, v, ir_ld(ctx->ir, IR_I64, memops[d->eew], addr, offset));
+}
+
+/* Elements, or segments of @fields, one by one, at a stride or at indices. One that faults is begun
+ * anew, as nothing has been loaded. */
+static bool gen_elements_inline(RiscvDis *ctx, const Group *d, unsigned fields, const Group *index)
 {
     enum { MAX_ELEMENTS = 16 };
-    static const uint8_t memops[] = {IR_U8, IR_U16, IR_U32, IR_64};
-    IrRef pieces[MAX_ELEMENTS] = {0}, base = get_x(ctx, insn_rs1(ctx)), addr = base;
+    IrRef pieces[MAX_ELEMENTS], base = get_x(ctx, insn_rs1(ctx)), addr = base;
     unsigned n = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx));
-    unsigned lanes = 16u >> d->eew, lane = 1u << d->eew;
-    if (!vec_whole_pieces(ctx, d->emul) || n > MAX_ELEMENTS) {
+    unsigned per_field = vec_whole_pieces(ctx, d->emul);
+    if (!per_field || n * fields > MAX_ELEMENTS) {
         return false;
     }
     vec_dirty(ctx);
+    for (unsigned i = 0; i < fields * per_field; i++) {
+        pieces[i] = vop1(ctx, IR_vzero, 0, IR_NOREF);
+    }
     for (unsigned i = 0; i < n; i++) {
-        unsigned at = lane | i % lanes << 4, k = i / lanes;
         if (index) {
             unsigned per = 16u >> index->eew;
             IrRef v = get_piece(ctx, index->reg, i / per);
@@ -276,16 +292,13 @@ static bool gen_elements_inline(RiscvDis *ctx, const Group *d, const Group *inde
         } else if (i) {
             addr = op2(ctx, IR_add, addr, get_x(ctx, insn_rs2(ctx)));
         }
-        if (insn_is_store(ctx)) {
-            IrRef v = vop1(ctx, IR_vget, at, get_piece(ctx, d->reg, k));
-            ir_st(ctx->ir, IR_I64, memops[d->eew], addr, 0, v);
-        } else {
-            IrRef v = ir_ld(ctx->ir, IR_I64, memops[d->eew], addr, 0);
-            pieces[k] = vop2(ctx, IR_vset, at, i % lanes ? pieces[k] : vop1(ctx, IR_vzero, 0, IR_NOREF), v);
+        for (unsigned k = 0; k < fields; k++) {
+            IrRef *piece = &pieces[k * per_field + i / (16u >> d->eew)];
+            *piece = gen_element(ctx, d, i, k, addr, *piece);
         }
     }
-    for (unsigned k = 0; !insn_is_store(ctx) && k < n / lanes; k++) {
-        set_piece(ctx, d->reg, k, pieces[k]);
+    for (unsigned i = 0; !insn_is_store(ctx) && i < fields * per_field; i++) {
+        set_piece(ctx, d->reg + (int)(i / per_field) * group_size(d), i % per_field, pieces[i]);
     }
     return true;
 }
@@ -325,7 +338,7 @@ bool trans_vmem(RiscvDis *ctx, const ArgsVmem *a)
         return false;
     }
     Group index = {insn_rs2(ctx), insn_eew(ctx) - vec_sew(ctx) + vec_emul(ctx), insn_eew(ctx)};
-    if (a->nf == 0 && gen_elements_inline(ctx, &d, indexed ? &index : NULL)) {
+    if (gen_elements_inline(ctx, &d, (unsigned)a->nf + 1, indexed ? &index : NULL)) {
         return true;
     }
     gen_mem(ctx, indexed ? c64(ctx, 0) : get_x(ctx, a->rs2));
@@ -335,6 +348,7 @@ bool trans_vmem(RiscvDis *ctx, const ArgsVmem *a)
 
 bool trans_vmem_unit(RiscvDis *ctx, const ArgsVunit *a)
 {
+    enum { MAX_SEGMENT_PIECES = 16 };
     bool first_only = bits_get(ctx->insn, 24, 1);
     int eew = insn_eew(ctx);
     Group d = {a->rd, eew - vec_sew(ctx) + vec_emul(ctx), eew};
@@ -344,6 +358,11 @@ bool trans_vmem_unit(RiscvDis *ctx, const ArgsVunit *a)
     unsigned n = vec_whole_pieces(ctx, d.emul);
     if (n && !first_only && a->nf == 0) {
         gen_mem_inline(ctx, n);
+        return true;
+    }
+    if (n && !first_only && n * ((unsigned)a->nf + 1) <= MAX_SEGMENT_PIECES) {
+        vec_dirty(ctx);
+        gen_vec_segments(ctx, insn_is_store(ctx), eew, (unsigned)a->nf + 1, group_size(&d), n);
         return true;
     }
     gen_mem(ctx, c64(ctx, 0));

@@ -7,6 +7,7 @@
 
 #include "cpu/riscv/translate.h"
 #include "cpu/riscv/vector.h"
+#include <string.h>
 
 /* log2 of bytes of an element, and of LMUL. */
 static inline int vec_sew(const RiscvDis *ctx)
@@ -80,6 +81,16 @@ static inline IrRef vsplat(RiscvDis *ctx, int log2, IrRef v)
     return vop1(ctx, IR_vsplat, 1u << log2, v);
 }
 
+/* 16 bytes that are known. */
+static inline IrRef vec_const(RiscvDis *ctx, const void *bytes)
+{
+    uint64_t words[2];
+    memcpy(words, bytes, 16);
+    IrRef low = vsplat(ctx, 3, ir_const(ctx->ir, IR_I64, (int64_t)words[0]));
+    IrRef high = ir_const(ctx->ir, IR_I64, (int64_t)words[1]);
+    return vop2(ctx, IR_vset, 8 | 1 << 4, low, high);
+}
+
 /* A 64-bit word of a register. */
 static inline IrRef vword(RiscvDis *ctx, int reg, unsigned word)
 {
@@ -92,13 +103,16 @@ enum { VEC_MAX_WORDS = 8 };
 
 /* A bit for each element: of v0 if the instruction is masked, less what is at vl and above. */
 typedef struct VecActive {
-    bool all; /* of all pieces */
+    bool all;   /* of all pieces */
     unsigned n; /* VLMAX */
     IrRef word[VEC_MAX_WORDS];
 } VecActive;
 
 /* For elements of vtype's SEW and LMUL. False if vstart may not be 0. */
 bool vec_active_begin(RiscvDis *ctx, VecActive *active, bool masked);
+
+/* Word @k of a mask whose first @n bits are set. */
+IrRef vec_first_bits(RiscvDis *ctx, IrRef n, unsigned k);
 
 /* The lanes of piece @piece that are active, of elements of 1 << @log2 bytes, from words as in VecActive. */
 IrRef vec_piece_mask(RiscvDis *ctx, const IrRef *word, unsigned piece, int log2);
@@ -121,5 +135,10 @@ bool gen_vec_elements(RiscvDis *ctx, const VecRow *row); /* trans-vec-elem.c */
 bool gen_vec_masks(RiscvDis *ctx, const VecRow *row);    /* trans-vec-mask.c */
 bool gen_vec_scalars(RiscvDis *ctx, const VecRow *row);
 bool gen_vec_moves(RiscvDis *ctx, const VecRow *row); /* trans-vec-move.c */
+
+/* Loads or stores segments of @nfields (2 to 8) elements of 1 << @log2 bytes, all active, from where
+ * rs1 says on. Each field has @group registers and @pieces pieces (trans-vec-segment.c). */
+void gen_vec_segments(RiscvDis *ctx, bool store, int log2, unsigned nfields, int group,
+                      unsigned pieces);
 
 #endif

@@ -33,6 +33,7 @@ typedef struct Program {
 typedef struct Kind {
     const char *path;
     bool fp, integer, memory, other;
+    bool whole; /* segments and compression, mostly of all elements */
     unsigned vlen;
     unsigned vstart_percent;
     bool own_mode;
@@ -160,11 +161,11 @@ static void put_vtype(Maker *m)
     static const int8_t lmuls[] = {0, 1, 2, 3, -3, -2, -1};
     do { /* seldom illegal; not for vmv1r.v, which QEMU 7.2 executes nevertheless */
         m->sew = m->kind->fp && percent(m, 80) ? 2 + below(m, 2) : below(m, 4);
-        m->lmul = lmuls[below(m, percent(m, 60) ? 4 : 7)];
+        m->lmul = lmuls[below(m, m->kind->whole ? 3 : percent(m, 60) ? 4 : 7)];
     } while ((int)m->sew > 3 + MIN(m->lmul, 0) && (m->kind->other || !percent(m, 2)));
     unsigned vtype = ((unsigned)m->lmul & 7) | m->sew << 3 | below(m, 4) << 6;
     unsigned rd = percent(m, 30) ? 16 + below(m, 11) : 0;
-    switch (below(m, 4)) {
+    switch (m->kind->whole && percent(m, 70) ? 1 : below(m, 4)) {
     case 0: put(m, 3u << 30 | vtype << 20 | below(m, 32) << 15 | 7 << 12 | rd << 7 | 0x57); break;
     case 1: put_vsetvli(m, rd ? rd : 16, 0, vtype); break;
     default: put_vsetvli(m, rd, 11 + below(m, 5), vtype); break;
@@ -203,7 +204,9 @@ static uint32_t random_insn(Maker *m, const RiscvPattern *p)
     const char *o = p->operands;
     uint32_t insn = p->match | (g_rand_int(m->rand) & ~p->mask);
     if (strstr(o, "vm") && strstr(o, "(xs1)")) {
-        insn = percent(m, 60) ? insn & 0x1fffffff : insn; /* no segments */
+        bool segments = percent(m, m->kind->whole ? 90 : 40);
+        insn = segments ? insn : insn & 0x1fffffff;
+        insn |= (uint32_t)(m->kind->whole && percent(m, 80)) << 25;
     }
     insn = align_registers(m, insn, o);
     if (strstr(o, "(xs1)")) {
@@ -307,12 +310,16 @@ static void choose_patterns(Maker *m)
         const char *only = g_getenv("AMPHI_FUZZ_ONLY");
         bool fp = is_fp(p), memory = strstr(p->operands, "(xs1)");
         bool other = p->name[1] == 'm' || strstr(p->name, "slide") || strstr(p->name, "gather");
+        bool compress = !strcmp(p->name, "vcompress.vm");
         if (only ? g_str_has_prefix(p->name, only)
-                 : (memory  ? m->kind->memory
-                    : fp    ? m->kind->fp
-                    : other ? m->kind->other
-                            : m->kind->integer)) {
-            g_ptr_array_add(m->patterns, (void *)p);
+                 : (m->kind->whole ? memory || compress
+                    : memory       ? m->kind->memory
+                    : fp           ? m->kind->fp
+                    : other        ? m->kind->other
+                                   : m->kind->integer)) {
+            for (unsigned n = m->kind->whole && compress ? 8 : 1; n; n--) {
+                g_ptr_array_add(m->patterns, (void *)p);
+            }
         }
     }
 }
@@ -429,6 +436,8 @@ int main(int argc, char **argv)
         {"/riscv/vector/fp", .fp = true, .vlen = 128, .vstart_percent = 2},
         {"/riscv/vector/memory", .memory = true, .vlen = 128, .vstart_percent = 2},
         {"/riscv/vector/masks", .other = true, .vlen = 128, .vstart_percent = 2},
+        {"/riscv/vector/whole", .whole = true, .vlen = 128, .vstart_percent = 1},
+        {"/riscv/vector/whole-256", .whole = true, .vlen = 256, .vstart_percent = 1},
         {"/riscv/vector/256", true, true, true, true, .vlen = 256, .vstart_percent = 1},
         {"/riscv/vector/512", true, true, true, true, .vlen = 512, .vstart_percent = 1},
     };
