@@ -1,11 +1,13 @@
 /*
  * Vector loads and stores (V 1.0, chapter 7): unit-stride, strided, indexed, segments, whole registers,
- * masks, fault-only-first. Element by element in order; before each one vstart is set to it, so that an
- * access that faults leaves what the instruction needs to go on. trans-vec.c does the common ones inline.
+ * masks, fault-only-first. What is contiguous in a page of RAM is copied; the rest goes element by
+ * element in order, and before each one vstart is set to it, so that an access that faults leaves what
+ * the instruction needs to go on. trans-vec.c does the common ones of all elements inline.
  */
 #include "cpu/riscv/helpers.h"
 #include "cpu/riscv/priv.h"
 #include "cpu/riscv/vector.h"
+#include <string.h>
 
 enum { MOP_UNIT = 0, MOP_STRIDED = 2, LUMOP_WHOLE = 8, LUMOP_MASK = 11, LUMOP_FIRST = 16 };
 
@@ -84,6 +86,48 @@ static void access_element(VecMem *m, unsigned i, uint64_t address)
     }
 }
 
+/* One field of active elements @i to @i + @n - 1, each of @size bytes; @host: of the first. */
+static inline __attribute__((always_inline)) void copy_field(const VecMem *m, uint8_t *host,
+                                                             unsigned k, unsigned i, unsigned n,
+                                                             unsigned size)
+{
+    uint8_t *group = m->data + k * m->group_bytes;
+    for (unsigned end = i + n; i < end; i++, host += m->stride) {
+        if (m->masked && !vec_bit(m->s->v, i)) {
+            continue;
+        }
+        if (m->store) {
+            memcpy(host, group + (size_t)i * size, size);
+        } else {
+            memcpy(group + (size_t)i * size, host, size);
+        }
+    }
+}
+
+/* Elements from @i, at @address, on that are side by side in one page of RAM. Returns how many were
+ * accessed: 0 if it has to be done one by one. */
+static unsigned access_run(const VecMem *m, unsigned i, uint64_t address)
+{
+    unsigned segment = m->fields << m->log2;
+    unsigned n = MIN(m->evl - i, (4096 - (unsigned)(address & 4095)) / segment);
+    if (m->index || m->stride != segment || n == 0) {
+        return 0;
+    }
+    uint8_t *host = vcpu_direct(m->vcpu, address, n * segment, m->store);
+    if (!host) {
+        return 0;
+    }
+    for (unsigned k = 0; k < m->fields; k++, host += 1u << m->log2) {
+        switch (m->log2) {
+        case 0: copy_field(m, host, k, i, n, 1); break;
+        case 1: copy_field(m, host, k, i, n, 2); break;
+        case 2: copy_field(m, host, k, i, n, 4); break;
+        default: copy_field(m, host, k, i, n, 8); break;
+        }
+    }
+    return n;
+}
+
 /* Whether all of an element can be read, for fault-only-first. */
 static bool readable(VecMem *m, uint64_t address)
 {
@@ -100,11 +144,17 @@ void riscv_helper_vmem(Vcpu *vcpu, uint64_t insn, uint64_t base, uint64_t stride
     VecMem m;
 
     decode(vcpu, &m, insn, base, stride);
-    for (unsigned i = (unsigned)s->vstart; i < m.evl; i++) {
+    for (unsigned i = (unsigned)s->vstart, n; i < m.evl; i += n) {
+        n = 1;
         if (m.masked && !vec_bit(s->v, i)) {
             continue;
         }
         uint64_t address = element_address(&m, i);
+        unsigned run = access_run(&m, i, address);
+        if (run) {
+            n = run;
+            continue;
+        }
         uint64_t page = (address + ((uint64_t)m.fields << m.log2) - 1) >> 12;
         s->vstart = i;
         if (m.first && i > 0 && page != checked) {

@@ -48,7 +48,7 @@ typedef struct Maker {
     int lmul;
 } Maker;
 
-/* Registers: x8 points to the middle of the data, x9 is a stride, x10 masks indices, x11..x15 are
+/* Registers: x8 points to about the middle of the data, x9 is a stride, x10 masks indices, x11..x15 are
  * vector lengths, x16..x26 get results; x5 and x28 on are for anything. */
 enum { BASE = 8, STRIDE = 9, MASK = 10 };
 
@@ -135,6 +135,9 @@ static void make_registers(Maker *m)
     fill(m, im->v, sizeof(im->v));
     fill(m, im->data, sizeof(im->data));
     im->x[BASE] = IMAGE + offsetof(Image, data) + DATA_SIZE / 2;
+    if (percent(m, 50)) { /* near the end of a page */
+        im->x[BASE] = (im->x[BASE] & ~UINT64_C(0xfff)) - below(m, 64);
+    }
     im->x[STRIDE] = (uint64_t)(int64_t)((int)below(m, 81) - 40);
     im->x[MASK] = 0xfff;
     for (unsigned i = 11; i < 16; i++) {
