@@ -70,13 +70,16 @@ uint64_t vcpu_insn_count(Vcpu *vcpu)
     return vcpu->insn_count + (vcpu->budget_set - vcpu->budget) - vcpu->undone;
 }
 
+uint64_t vcpu_insn_estimate(const Vcpu *vcpu)
+{
+    return vcpu->insn_count + estimate(accel_vcpu(vcpu), clock_now(vcpu->machine->clock)) +
+           (vcpu->budget_set - vcpu->budget) - vcpu->undone;
+}
+
 uint64_t accel_get_insns(Vcpu *vcpu, bool *exact)
 {
-    const AccelVcpu *av = accel_vcpu(vcpu);
-
-    *exact = av->guest_counts;
-    return vcpu->insn_count + estimate(av, clock_now(vcpu->machine->clock)) +
-           (vcpu->budget_set - vcpu->budget);
+    *exact = accel_vcpu(vcpu)->guest_counts;
+    return vcpu_insn_estimate(vcpu) + vcpu->undone;
 }
 
 void accel_set_insns(Vcpu *vcpu, uint64_t insns, bool exact)

@@ -302,4 +302,7 @@ uint64_t vcpu_semihosting(Vcpu *vcpu, uint64_t operation, uint64_t param);
  * from the next translation on: the front end ends a block that reads a counter by exit_lookup). */
 uint64_t vcpu_insn_count(Vcpu *vcpu);
 
+/* The same for who does not mean to read on: an estimate while the vCPU does not count, and it does not begin to. */
+uint64_t vcpu_insn_estimate(const Vcpu *vcpu);
+
 #endif

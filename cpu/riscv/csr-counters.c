@@ -23,6 +23,12 @@ static uint64_t counter_source(Vcpu *vcpu, unsigned counter)
                                  : vcpu_insn_count(vcpu);
 }
 
+/* Kernels stop all counters when they boot: that alone is no reason to count. */
+static uint64_t counter_at_stop(Vcpu *vcpu, unsigned counter)
+{
+    return counter == COUNTER_IR ? vcpu_insn_estimate(vcpu) : counter_source(vcpu, counter);
+}
+
 static uint64_t *counter_offset(RiscvState *s, unsigned counter)
 {
     return counter == COUNTER_CY ? &s->mcycle_offset : &s->minstret_offset;
@@ -86,9 +92,12 @@ void riscv_csr_write_mcountinhibit(Vcpu *vcpu, unsigned csr, uint64_t value)
     for (unsigned i = 0; i < ARRAY_SIZE(counters); i++) {
         unsigned counter = counters[i];
         bool stop = (value >> counter) & 1;
-        if (stop != inhibited(s, counter)) {
-            uint64_t now = counter_source(vcpu, counter);
-            *counter_offset(s, counter) += stop ? now : -now;
+        if (stop && !inhibited(s, counter)) {
+            *counter_offset(s, counter) += counter_at_stop(vcpu, counter);
+        } else if (!stop && inhibited(s, counter)) {
+            bool counted = vcpu->counting;
+            *counter_offset(s, counter) -= counter_source(vcpu, counter);
+            *counter_offset(s, counter) += counter == COUNTER_IR && !counted; /* as above */
         }
         mask |= UINT64_C(1) << counter;
     }

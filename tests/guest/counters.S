@@ -1,11 +1,23 @@
 /*
- * Counters: instret counts every instruction from its first read on, writes take effect with the next
+ * Counters: instret counts every instruction from its first use on, writes take effect with the next
  * instruction, inhibited counters stand still, and access from below needs to be enabled.
  */
 #include "tests/guest/test.h"
 
 test:
     OPEN_PMP
+    /* Counting may begin with a counter that is let go. */
+    csrwi mcountinhibit, 5
+    csrw minstret, zero
+    csrwi mcountinhibit, 0
+    nop
+    csrr s0, minstret
+    nop
+    csrr s1, minstret
+    sub s1, s1, s0
+    CHECK(s1, 2)
+    CHECK(s0, 2)
+
     la t0, 1f /* before the first read nothing is known */
     jr t0
 1:  csrr s0, minstret
