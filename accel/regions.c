@@ -4,12 +4,16 @@
 #include "accel/late-stores.h"
 #include "accel/regions.h"
 #include "softmmu/cpus.h"
+#include "tcg/codemem.h"
 #include <immintrin.h>
 #include <string.h>
 #include <sys/mman.h>
 
 /* The writable view of code memory is emptied each time so much code has been added. */
 #define SETTLE_BYTES (512 * 1024)
+
+/* Pages that are about to be written come so much at a time. */
+#define AHEAD_BYTES (128u * 1024)
 
 /* What is kept of regions beside their code takes a little less than the code itself, where the guest's
  * instructions are mostly memory accesses; a segment without room for it is full. */
@@ -129,10 +133,16 @@ void *regions_meta(const Segment *segment, const Region *region, size_t *room)
     return start;
 }
 
+/* Whether writing has gone past one of the borders at which pages ahead are brought in. */
+static bool crossed(const uint8_t *first, const uint8_t *before, const uint8_t *at)
+{
+    return (before - first) / AHEAD_BYTES != (at - first) / AHEAD_BYTES;
+}
+
 void regions_commit(Accel *accel, Segment *segment, Region *region)
 {
     uint32_t ref = meta_ref(accel, region);
-    uint8_t *before = segment->at;
+    uint8_t *before = segment->at, *meta_before = segment->meta_at;
     size_t unused;
 
     g_array_append_val(segment->regions, ref);
@@ -143,6 +153,12 @@ void regions_commit(Accel *accel, Segment *segment, Region *region)
     uint8_t *first = accel->segments[0].start;
     if ((before - first) / SETTLE_BYTES != (segment->at - first) / SETTLE_BYTES) {
         tcg_code_settled(accel->tcg, first, accel->segments[SEGMENTS - 1].end - first);
+    }
+    if (crossed(first, before, segment->at)) {
+        tcg_code_expect(accel->tcg, segment->at, MIN(AHEAD_BYTES, segment->end - segment->at));
+    }
+    if (crossed(accel->meta, meta_before, segment->meta_at)) {
+        codemem_populate(segment->meta_at, MIN(AHEAD_BYTES, segment->meta_end - segment->meta_at));
     }
 }
 

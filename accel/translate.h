@@ -8,7 +8,7 @@
 #include "softmmu/base/log.h"
 
 /* Makes the IR of the first-tier region at @pc (on @page, which holds for the current context), of at most
- * @max_insns instructions, in accel->ir, optimized at level 1, and a Region with its key and spans filled in. With the lock; a fetch
+ * @max_insns instructions, in accel->ir, optimized for the interpreter only, and a Region with its key and spans filled in. With the lock; a fetch
  * fault unwinds. */
 Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t flags,
                         uint32_t mode, unsigned max_insns);

@@ -84,6 +84,21 @@ void codemem_free(CodeMem *mem)
     *mem = (CodeMem){0};
 }
 
+void codemem_populate(uint8_t *start, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    uintptr_t page = sysconf(_SC_PAGESIZE), from = align_down((uintptr_t)start, page);
+
+    /* Kernels before 5.14 refuse: then each page comes by a fault of its own. */
+    madvise((void *)from, align_up((uintptr_t)start + size - from, page), MADV_POPULATE_WRITE);
+#endif
+}
+
+void codemem_expect(const CodeMem *mem, const uint8_t *exec, size_t size)
+{
+    codemem_populate(mem->write + (exec - mem->exec), size);
+}
+
 void codemem_settled(const CodeMem *mem, uint8_t *exec, size_t size)
 {
     size_t page = sysconf(_SC_PAGESIZE);

@@ -25,4 +25,10 @@ void codemem_free(CodeMem *mem);
  * view stay, and a write brings them back. */
 void codemem_settled(const CodeMem *mem, uint8_t *exec, size_t size);
 
+/* Brings in the pages of the writable view of [@exec, @exec + @size), which is to be written soon, all at once. */
+void codemem_expect(const CodeMem *mem, const uint8_t *exec, size_t size);
+
+/* The same for any memory that is mapped for writing, from @start on. */
+void codemem_populate(uint8_t *start, size_t size);
+
 #endif

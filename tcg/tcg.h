@@ -151,6 +151,9 @@ size_t tcg_code_size(const Tcg *tcg);
  * memory. It may still be patched. */
 void tcg_code_settled(const Tcg *tcg, uint8_t *start, size_t size);
 
+/* Says that [@start, @start + @size), executable addresses, will be filled soon. */
+void tcg_code_expect(const Tcg *tcg, const uint8_t *start, size_t size);
+
 /* Compiles @ir to host code at executable address @at, using at most @room bytes. Returns false if the room
  * there or at how->meta does not suffice (nothing is kept). The IR must be valid; it may be changed. One thread at a time. */
 bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room, TcgCode *code);

@@ -243,12 +243,18 @@ static bool emit_block(Emit *e, unsigned b)
         const IrInsn *in = &e->insns[i];
         const Value *v = &e->vals[i];
 
-        if ((v->flags & VALUE_FUSED) || (v->last == 0 && op_is_skippable[in->op])) {
+        if (in->op == IR_insn_start) {
+            op_insn_start(e, in);
+            continue;
+        }
+        if (in->op == IR_const || (v->flags & VALUE_FUSED) || (v->last == 0 && op_is_skippable[in->op])) {
             continue;
         }
         e->cur = i;
         op_table[in->op](e, in);
-        regs_release_args(e);
+        if (in->arg[0] != IR_NOREF) {
+            regs_release_args(e);
+        }
         e->locked = 0;
         if (out_of_room(e)) {
             return false;
@@ -281,10 +287,14 @@ static void reserve(Emit *e)
     }
 }
 
-static unsigned count_exits(const IrRegion *ir)
+/* How many exits the region can have at most. */
+static unsigned count_exits(const IrRegion *ir, bool optimized)
 {
     unsigned n = 0;
 
+    if (!optimized) {
+        return 2 * ir->nblocks; /* as front ends make blocks: a mark, and the end */
+    }
     for (unsigned i = 0; i < ir->ninsns; i++) {
         unsigned op = ir->insns[i].op;
 
@@ -297,7 +307,7 @@ static unsigned count_exits(const IrRegion *ir)
 static bool begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at,
                          size_t room)
 {
-    unsigned max_exits = count_exits(ir);
+    unsigned max_exits = count_exits(ir, how->optimize);
 
     if (max_exits > how->meta_room / sizeof(TcgExit)) {
         return false;
@@ -324,7 +334,6 @@ static bool begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how,
     g_array_set_size(e->records, 0);
     e->nexits = 0;
     e->exits = how->meta;
-    memset(e->exits, 0, max_exits * sizeof(TcgExit));
     regs_begin_region(e);
     plan_blocks(e);
     pins_choose(e);
@@ -448,6 +457,11 @@ size_t tcg_code_size(const Tcg *tcg)
 void tcg_code_settled(const Tcg *tcg, uint8_t *start, size_t size)
 {
     codemem_settled(&tcg->mem, start, size);
+}
+
+void tcg_code_expect(const Tcg *tcg, const uint8_t *start, size_t size)
+{
+    codemem_expect(&tcg->mem, start, size);
 }
 
 void tcg_run(Tcg *tcg, void *state, void *code)

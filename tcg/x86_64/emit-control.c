@@ -358,7 +358,7 @@ static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcod
     uint8_t *jump = NULL, *imm = NULL;
     Cold *c;
 
-    exit->pc = pc;
+    *exit = (TcgExit){.pc = pc};
     if ((pc ^ block_pc) >> 12) {
         jump = emit_exec_check(e, pc, UINT32_MAX, &imm);
     }

@@ -60,6 +60,9 @@ void scan_block(Emit *e, const IrBlock *block)
         if (v->hint && !hint_holds(e, v, barrier)) {
             v->hint = 0;
         }
+        if (in->op == IR_insn_start || in->op == IR_const) {
+            continue;
+        }
         if (in->op == IR_get_var || in->op == IR_set_var) {
             e->next_touch[in->imm] = i;
             if (e->var_last[in->imm] == 0) {
