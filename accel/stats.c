@@ -85,9 +85,11 @@ void accel_print_stats(Machine *machine, GString *out)
                            s->regions, s->regions_opt, s->kills, s->guest_insns, s->ir_insns,
                            s->host_bytes, used >> 10, size >> 10, s->evictions);
     g_string_append_printf(out,
-                           "time: first translation %.1f ms, optimization %.1f ms\n"
+                           "time: first translation %.1f ms (%" G_GUINT64_FORMAT
+                           " ns a region), optimization %.1f ms\n"
                            "links made: %" G_GUINT64_FORMAT "\n",
-                           ms(s->translate_ns), ms(s->optimize_ns), s->resolves);
+                           ms(s->translate_ns), s->translate_ns / MAX(s->regions - s->regions_opt, 1),
+                           ms(s->optimize_ns), s->resolves);
     g_mutex_unlock(&accel->lock);
     print_times(machine, out);
     accel_print_exits(machine, out);

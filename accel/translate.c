@@ -150,8 +150,8 @@ Region *translate_block(Vcpu *vcpu, uint64_t pc, const CodePage *page, uint32_t 
     }
     translate_log(vcpu, LOG_IN_ASM, pc, req.bytes);
     translate_log(vcpu, LOG_IR, pc, 0);
-    /* Most code of the first tier runs a few times: host code without the optimizer's passes is a twentieth longer
-     * and no slower to speak of, and made in three quarters of the time. The interpreter pays by the op. */
+    /* Most code of the first tier runs a few times. Without the optimizer host code is a few per cent longer, hardly
+     * slower, and made in three quarters of the time. The interpreter pays by the op. */
     ir_optimize(ir, mode & MODE_INTERP ? 1 : 0);
     translate_log(vcpu, LOG_IR_OPT, pc, 0);
     accel->stats.guest_insns += req.insns;
