@@ -88,7 +88,8 @@ void accel_print_stats(Machine *machine, GString *out)
                            "time: first translation %.1f ms (%" G_GUINT64_FORMAT
                            " ns a region), optimization %.1f ms\n"
                            "links made: %" G_GUINT64_FORMAT "\n",
-                           ms(s->translate_ns), s->translate_ns / MAX(s->regions - s->regions_opt, 1),
+                           ms(s->translate_ns),
+                           s->translate_ns / MAX(s->regions - s->regions_opt, 1),
                            ms(s->optimize_ns), s->resolves);
     g_mutex_unlock(&accel->lock);
     print_times(machine, out);

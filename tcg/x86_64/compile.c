@@ -247,7 +247,8 @@ static bool emit_block(Emit *e, unsigned b)
             op_insn_start(e, in);
             continue;
         }
-        if (in->op == IR_const || (v->flags & VALUE_FUSED) || (v->last == 0 && op_is_skippable[in->op])) {
+        if (in->op == IR_const || (v->flags & VALUE_FUSED) ||
+            (v->last == 0 && op_is_skippable[in->op])) {
             continue;
         }
         e->cur = i;
