@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER_SIZE (256 * 1024)
+#define BUFFER_SIZE (256 * 1024) /* of writing */
+#define READ_AHEAD 4096          /* much more than a section's header would mostly be skipped */
 #define WRITE_BEHIND (4 * 1024 * 1024) /* bytes that wait to be sent to the disk */
 
 typedef struct SnapshotFile {
@@ -166,31 +167,50 @@ bool snapshot_file_finish(StateStream *stream, bool ok, GError **error)
  * Reading.
  */
 
-/* Reads up to @len bytes, at least one; 0 with @error. */
-static size_t read_some(SnapshotFile *file, void *buf, size_t len, GError **error)
+static bool truncated(uint64_t size, GError **error)
+{
+    return error_set(error, "it is truncated: it ends after %" G_GUINT64_FORMAT " bytes", size);
+}
+
+/* Reads up to @len bytes from @at on, at least one; 0 with @error. */
+static size_t read_some(const SnapshotFile *file, uint64_t at, void *buf, size_t len,
+                        GError **error)
 {
     ssize_t n;
     do {
-        n = read(file->fd, buf, len);
+        n = pread(file->fd, buf, len, at);
     } while (n < 0 && errno == EINTR);
     if (n < 0) {
         error_set_errno(error, errno, "it cannot be read");
     } else if (n == 0) {
-        error_set(error, "it is truncated: it ends after %" G_GUINT64_FORMAT " bytes",
-                  file->position);
+        truncated(at, error);
     }
     return MAX(n, 0);
+}
+
+static bool file_read_at(void *opaque, uint64_t at, void *buf, size_t len, GError **error)
+{
+    while (len) {
+        size_t n = read_some(opaque, at, buf, len, error);
+        if (!n) {
+            return false;
+        }
+        at += n;
+        buf = (uint8_t *)buf + n;
+        len -= n;
+    }
+    return true;
 }
 
 /* What is in the buffer already, or of much data what there is without its detour. */
 static size_t take_some(SnapshotFile *file, void *buf, size_t len, GError **error)
 {
     if (file->used == file->filled) {
-        if (len >= BUFFER_SIZE) {
-            return read_some(file, buf, len, error);
+        if (len >= READ_AHEAD) {
+            return read_some(file, file->position, buf, len, error);
         }
         file->used = 0;
-        file->filled = read_some(file, file->buffer, BUFFER_SIZE, error);
+        file->filled = read_some(file, file->position, file->buffer, READ_AHEAD, error);
     }
     size_t n = MIN(len, file->filled - file->used);
     memcpy(buf, file->buffer + file->used, n);
@@ -213,6 +233,18 @@ static bool file_read(void *opaque, void *buf, size_t len, GError **error)
     return true;
 }
 
+static bool file_skip(void *opaque, size_t len, uint64_t *at, GError **error)
+{
+    SnapshotFile *file = opaque;
+    *at = file->position;
+    if (file->position > file->size || len > file->size - file->position) {
+        return truncated(file->size, error);
+    }
+    file->position += len;
+    file->used += MIN(len, file->filled - file->used);
+    return true;
+}
+
 bool snapshot_file_open(StateStream *stream, const char *path, GError **error)
 {
     struct stat st;
@@ -228,15 +260,15 @@ bool snapshot_file_open(StateStream *stream, const char *path, GError **error)
     file->fd = fd;
     file->path = g_strdup(path);
     file->size = st.st_size;
-    file->buffer = g_malloc(BUFFER_SIZE);
-    *stream = (StateStream){.read = file_read, .opaque = file};
+    file->buffer = g_malloc(READ_AHEAD);
+    *stream = (StateStream){
+        .read = file_read, .skip = file_skip, .read_at = file_read_at, .opaque = file};
     return true;
 }
 
 void snapshot_file_rewind(StateStream *stream)
 {
     SnapshotFile *file = file_of(stream);
-    lseek(file->fd, 0, SEEK_SET);
     file->used = file->filled = 0;
     file->position = 0;
     stream->sections = stream->crc = 0;

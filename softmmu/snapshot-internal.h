@@ -45,9 +45,13 @@ typedef struct SectionHeader {
 
 /* One side of a stream. */
 typedef struct StateStream {
-    /* Transfers exactly @len bytes; only the one of its direction is set. */
+    /* Transfers exactly @len bytes; only what is of its direction is set. */
     bool (*write)(void *opaque, const void *buf, size_t len, GError **error);
     bool (*read)(void *opaque, void *buf, size_t len, GError **error);
+    /* Passes over @len bytes; where they begin. */
+    bool (*skip)(void *opaque, size_t len, uint64_t *at, GError **error);
+    /* Reads what was skipped, at any time and on any thread. */
+    bool (*read_at)(void *opaque, uint64_t at, void *buf, size_t len, GError **error);
     void *opaque;
     uint32_t sections; /* so far */
     uint32_t crc;      /* of their payloads' checksums */
@@ -69,7 +73,10 @@ bool stream_read_section(StateStream *stream, SectionHeader *section, GError **e
 /* Its payload, section->length bytes; the checksum is compared by the caller. */
 bool stream_read_payload(StateStream *stream, const SectionHeader *section, void *payload,
                          GError **error);
-/* The same, for g_free(), with the checksum compared. */
+/* Passes over it; stream->read_at() reads it from @at on. */
+bool stream_skip_payload(StateStream *stream, const SectionHeader *section, uint64_t *at,
+                         GError **error);
+/* Reads it for g_free(), with the checksum compared. */
 uint8_t *stream_take_payload(StateStream *stream, const SectionHeader *section, GError **error);
 /* Compares what SECTION_END says. */
 bool stream_read_end(StateStream *stream, const SectionHeader *section, GError **error);
@@ -116,11 +123,14 @@ typedef enum RamLoadHow {
     RAM_REPLACE, /* into memory that it has, by a stream that was checked */
 } RamLoadHow;
 RamLoader *snapshot_ram_loader_new(Machine *machine, RamLoadHow how);
-/* The section whose header was just read from @stream. */
+/* The section whose header was just read from @stream, which has to stay until the loader ends. */
 bool snapshot_ram_load(RamLoader *loader, StateStream *stream, const SectionHeader *section,
                        GError **error);
-/* Waits for what is under way and frees @loader. */
-bool snapshot_ram_loader_end(RamLoader *loader, GError **error);
+/* Waits for what is under way and frees @loader. @ok: nothing was wrong so far, otherwise @error says what; that is
+ * replaced if it is in a section that comes before. Returns whether nothing was. */
+bool snapshot_ram_loader_end(RamLoader *loader, bool ok, GError **error);
+/* How many threads work on memory; 0, as at first: as many as there are processors. */
+void snapshot_ram_set_threads(unsigned n);
 /* The longest payload of a section of memory. */
 size_t snapshot_ram_section_max(void);
 

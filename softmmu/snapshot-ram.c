@@ -6,8 +6,9 @@
  *              64-bit number of the first page, a bit for each page that is not zero (in whole bytes), and
  *              these pages as one zstd frame, if there are any
  *
- * Chunks are worked on by a few threads, in a ring of jobs that are given out and taken back in order: the
- * stream stays a stream. Memory is read and written through the block's file, which neither populates pages
+ * Chunks are worked on by a few threads, in a ring of jobs that are given out and taken back in order: so is what they
+ * write, and the first error in a file is the one that is told. Threads read their chunk themselves, and find it in
+ * their processor's cache then. Memory is read and written through the block's file, which neither populates pages
  * that the guest never touched nor faults on each page; the mapping that the guest has shows the same.
  */
 #include "softmmu/base/error.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -34,6 +36,7 @@ typedef struct ChunkHeader {
 
 typedef enum JobError {
     JOB_OK,
+    JOB_UNREAD,     /* job->failure says why */
     JOB_ALTERED,    /* the checksum does not fit */
     JOB_IMPOSSIBLE, /* pages that there are not, or data of another size */
     JOB_MEMORY,     /* reading or writing it failed: errno value in job->err */
@@ -53,15 +56,18 @@ typedef struct RamJob {
     uint8_t *payload; /* snapshot_ram_section_max() bytes */
     size_t len;
     uint32_t crc;
+    uint64_t at; /* of loading: where it is in the stream */
     JobError error;
     int err;
+    GError *failure;
 } RamJob;
 
 /* Jobs and who does them. */
 typedef struct RamPipe {
     Machine *machine;
     void (*run)(struct RamPipe *pipe, Worker *worker, RamJob *job);
-    RamLoadHow how; /* of loading */
+    RamLoadHow how;            /* of loading */
+    const StateStream *stream; /* likewise */
     GThread *threads[MAX_THREADS];
     Worker workers[MAX_THREADS];
     unsigned nthreads, nstarted, njobs;
@@ -71,6 +77,13 @@ typedef struct RamPipe {
     uint64_t given, taken, collected; /* jobs, ever */
     bool ending;
 } RamPipe;
+
+static unsigned threads_wanted;
+
+void snapshot_ram_set_threads(unsigned n)
+{
+    threads_wanted = n;
+}
 
 size_t snapshot_ram_section_max(void)
 {
@@ -107,7 +120,8 @@ static gpointer work(gpointer data)
 static RamPipe *pipe_new(Machine *machine, void (*run)(RamPipe *, Worker *, RamJob *))
 {
     RamPipe *pipe = g_new0(RamPipe, 1);
-    unsigned wanted = CLAMP(g_get_num_processors(), 1, MAX_THREADS);
+    unsigned wanted = threads_wanted ? threads_wanted : g_get_num_processors();
+    wanted = CLAMP(wanted, 1, MAX_THREADS);
     pipe->machine = machine;
     pipe->run = run;
     g_mutex_init(&pipe->lock);
@@ -145,6 +159,7 @@ static void pipe_free(RamPipe *pipe)
         g_free(pipe->workers[i].pages);
     }
     for (unsigned i = 0; i < pipe->njobs; i++) {
+        g_clear_error(&pipe->jobs[i].failure);
         g_free(pipe->jobs[i].payload);
     }
     g_cond_clear(&pipe->ready);
@@ -193,10 +208,11 @@ static RamJob *pipe_collect(RamPipe *pipe)
     return job;
 }
 
-static bool report(const RamJob *job, GError **error)
+static bool report(RamJob *job, GError **error)
 {
     switch (job->error) {
     case JOB_OK: return true;
+    case JOB_UNREAD: g_propagate_error(error, g_steal_pointer(&job->failure)); return false;
     case JOB_ALTERED: return stream_altered(error);
     case JOB_IMPOSSIBLE: break;
     case JOB_MEMORY:
@@ -282,7 +298,7 @@ static void show_progress(const SnapshotProgress *progress, uint64_t done, uint6
 }
 
 /* Writes the oldest job's chunk. @ok: nothing has gone wrong so far. */
-static bool write_chunk(RamSaver *saver, const RamJob *job, bool ok, GError **error)
+static bool write_chunk(RamSaver *saver, RamJob *job, bool ok, GError **error)
 {
     ok = ok && report(job, error);
     if (ok && job->len) { /* all zero: it need not be said in a file */
@@ -336,7 +352,7 @@ bool snapshot_ram_save(Machine *machine, StateStream *stream, const SnapshotProg
     GPtrArray *blocks = machine->memory->blocks;
     RamSaver saver = {pipe_new(machine, save_chunk), stream, progress, 0,
                       populated(machine->memory)};
-    const RamJob *job;
+    RamJob *job;
     bool ok = true;
     for (unsigned i = 0; ok && i < blocks->len; i++) {
         ok = save_block(&saver, blocks->pdata[i], i, error);
@@ -355,7 +371,7 @@ bool snapshot_ram_save(Machine *machine, StateStream *stream, const SnapshotProg
 struct RamLoader {
     RamPipe *pipe;
     GPtrArray *written; /* of the bitmaps of blocks' pages; NULL: memory is not changed */
-    bool failed;
+    bool failed;        /* a chunk is wrong: what is behind it is of no interest */
 };
 
 /* Writes the pages of @bitmap from @data; the others are zero, or cleared at the end. */
@@ -404,6 +420,11 @@ static const RamBlock *find_block(const Machine *machine, const ChunkHeader *chu
 static void load_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
 {
     ChunkHeader chunk;
+    if (!pipe->stream->read_at(pipe->stream->opaque, job->at, job->payload, job->len,
+                               &job->failure)) {
+        job->error = JOB_UNREAD;
+        return;
+    }
     if (snapshot_crc(job->payload, job->len) != job->crc) {
         job->error = JOB_ALTERED;
         return;
@@ -420,9 +441,11 @@ static void load_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
     }
     const uint8_t *bitmap = job->payload + sizeof(chunk);
     size_t size = count_bits(bitmap, chunk.pages) * RAM_PAGE_SIZE;
-    /* All of a chunk goes to its place at once, if that is mapped: writing to the file spares page faults. */
-    bool direct = pipe->how == RAM_REPLACE && size == chunk.pages * RAM_PAGE_SIZE;
-    uint8_t *out = direct ? block->host + (chunk.first_page << RAM_PAGE_BITS) : worker->pages;
+    /* All of a chunk goes to its place at once, if that can be mapped at once: writing to the file spares faults. */
+    uint8_t *place = block->host + (chunk.first_page << RAM_PAGE_BITS);
+    bool direct = pipe->how == RAM_REPLACE && size == chunk.pages * RAM_PAGE_SIZE &&
+                  madvise(place, size, MADV_POPULATE_WRITE) == 0;
+    uint8_t *out = direct ? place : worker->pages;
     if (size ? ZSTD_decompressDCtx(worker->decompress, out, size, job->payload + head,
                                    job->len - head) != size
              : job->len != head) {
@@ -465,7 +488,7 @@ static void note_written(RamLoader *loader, const RamJob *job)
 
 static bool collect_loaded(RamLoader *loader, GError **error)
 {
-    const RamJob *job = pipe_collect(loader->pipe);
+    RamJob *job = pipe_collect(loader->pipe);
     loader->failed = !report(job, error);
     if (!loader->failed && loader->written) {
         note_written(loader, job);
@@ -514,20 +537,24 @@ bool snapshot_ram_load(RamLoader *loader, StateStream *stream, const SectionHead
     }
     job->len = section->length;
     job->crc = section->crc;
-    if (!stream_read_payload(stream, section, job->payload, error)) {
-        loader->failed = true;
+    if (!stream_skip_payload(stream, section, &job->at, error)) {
         return false;
     }
+    loader->pipe->stream = stream;
     pipe_give(loader->pipe);
     return true;
 }
 
-bool snapshot_ram_loader_end(RamLoader *loader, GError **error)
+bool snapshot_ram_loader_end(RamLoader *loader, bool ok, GError **error)
 {
+    GError *earlier = NULL;
     while (!loader->failed && loader->pipe->collected != loader->pipe->given) {
-        collect_loaded(loader, error);
+        if (!collect_loaded(loader, &earlier)) {
+            ok = false;
+            g_clear_error(error);
+            g_propagate_error(error, earlier);
+        }
     }
-    bool ok = !loader->failed;
     for (unsigned i = 0; ok && loader->written && i < loader->written->len; i++) {
         clear_others(loader->pipe->machine->memory->blocks->pdata[i], loader->written->pdata[i]);
     }

@@ -202,6 +202,13 @@ bool stream_read_payload(StateStream *stream, const SectionHeader *section, void
     return stream->read(stream->opaque, payload, section->length, error);
 }
 
+bool stream_skip_payload(StateStream *stream, const SectionHeader *section, uint64_t *at,
+                         GError **error)
+{
+    count_section(stream, section);
+    return stream->skip(stream->opaque, section->length, at, error);
+}
+
 uint8_t *stream_take_payload(StateStream *stream, const SectionHeader *section, GError **error)
 {
     uint8_t *payload = g_malloc(MAX(section->length, 1));

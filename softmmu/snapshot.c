@@ -141,7 +141,7 @@ static bool read_stream(Reader *reader, RamLoadHow how, GError **error)
                          snapshot_file_size(stream));
         }
     }
-    ok = snapshot_ram_loader_end(reader->ram, ok ? error : NULL) && ok;
+    ok = snapshot_ram_loader_end(reader->ram, ok, error);
     if (ok && snapshot_file_position(stream) != snapshot_file_size(stream)) {
         ok = error_set(error, "it is damaged: there is something after its end");
     }

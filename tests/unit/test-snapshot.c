@@ -273,6 +273,76 @@ static void test_forged_sections(Rig *rig, gconstpointer data)
     g_byte_array_unref(good);
 }
 
+enum { CHUNKS = TEST_RAM_SIZE / MIB };
+
+/* A snapshot of memory that is full of something that does not compress, of which @contents gets a copy. */
+static GByteArray *make_full_snapshot(Rig *rig, uint8_t **contents)
+{
+    uint8_t *ram = rig->machine->ram->host;
+    GError *error = NULL;
+    GRand *rand = g_rand_new_with_seed(1);
+    for (size_t i = 0; i < TEST_RAM_SIZE; i++) {
+        ram[i] = g_rand_int(rand);
+    }
+    g_rand_free(rand);
+    *contents = g_memdup2(ram, TEST_RAM_SIZE);
+    snapshot_save(rig->machine, rig->path, NULL, &error);
+    g_assert_no_error(error);
+    memset(ram, 0, TEST_RAM_SIZE);
+    fill(rig, 3);
+    return read_snapshot(rig);
+}
+
+/* Chunk @impossible has no pages, and after that is made to fit, byte @altered of the file is another. */
+static GByteArray *damage(const GByteArray *good, unsigned impossible, size_t altered)
+{
+    GByteArray *copy;
+    uint32_t pages = 0;
+    memcpy(forge(good, &copy, SECTION_RAM, impossible) + 4, &pages, sizeof(pages));
+    snapshot_forge(copy->data, copy->len);
+    copy->data[altered] ^= 0x10;
+    return copy;
+}
+
+/* However many threads work on a file and whoever is first: the first error in the file is the one that is told. */
+static void expect_first_error(Rig *rig, GByteArray *good)
+{
+    size_t state = (uint8_t *)section_of(good, SECTION_STATE, 0) - good->data;
+    for (unsigned impossible = 0; impossible < CHUNKS; impossible++) {
+        size_t begin = (uint8_t *)section_of(good, SECTION_RAM, impossible) - good->data;
+        for (unsigned n = 0; n < CHUNKS; n++) {
+            size_t middle = (uint8_t *)section_of(good, SECTION_RAM, n) - good->data + MIB / 2;
+            GByteArray *copy = damage(good, impossible, middle);
+            expect_refused(rig, copy, copy->len,
+                           middle > begin + MIB ? "pages of memory are not possible"
+                                                : "a checksum does not fit");
+            g_byte_array_unref(copy);
+        }
+        GByteArray *copy = damage(good, impossible, state);
+        expect_refused(rig, copy, copy->len, "pages of memory are not possible");
+        expect_refused(rig, copy, state + 10, "pages of memory are not possible");
+        g_byte_array_unref(copy);
+    }
+}
+
+static void test_threads(Rig *rig, gconstpointer data)
+{
+    static const unsigned counts[] = {1, 2, 8};
+    uint8_t *contents;
+    GByteArray *good = make_full_snapshot(rig, &contents);
+    for (unsigned i = 0; i < ARRAY_SIZE(counts); i++) {
+        snapshot_ram_set_threads(counts[i]);
+        expect_first_error(rig, good);
+        g_assert_null(load(rig, good->data, good->len));
+        g_assert_cmpmem(rig->machine->ram->host, TEST_RAM_SIZE, contents, TEST_RAM_SIZE);
+        memset(rig->machine->ram->host, 0, TEST_RAM_SIZE);
+        fill(rig, 3);
+    }
+    snapshot_ram_set_threads(0);
+    g_free(contents);
+    g_byte_array_unref(good);
+}
+
 static void test_forged_states(Rig *rig, gconstpointer data)
 {
     GByteArray *good = make_snapshot(rig), *copy;
@@ -447,6 +517,7 @@ int main(int argc, char **argv)
         {"/snapshot/forged-memory", test_forged_memory},
         {"/snapshot/forged-sections", test_forged_sections},
         {"/snapshot/forged-states", test_forged_states},
+        {"/snapshot/threads", test_threads},
         {"/snapshot/other-devices", test_other_devices},
         {"/snapshot/no-file", test_no_file},
         {"/snapshot/not-replaced", test_not_replaced},
