@@ -344,30 +344,35 @@ static bool is_stdin(Call *call, uint64_t number)
     return is;
 }
 
-/* Returns the bytes that were not read: @len at the end of the file. */
+/* Returns the bytes that were not read: @len at the end of the file, and if nothing could be read, for which the
+ * specification has no other value; SYS_ERRNO then has the reason. */
 static uint64_t sys_read(Call *call)
 {
     uint64_t addr = call->args[1], len = call->args[2], limit = MIN(len, TRANSFER_MAX), total = 0;
     uint8_t piece[PIECE];
     size_t done = 0;
     if (wraps(addr, len) || !probe(call, addr, limit, MMU_WRITE)) {
-        return fail(call, EFAULT);
+        fail(call, EFAULT);
+        return len;
     }
-    if (is_stdin(call, call->args[0])) {
-        total = limit ? console_read(call, piece, MIN(limit, sizeof(piece))) : 0;
-        return copy(call, addr, piece, total, true) ? len - total : fail(call, EFAULT);
-    }
+    bool from_console = is_stdin(call, call->args[0]);
     do {
         size_t n = MIN(limit - total, sizeof(piece));
-        int err = read_piece(call, call->args[0], piece, n, &done);
-        if (err) {
-            return fail(call, err);
+        int err = 0;
+        if (from_console) {
+            done = n ? console_read(call, piece, n) : 0;
+        } else {
+            err = read_piece(call, call->args[0], piece, n, &done);
         }
-        if (!copy(call, addr + total, piece, done, true)) {
-            return fail(call, EFAULT);
+        if (!err && !copy(call, addr + total, piece, done, true)) {
+            err = EFAULT;
+        }
+        if (err) {
+            fail(call, err);
+            break;
         }
         total += done;
-    } while (done && total < limit);
+    } while (done && total < limit && !from_console);
     return len - total;
 }
 

@@ -76,6 +76,10 @@ test:
     CALL(SYS_CLOSE)
     CHECK(a0, -1)
     CHECK_ERRNO(EBADF)
+    CALL(SYS_SYSTEM) /* another errno */
+    CALL(SYS_READ)   /* nothing of the ten bytes */
+    CHECK(a0, 10)
+    CHECK_ERRNO(EBADF)
 
     OPEN(name, 4, MODE_R)
     mv s0, a0
