@@ -295,16 +295,16 @@ check: $(BUILD)/config.mk
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' tests/run-all $(BUILD) $(TESTS)
 
 # What takes too long for that: Debian's installation in the guest and its boot to systemd, ten
-# minutes of stress, all cases of the nested bed, a gibibyte over the network.
+# minutes of stress, all cases of the nested bed, a gibibyte over the network, fio on large disks.
 check-long: $(BUILD)/config.mk
 	@echo "amphi: looking for missing packages"
 	@$(MAKE) --no-print-directory deps-test
 	@$(MAKE) --no-print-directory tests
-	@$(MAKE) --no-print-directory guest GUEST_FLAGS=--tests
+	@$(MAKE) --no-print-directory guest GUEST_FLAGS='--tests --fio'
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/boot/make-debian $(BUILD)/amphi
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' AMPHI_SLOW='$(SANITIZERS)' AMPHI_LONG=1 \
 	    tests/run-all $(BUILD) $(or $(TESTS),boot/test-debian boot/test-stress boot/test-kvm-bed \
-	    boot/test-transfer)
+	    boot/test-transfer boot/test-fio)
 
 # BENCH='-r 5 -g integer,double' are arguments for tests/bench/run.
 bench: $(BUILD)/config.mk
