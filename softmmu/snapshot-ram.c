@@ -16,7 +16,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
@@ -441,10 +440,10 @@ static void load_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
     }
     const uint8_t *bitmap = job->payload + sizeof(chunk);
     size_t size = count_bits(bitmap, chunk.pages) * RAM_PAGE_SIZE;
-    /* All of a chunk goes to its place at once, if that can be mapped at once: writing to the file spares faults. */
+    /* All of a chunk goes to its place at once, if that is mapped: writing to the file spares page faults. To have it
+     * mapped by MADV_POPULATE_WRITE takes longer than that saves: mostly it is, by the guest. */
     uint8_t *place = block->host + (chunk.first_page << RAM_PAGE_BITS);
-    bool direct = pipe->how == RAM_REPLACE && size == chunk.pages * RAM_PAGE_SIZE &&
-                  madvise(place, size, MADV_POPULATE_WRITE) == 0;
+    bool direct = pipe->how == RAM_REPLACE && size == chunk.pages * RAM_PAGE_SIZE;
     uint8_t *out = direct ? place : worker->pages;
     if (size ? ZSTD_decompressDCtx(worker->decompress, out, size, job->payload + head,
                                    job->len - head) != size
