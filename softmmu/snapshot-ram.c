@@ -55,7 +55,8 @@ typedef struct RamJob {
     uint8_t *payload; /* snapshot_ram_section_max() bytes */
     size_t len;
     uint32_t crc;
-    uint64_t at; /* of loading: where it is in the stream */
+    const StateStream *stream; /* of loading, and where in it it is */
+    uint64_t at;
     JobError error;
     int err;
     GError *failure;
@@ -65,8 +66,7 @@ typedef struct RamJob {
 typedef struct RamPipe {
     Machine *machine;
     void (*run)(struct RamPipe *pipe, Worker *worker, RamJob *job);
-    RamLoadHow how;            /* of loading */
-    const StateStream *stream; /* likewise */
+    RamLoadHow how; /* of loading */
     GThread *threads[MAX_THREADS];
     Worker workers[MAX_THREADS];
     unsigned nthreads, nstarted, njobs;
@@ -419,8 +419,8 @@ static const RamBlock *find_block(const Machine *machine, const ChunkHeader *chu
 static void load_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
 {
     ChunkHeader chunk;
-    if (!pipe->stream->read_at(pipe->stream->opaque, job->at, job->payload, job->len,
-                               &job->failure)) {
+    if (!job->stream->read_at(job->stream->opaque, job->at, job->payload, job->len,
+                              &job->failure)) {
         job->error = JOB_UNREAD;
         return;
     }
@@ -536,10 +536,10 @@ bool snapshot_ram_load(RamLoader *loader, StateStream *stream, const SectionHead
     }
     job->len = section->length;
     job->crc = section->crc;
+    job->stream = stream;
     if (!stream_skip_payload(stream, section, &job->at, error)) {
         return false;
     }
-    loader->pipe->stream = stream;
     pipe_give(loader->pipe);
     return true;
 }
