@@ -55,12 +55,12 @@ bed_add_file()
 
 # Start the bed and wait for its end, $1 seconds at most; $2: processors and how they are emulated. On a busy host its
 # kernel would find its timer broken (no_timer_check). The console goes to
-# $tmp/console.
+# $tmp/console. In the foreground: what ends this script ends the bed.
 bed_run()
 {
     local limit=$1 cpus=${2:-"-smp 2 -accel tcg,thread=multi"}
     (cd "$bed_root" && find . | cpio --quiet -o -H newc -R 0:0) > "$tmp/bed.cpio"
-    timeout "$limit" qemu-system-x86_64 -M q35 $cpus -cpu max,+svm -m 3584 -nodefaults -display none \
+    timeout --foreground "$limit" qemu-system-x86_64 -M q35 $cpus -cpu max,+svm -m 3584 -nodefaults -display none \
         -serial "file:$tmp/console" -serial "unix:$tmp/serial1,server=on,wait=off" -no-reboot \
         -kernel "$bed_guest/vmlinux" -initrd "$tmp/bed.cpio" \
         -append "console=ttyS0 quiet mitigations=off no_timer_check panic=-1" < /dev/null > "$tmp/bed-qemu.log" 2>&1
