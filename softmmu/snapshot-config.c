@@ -74,7 +74,17 @@ void snapshot_config_write(Machine *machine, GByteArray *out)
     put_make(machine, out);
 }
 
-/* Key to value; strings stay in @data. NULL with @error if they are not pairs, or one is twice there. */
+/* Whether @text may stand in a line for the user. */
+static bool is_one_line(const char *text)
+{
+    while (g_ascii_isprint(*text)) {
+        text++;
+    }
+    return *text == 0;
+}
+
+/* Key to value; strings stay in @data. NULL with @error if they are not pairs, one is twice there, or what is compared
+ * is no text. */
 static GHashTable *parse(const uint8_t *data, size_t len, GError **error)
 {
     GHashTable *table = g_hash_table_new(g_str_hash, g_str_equal);
@@ -82,7 +92,8 @@ static GHashTable *parse(const uint8_t *data, size_t len, GError **error)
     bool ok = len == 0 || end[-1] == 0;
     while (ok && at < end) {
         const char *key = at, *value = key + strlen(key) + 1;
-        ok = value < end && g_hash_table_insert(table, (char *)key, (char *)value);
+        ok = value < end && g_hash_table_insert(table, (char *)key, (char *)value) &&
+             (g_str_has_prefix(key, INFO) || (is_one_line(key) && is_one_line(value)));
         at = ok ? value + strlen(value) + 1 : end;
     }
     if (!ok) {

@@ -273,6 +273,19 @@ static void test_forged_sections(Rig *rig, gconstpointer data)
     g_byte_array_unref(good);
 }
 
+/* What would be told of such a machine is no line. */
+static void test_forged_config(Rig *rig, gconstpointer data)
+{
+    GByteArray *good = make_snapshot(rig), *copy;
+    uint8_t *payload = forge(good, &copy, SECTION_CONFIG, 0);
+    char *key = memmem(payload, ((SectionHeader *)payload)[-1].length, "machine", sizeof("machine"));
+    g_assert_nonnull(key);
+    key[sizeof("machine")] = '\n';
+    expect_forged_refused(rig, copy, "its description of the machine is not possible");
+    g_byte_array_unref(copy);
+    g_byte_array_unref(good);
+}
+
 enum { CHUNKS = TEST_RAM_SIZE / MIB };
 
 /* A snapshot of memory that is full of something that does not compress, of which @contents gets a copy. */
@@ -516,6 +529,7 @@ int main(int argc, char **argv)
         {"/snapshot/truncated", test_truncated},
         {"/snapshot/forged-memory", test_forged_memory},
         {"/snapshot/forged-sections", test_forged_sections},
+        {"/snapshot/forged-config", test_forged_config},
         {"/snapshot/forged-states", test_forged_states},
         {"/snapshot/threads", test_threads},
         {"/snapshot/other-devices", test_other_devices},
