@@ -4,11 +4,13 @@
 #include "cpu/x86/priv.h"
 #include <string.h>
 
+/* clang-format off */
 enum {
     APIC_ID = 0x20, APIC_VERSION = 0x30, APIC_DFR = 0xe0, APIC_SPIV = 0xf0, APIC_LVT_TIMER = 0x320,
     APIC_LVT_THERMAL = 0x330, APIC_LVT_PERF = 0x340, APIC_LVT_LINT0 = 0x350, APIC_LVT_LINT1 = 0x360,
     APIC_LVT_ERROR = 0x370,
 };
+/* clang-format on */
 #define VERSION_INTEGRATED 0x00050014u /* six local vectors */
 #define LVT_MASKED (1u << 16)
 #define LVT_EXTINT (7u << 8)

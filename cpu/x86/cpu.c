@@ -78,8 +78,8 @@ static void reset_core(X86State *s)
     for (unsigned i = 0; i < X86_NSEGS; i++) {
         s->segs[i] = (X86Segment){.attr = ATTR_DATA, .limit = 0xffff};
     }
-    s->segs[X86_CS] = (X86Segment){
-        .selector = 0xf000, .attr = ATTR_CODE, .limit = 0xffff, .base = RESET_CS_BASE};
+    s->segs[X86_CS] =
+        (X86Segment){.selector = 0xf000, .attr = ATTR_CODE, .limit = 0xffff, .base = RESET_CS_BASE};
     s->ldtr = (X86Segment){.attr = ATTR_LDT, .limit = 0xffff};
     s->tr = (X86Segment){.attr = ATTR_TSS, .limit = 0xffff};
     s->gdtr = s->idtr = (X86Table){.limit = 0xffff};
@@ -302,8 +302,7 @@ Vcpu *x86_cpu_new(Machine *machine, const char *model, GError **error)
                       .cores = machine->config.cores,
                       .threads = machine->config.threads,
                       .index = machine->ncpus};
-    const struct X86Cpuid *host =
-        runner && runner->x86_cpuid ? runner->x86_cpuid(machine) : NULL;
+    const struct X86Cpuid *host = runner && runner->x86_cpuid ? runner->x86_cpuid(machine) : NULL;
     X86Model *parsed = x86_model_new(model, host, &place, error);
 
     if (!parsed) {

@@ -28,12 +28,11 @@ static void dump_segment(const char *name, const X86Segment *seg, GString *out)
         g_string_append(out, " unusable\n");
         return;
     }
-    g_string_append_printf(out, " %s type %x dpl %u%s%s%s%s\n", seg->attr & X86_SEG_S ? "mem" : "sys",
-                           seg->attr & X86_SEG_TYPE, seg->attr >> X86_SEG_DPL_SHIFT & 3,
-                           seg->attr & X86_SEG_P ? " present" : "",
-                           seg->attr & X86_SEG_L ? " 64-bit" : "",
-                           seg->attr & X86_SEG_DB ? " 32-bit" : "",
-                           seg->attr & X86_SEG_G ? " pages" : "");
+    g_string_append_printf(
+        out, " %s type %x dpl %u%s%s%s%s\n", seg->attr & X86_SEG_S ? "mem" : "sys",
+        seg->attr & X86_SEG_TYPE, seg->attr >> X86_SEG_DPL_SHIFT & 3,
+        seg->attr & X86_SEG_P ? " present" : "", seg->attr & X86_SEG_L ? " 64-bit" : "",
+        seg->attr & X86_SEG_DB ? " 32-bit" : "", seg->attr & X86_SEG_G ? " pages" : "");
 }
 
 static void dump_segments(const X86State *s, GString *out)
@@ -44,8 +43,10 @@ static void dump_segments(const X86State *s, GString *out)
     }
     dump_segment("LDT", &s->ldtr, out);
     dump_segment("TR ", &s->tr, out);
-    g_string_append_printf(out, "GDT= base %016" PRIx64 " limit %04x\n", s->gdtr.base, s->gdtr.limit);
-    g_string_append_printf(out, "IDT= base %016" PRIx64 " limit %04x\n", s->idtr.base, s->idtr.limit);
+    g_string_append_printf(out, "GDT= base %016" PRIx64 " limit %04x\n", s->gdtr.base,
+                           s->gdtr.limit);
+    g_string_append_printf(out, "IDT= base %016" PRIx64 " limit %04x\n", s->idtr.base,
+                           s->idtr.limit);
 }
 
 static void dump_control(const X86State *s, GString *out)
@@ -55,10 +56,11 @@ static void dump_control(const X86State *s, GString *out)
                            " CR8=%" PRIx64 "\n",
                            s->cr0, s->cr2, s->cr3, s->cr4, s->cr8);
     g_string_append_printf(out,
-                           "DR0=%016" PRIx64 " DR1=%016" PRIx64 " DR2=%016" PRIx64 " DR3=%016" PRIx64
-                           "\nDR6=%08" PRIx64 " DR7=%08" PRIx64 " EFER=%04" PRIx64 " XCR0=%" PRIx64
-                           "\n",
-                           s->dr[0], s->dr[1], s->dr[2], s->dr[3], s->dr6, s->dr7, s->efer, s->xcr0);
+                           "DR0=%016" PRIx64 " DR1=%016" PRIx64 " DR2=%016" PRIx64
+                           " DR3=%016" PRIx64 "\nDR6=%08" PRIx64 " DR7=%08" PRIx64
+                           " EFER=%04" PRIx64 " XCR0=%" PRIx64 "\n",
+                           s->dr[0], s->dr[1], s->dr[2], s->dr[3], s->dr6, s->dr7, s->efer,
+                           s->xcr0);
 }
 
 static uint64_t le64(const uint8_t *p)
@@ -98,8 +100,9 @@ void x86_dump(Vcpu *vcpu, GString *out)
     }
     g_string_append_printf(out, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " [", s->rip, s->rflags);
     dump_flags(s->rflags, out);
-    g_string_append_printf(out, "] CPL=%u %u-bit%s\n", s->segs[X86_SS].attr >> X86_SEG_DPL_SHIFT & 3,
-                           x86_code_bits(s), activities[s->activity & 3]);
+    g_string_append_printf(out, "] CPL=%u %u-bit%s\n",
+                           s->segs[X86_SS].attr >> X86_SEG_DPL_SHIFT & 3, x86_code_bits(s),
+                           activities[s->activity & 3]);
     dump_segments(s, out);
     dump_control(s, out);
     dump_fpu(s, out);

@@ -22,6 +22,7 @@ const X86FeatureWord x86_feature_words[X86_FEATURE_WORDS] = {
     [X86_FKVM_EAX] = {0x40000001, 0, false, X86_EAX},
 };
 
+/* clang-format off */
 const X86Feature x86_features[] = {
     {"fpu", X86_F1_EDX, 0}, {"vme", X86_F1_EDX, 1}, {"de", X86_F1_EDX, 2}, {"pse", X86_F1_EDX, 3},
     {"tsc", X86_F1_EDX, 4}, {"msr", X86_F1_EDX, 5}, {"pae", X86_F1_EDX, 6}, {"mce", X86_F1_EDX, 7},
@@ -97,8 +98,10 @@ const X86Feature x86_features[] = {
     {"kvm-msi-ext-dest-id", X86_FKVM_EAX, 15}, {"kvmclock-stable-bit", X86_FKVM_EAX, 24},
     {0},
 };
+/* clang-format on */
 
 /* What else a feature is called. */
+/* clang-format off */
 static const struct {
     const char *alias, *name;
 } aliases[] = {
@@ -106,6 +109,7 @@ static const struct {
     {"sse4-2", "sse4.2"}, {"sse4_2", "sse4.2"}, {"lzcnt", "abm"}, {"i64", "lm"}, {"xd", "nx"},
     {"sha", "sha-ni"},
 };
+/* clang-format on */
 
 const X86Feature *x86_feature_find(const char *name)
 {

@@ -29,9 +29,12 @@ static const struct {
     const char *name;
     size_t offset;
 } system_registers[] = {
-    {"cr0", offsetof(X86State, cr0)},   {"cr2", offsetof(X86State, cr2)},
-    {"cr3", offsetof(X86State, cr3)},   {"cr4", offsetof(X86State, cr4)},
-    {"cr8", offsetof(X86State, cr8)},   {"efer", offsetof(X86State, efer)},
+    {"cr0", offsetof(X86State, cr0)},
+    {"cr2", offsetof(X86State, cr2)},
+    {"cr3", offsetof(X86State, cr3)},
+    {"cr4", offsetof(X86State, cr4)},
+    {"cr8", offsetof(X86State, cr8)},
+    {"efer", offsetof(X86State, efer)},
     {"k_gs_base", offsetof(X86State, kernel_gs_base)},
 };
 
@@ -210,8 +213,8 @@ static void describe_flags(GString *out)
     static const struct {
         const char *name;
         unsigned bit;
-    } flags[] = {{"CF", 0},  {"PF", 2},  {"AF", 4},  {"ZF", 6},  {"SF", 7},   {"TF", 8},
-                 {"IF", 9},  {"DF", 10}, {"OF", 11}, {"NT", 14}, {"RF", 16},  {"VM", 17},
+    } flags[] = {{"CF", 0},  {"PF", 2},   {"AF", 4},   {"ZF", 6},  {"SF", 7},  {"TF", 8},
+                 {"IF", 9},  {"DF", 10},  {"OF", 11},  {"NT", 14}, {"RF", 16}, {"VM", 17},
                  {"AC", 18}, {"VIF", 19}, {"VIP", 20}, {"ID", 21}};
 
     g_string_append(out, "<flags id=\"i386_eflags\" size=\"4\">");
@@ -246,8 +249,9 @@ static bool gdb_describe(Vcpu *vcpu, const char *name, GString *out)
     if (strcmp(name, "target.xml") != 0) {
         return false;
     }
-    g_string_append(out, "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
-                         "<architecture>i386:x86-64</architecture>");
+    g_string_append(out,
+                    "<?xml version=\"1.0\"?><!DOCTYPE target SYSTEM \"gdb-target.dtd\"><target>"
+                    "<architecture>i386:x86-64</architecture>");
     describe_core(out);
     g_string_append(out, "<feature name=\"org.gnu.gdb.i386.sse\">"
                          "<vector id=\"v4f\" type=\"ieee_single\" count=\"4\"/>"

@@ -81,16 +81,19 @@ static void set_offered(X86Hyperv *hv, const X86Cpuid *host)
     }
 }
 
-static bool set_one(X86Hyperv *hv, unsigned n, const char *value, const X86Cpuid *host, GError **error)
+static bool set_one(X86Hyperv *hv, unsigned n, const char *value, const X86Cpuid *host,
+                    GError **error)
 {
     bool on = !strcmp(value, "on");
 
     if (!on && strcmp(value, "off") != 0) {
-        return error_set(error, "-cpu: hv_%s is on or off, not '%s'", enlightenments[n].name, value);
+        return error_set(error, "-cpu: hv_%s is on or off, not '%s'", enlightenments[n].name,
+                         value);
     }
     if (on && !is_offered(n, host)) {
-        return error_set(error, "-cpu: this host's KVM does not offer hv_%s; leave it out, or use a "
-                                "kernel with CONFIG_KVM_HYPERV",
+        return error_set(error,
+                         "-cpu: this host's KVM does not offer hv_%s; leave it out, or use a "
+                         "kernel with CONFIG_KVM_HYPERV",
                          enlightenments[n].name);
     }
     hv->features = (hv->features & ~(UINT64_C(1) << n)) | (uint64_t)on << n;
@@ -151,7 +154,8 @@ void x86_hyperv_cpuid(const X86Hyperv *hv, X86Cpuid *out)
 
 void x86_hyperv_help(GString *out)
 {
-    g_string_append(out, "  hv_NAME=on           Hyper-V's enlightenments, where KVM offers them:\n ");
+    g_string_append(out,
+                    "  hv_NAME=on           Hyper-V's enlightenments, where KVM offers them:\n ");
     for (unsigned i = 0; i < ARRAY_SIZE(enlightenments); i++) {
         g_string_append_printf(out, " %s", enlightenments[i].name);
     }

@@ -13,13 +13,13 @@
 /* ---- The models ---- */
 
 /* Levels of the x86-64 psABI, section 3.1.1, and what every model has beside. */
-#define BASE                                                                                       \
-    "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr "    \
+#define BASE                                                                                \
+    "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr " \
     "sse sse2 sse3 cx16 syscall nx lm x2apic hypervisor tsc-adjust arat "
 #define V2 BASE "lahf-lm popcnt sse4.1 sse4.2 ssse3 "
 #define V3 V2 "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave "
 #define PARAVIRTUAL                                                                                \
-    "tsc-deadline kvmclock-old kvmclock kvm-nopiodelay kvm-steal-time kvm-pv-eoi kvm-asyncpf-int "              \
+    "tsc-deadline kvmclock-old kvmclock kvm-nopiodelay kvm-steal-time kvm-pv-eoi kvm-asyncpf-int " \
     "kvm-pv-unhalt kvm-pv-tlb-flush kvm-pv-ipi kvm-pv-sched-yield kvmclock-stable-bit"
 
 static const struct {
@@ -75,7 +75,8 @@ static void supported_features(const X86Cpuid *host, uint32_t *words)
     for (unsigned i = 0; i < X86_FEATURE_WORDS; i++) {
         words[i] = word_of(host, i);
     }
-    if (x86_cpuid_find(host, 0x40000001, 0)) { /* KVM does not list what it does without being asked */
+    /* KVM does not list what it does without being asked. */
+    if (x86_cpuid_find(host, 0x40000001, 0)) {
         set_features(words, "x2apic hypervisor arat", true);
     }
     set_features(words, hidden, false);
@@ -165,7 +166,8 @@ static bool want_feature(Parse *p, const char *name, bool on, GError **error)
         return unknown_feature(name, error);
     }
     if (on && !(p->supported[f->word] >> f->bit & 1)) {
-        return error_set(error, "-cpu: this engine has no '%s' to give on this host; leave it out", name);
+        return error_set(error, "-cpu: this engine has no '%s' to give on this host; leave it out",
+                         name);
     }
     set_feature(p->model->features, f, on);
     return true;
@@ -259,9 +261,10 @@ static void drop_dependents(uint32_t *words)
     } rules[] = {
         {"xsave", "avx xsaveopt xsavec xgetbv1 xsaves pku"},
         {"avx", "avx2 fma f16c vaes vpclmulqdq xop fma4 avx-vnni avx-ifma avx512f"},
-        {"avx512f", "avx512dq avx512ifma avx512pf avx512er avx512cd avx512bw avx512vl avx512vbmi "
-                    "avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq avx512-4vnniw avx512-4fmaps "
-                    "avx512-vp2intersect avx512-fp16 avx512-bf16"},
+        {"avx512f",
+         "avx512dq avx512ifma avx512pf avx512er avx512cd avx512bw avx512vl avx512vbmi "
+         "avx512vbmi2 avx512vnni avx512bitalg avx512-vpopcntdq avx512-4vnniw avx512-4fmaps "
+         "avx512-vp2intersect avx512-fp16 avx512-bf16"},
         {"lm", "syscall lahf-lm pdpe1gb la57"},
     };
 
@@ -335,7 +338,8 @@ static void set_topology(X86Model *m, const X86Place *place)
     m->apic_id = package << package_shift | core << core_shift | thread;
 }
 
-X86Model *x86_model_new(const char *text, const X86Cpuid *host, const X86Place *place, GError **error)
+X86Model *x86_model_new(const char *text, const X86Cpuid *host, const X86Place *place,
+                        GError **error)
 {
     X86Model *m = model_parse(text ? text : "max", host, place->index > 0, error);
 

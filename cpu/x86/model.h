@@ -7,11 +7,13 @@
 #include "cpu/x86/cpuid.h"
 #include "cpu/x86/priv.h"
 
+/* clang-format off */
 typedef enum X86FeatureIndex {
     X86_F1_EDX, X86_F1_ECX, X86_F6_EAX, X86_F7_EBX, X86_F7_ECX, X86_F7_EDX, X86_F7_1_EAX, X86_FD_1_EAX,
     X86_FX1_EDX, X86_FX1_ECX, X86_FX7_EDX, X86_FX8_EBX, X86_FKVM_EAX,
     X86_FEATURE_WORDS
 } X86FeatureIndex;
+/* clang-format on */
 
 typedef struct X86FeatureWord {
     uint32_t leaf, subleaf;
@@ -51,8 +53,8 @@ struct X86Model {
     uint32_t features[X86_FEATURE_WORDS];
     X86Identity identity;
     X86Hyperv hyperv;
-    bool kvm;        /* the paravirtual leaves are shown */
-    bool host_cache; /* caches are described as the host's */
+    bool kvm;                /* the paravirtual leaves are shown */
+    bool host_cache;         /* caches are described as the host's */
     unsigned cores, threads; /* of a package, of a core */
     uint32_t apic_id;
     X86Cpuid cpuid;

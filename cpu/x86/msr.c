@@ -13,8 +13,10 @@ typedef struct MsrField {
     size_t offset;
 } MsrField;
 
+/* clang-format off */
 #define ONE(number, field) {number, 1, 1, offsetof(X86State, field)}
 #define ROW(number, step, n, field) {number, step, n, offsetof(X86State, field)}
+/* clang-format on */
 
 static const MsrField fields[] = {
     ONE(X86_MSR_TSC, tsc),

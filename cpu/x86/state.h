@@ -12,6 +12,7 @@
 
 #include "cpu/x86/x86.h"
 
+/* clang-format off */
 /* Register numbers as in instructions. */
 enum {
     X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
@@ -45,6 +46,7 @@ enum {
     X86_EFER_SCE = 1u << 0, X86_EFER_LME = 1u << 8, X86_EFER_LMA = 1u << 10, X86_EFER_NXE = 1u << 11,
     X86_EFER_SVME = 1u << 12,
 };
+/* clang-format on */
 
 /* A segment register with its hidden part. */
 typedef struct X86Segment {
@@ -54,11 +56,13 @@ typedef struct X86Segment {
     uint64_t base;
 } X86Segment;
 
+/* clang-format off */
 enum {
     X86_SEG_TYPE = 15u, X86_SEG_S = 1u << 4, X86_SEG_DPL_SHIFT = 5, X86_SEG_P = 1u << 7,
     X86_SEG_AVL = 1u << 8, X86_SEG_L = 1u << 9, X86_SEG_DB = 1u << 10, X86_SEG_G = 1u << 11,
     X86_SEG_UNUSABLE = 1u << 15, /* a null selector was loaded */
 };
+/* clang-format on */
 
 typedef struct X86Table {
     uint64_t base;
@@ -121,7 +125,7 @@ typedef struct X86State {
     X86Segment segs[X86_NSEGS], ldtr, tr;
     X86Table gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4;
-    uint64_t cr8; /* bits 7:4 of the task priority; the local APIC has the rest */
+    uint64_t cr8;      /* bits 7:4 of the task priority; the local APIC has the rest */
     uint64_t pdptr[4]; /* of PAE paging outside long mode */
     bool pdptr_valid;
     uint64_t xcr0;
@@ -151,10 +155,10 @@ typedef struct X86State {
 
     /* Not architectural state: */
     uint32_t apic_id;
-    bool bsp;         /* the processor that starts */
-    uint32_t lines;   /* atomic: 1 << X86Line, as driven from outside */
-    uint32_t signals; /* atomic: X86_SIGNAL_* that came and were not taken yet */
-    uint8_t sipi;     /* atomic: vector of the last start-up message */
+    bool bsp;                   /* the processor that starts */
+    uint32_t lines;             /* atomic: 1 << X86Line, as driven from outside */
+    uint32_t signals;           /* atomic: X86_SIGNAL_* that came and were not taken yet */
+    uint8_t sipi;               /* atomic: vector of the last start-up message */
     const X86ApicOps *apic_ops; /* NULL: the engine's, or none */
     void *apic;
     uint64_t tsc_khz; /* 0: not known */
@@ -163,7 +167,12 @@ typedef struct X86State {
     X86Start start;
 } X86State;
 
-enum { X86_SIGNAL_NMI = 1u << 0, X86_SIGNAL_SMI = 1u << 1, X86_SIGNAL_INIT = 1u << 2, X86_SIGNAL_SIPI = 1u << 3 };
+enum {
+    X86_SIGNAL_NMI = 1u << 0,
+    X86_SIGNAL_SMI = 1u << 1,
+    X86_SIGNAL_INIT = 1u << 2,
+    X86_SIGNAL_SIPI = 1u << 3
+};
 
 static inline X86State *x86_state(const Vcpu *vcpu)
 {

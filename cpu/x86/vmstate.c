@@ -65,8 +65,9 @@ static bool post_load(void *opaque, GError **error)
     X86State *s = opaque;
 
     if (s->saved_model != x86_model_checksum(s->model)) {
-        return error_set(error, "the snapshot is of a CPU that differs from -cpu %s here; give the "
-                                "model that it was taken with",
+        return error_set(error,
+                         "the snapshot is of a CPU that differs from -cpu %s here; give the "
+                         "model that it was taken with",
                          x86_model_name(s->model));
     }
     if (s->nmsrs > X86_MAX_MSRS || s->activity > X86_HALTED || !(s->rflags & X86_FLAG1)) {

@@ -23,8 +23,8 @@ typedef struct X86Start {
     unsigned bits; /* 64: long mode; 32: protected mode without paging; 0: at the reset vector */
     uint64_t entry;
     uint64_t rax, rbx, rsi;
-    uint64_t cr3;      /* 64 bits: page tables */
-    uint64_t gdt;      /* flat code at selector 0x10, flat data at 0x18 */
+    uint64_t cr3; /* 64 bits: page tables */
+    uint64_t gdt; /* flat code at selector 0x10, flat data at 0x18 */
     uint16_t gdt_limit;
 } X86Start;
 
