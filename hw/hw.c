@@ -16,6 +16,7 @@
 #include <string.h>
 
 /* The parts that offer devices; each list ends with a NULL name. */
+/* clang-format off */
 static const HwDeviceType *const device_lists[] = {
     virtio_device_types,
     isa_device_types,
@@ -27,6 +28,7 @@ static const HwDeviceType *const device_lists[] = {
     pc_iommu_device_types,
     e1000_device_types,
 };
+/* clang-format on */
 
 static const HwDeviceType *find_type(const char *name)
 {
@@ -98,7 +100,8 @@ bool hw_device_unplug(Machine *machine, const char *id, GError **error)
     for (unsigned i = 0; i < machine->devices->len; i++) {
         const Device *dev = machine->devices->pdata[i];
         if (!strcmp(dev->id, id)) {
-            return error_set(error, "Device '%s' is on a bus that does not support hotplugging", id);
+            return error_set(error, "Device '%s' is on a bus that does not support hotplugging",
+                             id);
         }
     }
     g_set_error(error, AMPHI_ERROR, AMPHI_ERROR_NOT_FOUND, "Device '%.64s' not found", id);

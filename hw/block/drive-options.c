@@ -211,8 +211,7 @@ static bool parse_files(Options *opts, BlockOpen *how, GError **error)
         image->format = "raw";
     }
     if (!image->path || !*image->path) {
-        return !options_misspelt(opts, "file", error) &&
-               error_set(error, "-drive needs file=PATH");
+        return !options_misspelt(opts, "file", error) && error_set(error, "-drive needs file=PATH");
     }
     return true;
 }

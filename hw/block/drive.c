@@ -203,7 +203,8 @@ static bool create_device(Machine *machine, const char *drive, GError **error)
 bool hw_create_drives(Machine *machine, GError **error)
 {
     /* The last one, if the machine has it beside the others. */
-    const char *const interfaces[] = {"none", "virtio", "pflash", machine->cls->drive_interface, NULL};
+    const char *const interfaces[] = {"none", "virtio", "pflash", machine->cls->drive_interface,
+                                      NULL};
     GPtrArray *drives = machine->config.drives;
 
     if (!nodes_open_all(machine, error)) {

@@ -103,8 +103,8 @@ typedef struct Qcow2 {
     uint32_t header_length;
     char *backing_name, *backing_format, *data_name;
     uint64_t *l1, *reftable; /* host order */
-    uint32_t l1_size;     /* entries that the disk's size makes use of */
-    uint32_t l1_in_file;  /* entries that there are; those behind mean nothing */
+    uint32_t l1_size;        /* entries that the disk's size makes use of */
+    uint32_t l1_in_file;     /* entries that there are; those behind mean nothing */
     uint32_t reftable_clusters;
     uint64_t l1_offset, reftable_offset, reftable_size;
     GArray *snapshots; /* of Qcow2Snapshot */

@@ -104,7 +104,7 @@ typedef struct PciBusConfig {
 } PciBusConfig;
 
 struct PciBus {
-    PciBus *next; /* bus of the machine, root buses before those behind their bridges */
+    PciBus *next;      /* bus of the machine, root buses before those behind their bridges */
     PciDevice *parent; /* the bridge to it; NULL: a root bus */
     Machine *machine;
     PciBusConfig config;

@@ -61,7 +61,7 @@ typedef struct VirtioBlk {
     uint64_t pushed; /* queues with requests that the driver was not told of */
     BlkRequest *parked, **parked_tail;
     unsigned parked_segments;
-    ParkedState saved; /* of them, while state is saved or loaded */
+    ParkedState saved;   /* of them, while state is saved or loaded */
     uint64_t saved_size; /* bytes of the disk of the machine that was saved */
 } VirtioBlk;
 

@@ -12,6 +12,6 @@
 /* Makes and returns a function named @id (NULL: made up) at @devfn of @bus in front of @vdev, with
  * @vectors for MSI-X (0: none; AUTO: one for each queue and one for the configuration). */
 PciDevice *virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *id,
-                    uint32_t vectors);
+                          uint32_t vectors);
 
 #endif

@@ -340,10 +340,10 @@ static bool port_post_load(void *opaque, GError **error)
     if (port->saved_present != port->present || port->saved_console != port->console) {
         return error_set(error, "port %u of '%s' is %s in the saved machine, %s in this one",
                          port->nr, port->serial->virtio.dev.id,
-                         !port->saved_present   ? "not there"
+                         !port->saved_present  ? "not there"
                          : port->saved_console ? "a console"
                                                : "a serial port",
-                         !port->present   ? "not there"
+                         !port->present  ? "not there"
                          : port->console ? "a console"
                                          : "a serial port");
     }

@@ -67,9 +67,9 @@ struct VirtioDevice {
     uint8_t status;
     uint8_t isr;
     uint16_t config_vector;
-    uint32_t generation; /* of configuration space */
-    bool broken;         /* until reset: the driver did what it must not */
-    bool stopped;        /* the machine is: no request is started */
+    uint32_t generation;     /* of configuration space */
+    bool broken;             /* until reset: the driver did what it must not */
+    bool stopped;            /* the machine is: no request is started */
     uint64_t saved_features; /* host_features and nqueues of the machine that was saved */
     uint16_t saved_queues;
     uint16_t nqueues;

@@ -100,8 +100,9 @@ static bool read_elf(X86Boot *boot, Elf *elf, GError **error)
     elf->is64 = class == ELFCLASS64;
     if ((class != ELFCLASS32 && !elf->is64) || loader_peek(d, EI_DATA, 1) != ELFDATA2LSB ||
         machine != (elf->is64 ? EM_X86_64 : EM_386)) {
-        return error_set(error, "-kernel '%s' is an ELF file for another architecture; this machine is "
-                                "x86-64",
+        return error_set(error,
+                         "-kernel '%s' is an ELF file for another architecture; this machine is "
+                         "x86-64",
                          boot->machine->config.kernel);
     }
     elf->entry = elf->is64 ? loader_peek(d, 24, 8) : loader_peek(d, 24, 4);
@@ -137,8 +138,8 @@ static bool in_file(const Elf *elf, uint64_t offset, uint64_t size)
     return offset <= len && size <= len - offset;
 }
 
-static bool add_part(X86Boot *boot, uint64_t addr, uint64_t offset, uint64_t file_size, uint64_t size,
-                     GError **error)
+static bool add_part(X86Boot *boot, uint64_t addr, uint64_t offset, uint64_t file_size,
+                     uint64_t size, GError **error)
 {
     GBytes *part = g_bytes_new_from_bytes(boot->kernel, offset, file_size);
     bool ok = loader_add(boot->loader, "-kernel", addr, part, size, error);
@@ -157,7 +158,8 @@ static bool add_segments(X86Boot *boot, const Elf *elf, GError **error)
         if (s.type != PT_LOAD || !s.size) {
             continue;
         }
-        if (!in_file(elf, s.offset, s.file_size) || s.size < s.file_size || s.addr + s.size < s.addr) {
+        if (!in_file(elf, s.offset, s.file_size) || s.size < s.file_size ||
+            s.addr + s.size < s.addr) {
             return error_set(error, "-kernel '%s': an ELF segment is outside of the file",
                              boot->machine->config.kernel);
         }
@@ -175,7 +177,8 @@ static bool find_note(const Elf *elf, uint64_t at, uint64_t end, uint64_t align,
 {
     align = align == 8 ? 8 : 4;
     while (at + 12 <= end) {
-        uint64_t name_size = loader_peek(elf->data, at, 4), size = loader_peek(elf->data, at + 4, 4);
+        uint64_t name_size = loader_peek(elf->data, at, 4);
+        uint64_t size = loader_peek(elf->data, at + 4, 4);
         uint64_t name = at + 12, desc = align_up(name + name_size, align);
         if (loader_peek(elf->data, at + 8, 4) == NOTE_PHYS32_ENTRY && name_size == 4 &&
             loader_peek(elf->data, name, 4) == 0x006e6558 /* Xen */ && size >= 4) {
@@ -233,8 +236,8 @@ static bool tell_multiboot(X86Boot *boot, uint64_t entry, X86Start *start, GErro
     MultibootBlock *block = g_new0(MultibootBlock, 1);
     MultibootInfo *info = &block->info;
 
-    info->flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_NAME |
-                  (boot->initrd ? INFO_MODULES : 0);
+    info->flags =
+        INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_NAME | (boot->initrd ? INFO_MODULES : 0);
     info->mem_lower = 639;
     info->mem_upper = boot->config.low_ram / 1024 - 1024;
     info->cmdline = BOOT_TEXT;
@@ -249,7 +252,8 @@ static bool tell_multiboot(X86Boot *boot, uint64_t entry, X86Start *start, GErro
     block->module[2] = BOOT_TEXT;
     for (unsigned i = 0; i < boot->config.nmemory; i++) {
         const X86BootMemory *m = &boot->config.memory[i];
-        block->memory[i] = (MultibootMemory){sizeof(MultibootMemory) - 4, m->addr, m->size, m->type};
+        block->memory[i] =
+            (MultibootMemory){sizeof(MultibootMemory) - 4, m->addr, m->size, m->type};
     }
     start->entry = entry;
     start->rax = MULTIBOOT_LOADED;
@@ -263,8 +267,10 @@ static bool tell_multiboot(X86Boot *boot, uint64_t entry, X86Start *start, GErro
  * header's distance on begins and ends, the end with zeros, the entry. */
 static bool add_by_addresses(X86Boot *boot, uint64_t at, uint64_t *entry, GError **error)
 {
-    uint64_t header = loader_peek(boot->kernel, at + 12, 4), load = loader_peek(boot->kernel, at + 16, 4);
-    uint64_t load_end = loader_peek(boot->kernel, at + 20, 4), bss = loader_peek(boot->kernel, at + 24, 4);
+    uint64_t header = loader_peek(boot->kernel, at + 12, 4);
+    uint64_t load = loader_peek(boot->kernel, at + 16, 4);
+    uint64_t load_end = loader_peek(boot->kernel, at + 20, 4);
+    uint64_t bss = loader_peek(boot->kernel, at + 24, 4);
     uint64_t len = g_bytes_get_size(boot->kernel), skip = at - (header - load);
 
     *entry = loader_peek(boot->kernel, at + 28, 4);
@@ -283,7 +289,9 @@ static bool boot_multiboot(X86Boot *boot, uint64_t at, X86Start *start, GError *
     Elf elf;
 
     if (flags & FLAGS_UNKNOWN) {
-        return error_set(error, "-kernel '%s': its Multiboot header wants what is not offered (flags 0x%x)",
+        return error_set(error,
+                         "-kernel '%s': its Multiboot header wants what is not offered "
+                         "(flags 0x%x)",
                          boot->machine->config.kernel, flags);
     }
     if (flags & FLAG_ADDRESSES) {
@@ -312,10 +320,12 @@ bool boot_elf(X86Boot *boot, X86Start *start, GError **error)
         return false;
     }
     if (!find_pvh(&elf, &entry)) {
-        return error_set(error, "-kernel '%s' has neither a PVH note nor a Multiboot header, so it cannot be "
-                                "started without firmware",
+        return error_set(error,
+                         "-kernel '%s' has neither a PVH note nor a Multiboot header, so it cannot "
+                         "be started without firmware",
                          boot->machine->config.kernel);
     }
-    return add_segments(boot, &elf, error) && boot_place_initrd(boot, boot->config.low_ram, error) &&
+    return add_segments(boot, &elf, error) &&
+           boot_place_initrd(boot, boot->config.low_ram, error) &&
            tell_pvh(boot, entry, start, error);
 }

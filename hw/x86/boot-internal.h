@@ -9,9 +9,9 @@
 
 /* The first 640 KiB while the program starts. */
 #define BOOT_GDT 0x500u
-#define BOOT_INFO 0x7000u   /* boot_params, start info of PVH or information of Multiboot; 4 KiB */
-#define BOOT_PAGES 0x9000u  /* page tables: 6 pages */
-#define BOOT_TEXT 0x20000u  /* command line */
+#define BOOT_INFO 0x7000u  /* boot_params, start info of PVH or information of Multiboot; 4 KiB */
+#define BOOT_PAGES 0x9000u /* page tables: 6 pages */
+#define BOOT_TEXT 0x20000u /* command line */
 #define BOOT_TEXT_MAX 0x10000u
 #define BOOT_PROGRAM 0x100000u
 

@@ -22,15 +22,18 @@ static bool read_header(X86Boot *boot, struct setup_header *header, GError **err
     const uint8_t *data = g_bytes_get_data(boot->kernel, &len);
 
     if (loader_peek(boot->kernel, 0x202, 4) != 0x53726448 /* HdrS */) {
-        return error_set(error, "-kernel '%s' is neither a Linux bzImage nor an ELF file with a PVH or "
-                                "Multiboot header",
+        return error_set(error,
+                         "-kernel '%s' is neither a Linux bzImage nor an ELF file with a PVH or "
+                         "Multiboot header",
                          path);
     }
     size_t size = 0x202 + loader_peek(boot->kernel, 0x201, 1) - SETUP_HEADER;
     memset(header, 0, sizeof(*header));
     memcpy(header, data + SETUP_HEADER, MIN(MIN(size, sizeof(*header)), len - SETUP_HEADER));
     if (header->version < VERSION_64 || !(header->xloadflags & XLF_KERNEL_64)) {
-        return error_set(error, "-kernel '%s' is a 32-bit or very old Linux; give a 64-bit one from 3.8 on",
+        return error_set(error,
+                         "-kernel '%s' is a 32-bit or very old Linux; give a 64-bit one "
+                         "from 3.8 on",
                          path);
     }
     return true;
@@ -78,7 +81,8 @@ bool boot_linux(X86Boot *boot, X86Start *start, GError **error)
         return false;
     }
     if (header->cmdline_size && strlen(boot->append) > header->cmdline_size) {
-        return error_set(error, "-append: this kernel takes at most %u characters", header->cmdline_size);
+        return error_set(error, "-append: this kernel takes at most %u characters",
+                         header->cmdline_size);
     }
     uint64_t addr = add_kernel(boot, header, error);
     if (!addr || !boot_place_initrd(boot, (uint64_t)header->initrd_addr_max + 1, error)) {

@@ -37,8 +37,9 @@ bool boot_place_initrd(X86Boot *boot, uint64_t limit, GError **error)
     uint64_t size = g_bytes_get_size(boot->initrd);
     limit = MIN(limit, boot->config.low_ram);
     if (size > limit || align_down(limit - size, 4096) < boot->kernel_end) {
-        return error_set(error, "-initrd of %" PRIu64 " MiB does not fit behind the kernel; give more "
-                                "RAM with -m",
+        return error_set(error,
+                         "-initrd of %" PRIu64 " MiB does not fit behind the kernel; give more "
+                         "RAM with -m",
                          size / MIB);
     }
     boot->initrd_addr = align_down(limit - size, 4096);
@@ -93,9 +94,11 @@ static bool lay_out(X86Boot *boot, GError **error)
     bool ok;
 
     if (strlen(boot->append) >= BOOT_TEXT_MAX) {
-        return error_set(error, "-append: the command line has more than %u characters", BOOT_TEXT_MAX);
+        return error_set(error, "-append: the command line has more than %u characters",
+                         BOOT_TEXT_MAX);
     }
-    if (loader_peek(boot->kernel, 0, 4) == 0x464c457f || boot_find_multiboot(boot->kernel, &offset)) {
+    if (loader_peek(boot->kernel, 0, 4) == 0x464c457f ||
+        boot_find_multiboot(boot->kernel, &offset)) {
         ok = boot_elf(boot, &start, error);
     } else {
         ok = boot_linux(boot, &start, error);

@@ -22,9 +22,9 @@ typedef struct X86BootMemory {
 typedef struct X86BootConfig {
     X86BootMemory memory[X86_BOOT_MAX_MEMORY]; /* ascending */
     unsigned nmemory;
-    uint64_t low_ram;    /* end of RAM below 4 GiB */
-    uint64_t rsdp;       /* of ACPI; 0: none */
-    const char *append;  /* command line; NULL: machine->config.append */
+    uint64_t low_ram;   /* end of RAM below 4 GiB */
+    uint64_t rsdp;      /* of ACPI; 0: none */
+    const char *append; /* command line; NULL: machine->config.append */
 } X86BootConfig;
 
 typedef struct X86Boot X86Boot;

@@ -14,8 +14,14 @@ extern const uint8_t microvm_dsdt[], microvm_dsdt_end[];
 
 enum { SPACE_IO = 1, ACCESS_BYTE = 1 };
 enum { BOOT_NO_VGA = 1 << 2, BOOT_NO_RTC = 1 << 5 };
-enum { FLAG_WBINVD = 1 << 0, FLAG_C1 = 1 << 2, FLAG_NO_POWER_BUTTON = 1 << 4,
-       FLAG_NO_SLEEP_BUTTON = 1 << 5, FLAG_RESET = 1 << 10, FLAG_REDUCED = 1 << 20 };
+enum {
+    FLAG_WBINVD = 1 << 0,
+    FLAG_C1 = 1 << 2,
+    FLAG_NO_POWER_BUTTON = 1 << 4,
+    FLAG_NO_SLEEP_BUTTON = 1 << 5,
+    FLAG_RESET = 1 << 10,
+    FLAG_REDUCED = 1 << 20
+};
 enum { MADT_LAPIC, MADT_IOAPIC };
 #define MADT_HAS_8259 1
 
@@ -33,8 +39,10 @@ static void add_fadt(AcpiTables *t, unsigned dsdt)
     acpi_put_zeros(t, 65); /* fixed registers that are not there */
     acpi_put(t, BOOT_NO_VGA | BOOT_NO_RTC, 2);
     acpi_put(t, 0, 1);
-    acpi_put(t, FLAG_WBINVD | FLAG_C1 | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_RESET |
-                    FLAG_REDUCED, 4);
+    acpi_put(t,
+             FLAG_WBINVD | FLAG_C1 | FLAG_NO_POWER_BUTTON | FLAG_NO_SLEEP_BUTTON | FLAG_RESET |
+                 FLAG_REDUCED,
+             4);
     put_port(t, POWER_RESET);
     acpi_put(t, POWER_RESET_VALUE, 1);
     acpi_put(t, 0, 2);

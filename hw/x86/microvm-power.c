@@ -69,8 +69,9 @@ static bool power_post_load(void *opaque, GError **error)
 }
 
 static const VmField power_fields[] = {VM_FIELD_U8(Power, events), VM_FIELD_END()};
-static const VmDesc power_vmstate = {
-    .name = "microvm-power", .fields = power_fields, .post_load = power_post_load};
+static const VmDesc power_vmstate = {.name = "microvm-power",
+                                     .fields = power_fields,
+                                     .post_load = power_post_load};
 
 static const DeviceOps power_ops = {
     .name = "microvm-power",

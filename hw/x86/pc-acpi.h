@@ -25,7 +25,7 @@ typedef struct SmbiosConfig {
     Machine *machine;
     uint64_t address;           /* of the structures; 0: firmware will put them somewhere */
     uint64_t low_ram, high_ram; /* bytes of RAM from 0 and from 4 GiB */
-    bool version3;              /* the entry point of version 3 with its 64-bit address, not that of 2.1 */
+    bool version3;              /* the entry point is that of version 3 (64 bits), not of 2.1 */
 } SmbiosConfig;
 
 /* The structures; *@entry_point: the entry point, both to be unreferenced. */
