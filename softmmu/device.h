@@ -36,8 +36,8 @@ typedef struct DeviceOps {
 struct Device {
     const DeviceOps *ops;
     Machine *machine;
-    char *id;        /* unique: the user's id= or "name@n" */
-    bool in_access;  /* re-entrancy guard: set while one of its functions runs */
+    char *id;       /* unique: the user's id= or "name@n" */
+    bool in_access; /* re-entrancy guard: set while one of its functions runs */
 };
 
 /* Allocates a zeroed struct of @size bytes with Device first and registers it with @machine, which

@@ -31,10 +31,10 @@ typedef enum IrqchipMode { IRQCHIP_OFF, IRQCHIP_SPLIT, IRQCHIP_ON } IrqchipMode;
 
 /* What an engine provides. Members that its mode does not need are NULL. */
 typedef struct IrqchipOps {
-    void (*set_gsi)(Machine *machine, unsigned gsi, bool level);              /* ON */
-    void (*send_msi)(Machine *machine, uint64_t addr, uint32_t data);         /* ON, SPLIT; any thread */
+    void (*set_gsi)(Machine *machine, unsigned gsi, bool level);      /* ON */
+    void (*send_msi)(Machine *machine, uint64_t addr, uint32_t data); /* ON, SPLIT; any thread */
     void (*set_route)(Machine *machine, unsigned pin, uint64_t addr, uint32_t data, bool masked);
-    void (*extint)(Machine *machine, bool level);                             /* SPLIT */
+    void (*extint)(Machine *machine, bool level); /* SPLIT */
     int (*open_msi)(Machine *machine, unsigned *n);
     bool (*set_msi)(Machine *machine, unsigned n, uint64_t addr, uint32_t data);
     void (*close_msi)(Machine *machine, unsigned n);

@@ -26,7 +26,7 @@ typedef enum RunState {
     RUN_STATE_PAUSED,
     RUN_STATE_SHUTDOWN,
     RUN_STATE_INTERNAL_ERROR,
-    RUN_STATE_IO_ERROR, /* a disk's, which the user wants to mend before going on */
+    RUN_STATE_IO_ERROR,       /* a disk's, which the user wants to mend before going on */
     RUN_STATE_GUEST_PANICKED, /* the guest says so; with -no-shutdown */
 } RunState;
 
@@ -35,11 +35,11 @@ typedef enum MachineEvent {
     MACHINE_EVENT_STOP, /* it runs no longer */
     MACHINE_EVENT_RESUME,
     MACHINE_EVENT_RESET,
-    MACHINE_EVENT_SHUTDOWN, /* it ends, or with -no-shutdown stops for good */
-    MACHINE_EVENT_POWERDOWN, /* somebody pressed the power button */
-    MACHINE_EVENT_BLOCK_IO_ERROR, /* a disk request failed */
-    MACHINE_EVENT_BALLOON_CHANGE, /* the guest gave memory back, or took it */
-    MACHINE_EVENT_GUEST_PANICKED, /* the guest's kernel gave up */
+    MACHINE_EVENT_SHUTDOWN,          /* it ends, or with -no-shutdown stops for good */
+    MACHINE_EVENT_POWERDOWN,         /* somebody pressed the power button */
+    MACHINE_EVENT_BLOCK_IO_ERROR,    /* a disk request failed */
+    MACHINE_EVENT_BALLOON_CHANGE,    /* the guest gave memory back, or took it */
+    MACHINE_EVENT_GUEST_PANICKED,    /* the guest's kernel gave up */
     MACHINE_EVENT_GUEST_CRASHLOADED, /* ... and goes on in its crash kernel */
 } MachineEvent;
 
@@ -51,27 +51,27 @@ typedef struct MachineEventInfo {
      * about it ("report", "ignore", "stop"). Of a panic only the action: "poweroff", "pause", "run". */
     const char *device, *node, *operation, *action;
     bool nospace;
-    uint64_t actual;    /* of BALLOON_CHANGE: bytes that the guest has now */
+    uint64_t actual; /* of BALLOON_CHANGE: bytes that the guest has now */
 } MachineEventInfo;
 
 /* What the user asked for; the board reads it. Strings outlive the machine and stay the caller's; Options
  * and arrays become the machine's. Arrays may be NULL. */
 typedef struct MachineConfig {
     const char *name, *uuid; /* of the guest, for who asks; NULL: none */
-    const char *cpu_model; /* "rv64,sv57=off"; NULL: the board's default */
+    const char *cpu_model;   /* "rv64,sv57=off"; NULL: the board's default */
     unsigned cpus;
     unsigned cores, threads; /* of a socket, of a core, as far as -smp says; 0: it does not */
-    uint64_t ram_size; /* bytes; 0: the board's default */
+    uint64_t ram_size;       /* bytes; 0: the board's default */
     const char *kernel, *initrd, *append, *bios, *dtb, *dumpdtb;
-    Options *machine_opts; /* rest of -machine */
-    Options *boot;         /* all of -boot; NULL: none */
-    GPtrArray *devices;    /* of Options: -device */
-    GPtrArray *drives;     /* of Options: -drive */
-    GPtrArray *blockdevs;  /* of Options: -blockdev */
-    GPtrArray *netdevs;    /* of Options: -netdev */
-    GPtrArray *fsdevs;     /* of Options: -fsdev */
-    GPtrArray *objects;    /* of Options: -object */
-    GPtrArray *globals;    /* of Options: -global, as driver=, property=, value= */
+    Options *machine_opts;               /* rest of -machine */
+    Options *boot;                       /* all of -boot; NULL: none */
+    GPtrArray *devices;                  /* of Options: -device */
+    GPtrArray *drives;                   /* of Options: -drive */
+    GPtrArray *blockdevs;                /* of Options: -blockdev */
+    GPtrArray *netdevs;                  /* of Options: -netdev */
+    GPtrArray *fsdevs;                   /* of Options: -fsdev */
+    GPtrArray *objects;                  /* of Options: -object */
+    GPtrArray *globals;                  /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
     unsigned nserial;
     const char *memory_backend; /* id of the object that memory comes from; NULL: none */
@@ -84,8 +84,8 @@ typedef struct MachineConfig {
 } MachineConfig;
 
 typedef struct MachineClass {
-    const char *name;  /* "virt" */
-    const char *desc;  /* in -machine help; other tools search these texts */
+    const char *name; /* "virt" */
+    const char *desc; /* in -machine help; other tools search these texts */
     const GuestArch *arch;
     unsigned max_cpus;
     uint64_t default_ram;
@@ -145,43 +145,44 @@ struct Machine {
     GMutex lock;
     GMainContext *context;
     Clock *clock;
-    MemoryMap *memory;      /* the system bus */
-    MemoryMap *io;          /* the 64 Ki ports of x86; nothing is there on other machines */
-    AddressSpace dma;       /* identity */
+    MemoryMap *memory; /* the system bus */
+    MemoryMap *io;     /* the 64 Ki ports of x86; nothing is there on other machines */
+    AddressSpace dma;  /* identity */
     RamBlock *ram;
     Vcpu *cpus[MACHINE_MAX_CPUS];
     unsigned ncpus;
-    GPtrArray *devices;     /* of Device, in order of creation */
-    GPtrArray *objects;     /* of UserObject, of softmmu/objects.h; NULL: none */
-    GArray *fds;            /* of softmmu/fds.c; NULL: none */
-    GPtrArray *chardevs;    /* of Chardev, each with its id; for -device x,chardev=ID */
+    GPtrArray *devices;  /* of Device, in order of creation */
+    GPtrArray *objects;  /* of UserObject, of softmmu/objects.h; NULL: none */
+    GArray *fds;         /* of softmmu/fds.c; NULL: none */
+    GPtrArray *chardevs; /* of Chardev, each with its id; for -device x,chardev=ID */
     const struct MonitorHooks *monitor_hooks; /* of ui/monitor.h; set by main.c, may be NULL */
-    uint8_t mux_escape;     /* -echr; 0: Ctrl-A */
-    Accel *accel;           /* engines; see accel/accel.h */
+    uint8_t mux_escape;                       /* -echr; 0: Ctrl-A */
+    Accel *accel;                             /* engines; see accel/accel.h */
     const MachineRunner *runner;
-    struct PciBus *pci;      /* the first PCI root bus, of hw/pci/pci.h; NULL: none */
-    struct Irqchip *irqchip; /* the engine's interrupt controllers, of softmmu/irqchip.h; NULL: none */
+    struct PciBus *pci; /* the first PCI root bus, of hw/pci/pci.h; NULL: none */
+    /* the engine's interrupt controllers, of softmmu/irqchip.h; NULL: none */
+    struct Irqchip *irqchip;
     struct Cpus *cpu_threads; /* of softmmu/cpus.c */
     struct TlbSystem *tlb_system;
-    struct MachineDebug *debug; /* of softmmu/debug.h; NULL: nobody has debugged yet */
-    struct GdbServer *gdb;      /* of ui/gdb.c; NULL: none */
+    struct MachineDebug *debug;      /* of softmmu/debug.h; NULL: nobody has debugged yet */
+    struct GdbServer *gdb;           /* of ui/gdb.c; NULL: none */
     struct Semihosting *semihosting; /* of softmmu/semihosting.c; NULL: off */
-    void *board;            /* the board's own struct */
+    void *board;                     /* the board's own struct */
     RunState state;
     bool shutdown_requested, reset_requested; /* atomic */
-    bool stop_requested;    /* atomic */
-    RunState stop_why;      /* atomic */
-    bool quit_requested;    /* atomic; ends it even with -no-shutdown */
-    bool guest_reset;       /* atomic; who requested the reset */
-    bool guest_panicked;    /* why a shutdown was requested */
-    bool signalled;         /* a signal requested the end */
+    bool stop_requested;                      /* atomic */
+    RunState stop_why;                        /* atomic */
+    bool quit_requested;                      /* atomic; ends it even with -no-shutdown */
+    bool guest_reset;                         /* atomic; who requested the reset */
+    bool guest_panicked;                      /* why a shutdown was requested */
+    bool signalled;                           /* a signal requested the end */
     int exit_status;
-    bool migration_events;      /* wanted by who manages it */
-    unsigned input_buttons;     /* of the pointer, held by who sends events through the monitor */
-    GArray *inputs;             /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
-    GArray *displays;           /* of softmmu/display.c; NULL: none yet */
-    GPtrArray *boot_devices;    /* of hw/boot-order.c, freed by g_free(); NULL: none */
-    IrqLine power_button;   /* system_powerdown; fn NULL where the board has none */
+    bool migration_events;   /* wanted by who manages it */
+    unsigned input_buttons;  /* of the pointer, held by who sends events through the monitor */
+    GArray *inputs;          /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
+    GArray *displays;        /* of softmmu/display.c; NULL: none yet */
+    GPtrArray *boot_devices; /* of hw/boot-order.c, freed by g_free(); NULL: none */
+    IrqLine power_button;    /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };
 

@@ -14,8 +14,8 @@ static void add_hint(MemoryRegion *region, MemoryHint hint)
 }
 
 void memory_region_add_doorbell(MemoryRegion *region, uint64_t offset, unsigned size, bool match,
-                                uint64_t value, void (*ring)(void *opaque, unsigned n), void *opaque,
-                                unsigned n)
+                                uint64_t value, void (*ring)(void *opaque, unsigned n),
+                                void *opaque, unsigned n)
 {
     add_hint(region, (MemoryHint){offset, size, match, true, value, ring, opaque, n});
 }

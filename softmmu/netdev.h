@@ -19,7 +19,8 @@ struct virtio_net_hdr;
 enum { NETDEV_CSUM = 1, NETDEV_TSO4 = 2, NETDEV_TSO6 = 4, NETDEV_ECN = 8 };
 
 typedef struct NetdevOps {
-    const char *name; /* "user" */
+    /* "user" */
+    const char *name;
     void (*send)(Netdev *net, const uint8_t *frame, size_t len); /* from the guest */
     /* send() takes TCP segments of up to 64 KiB in one frame, with their checksum. */
     bool large_segments;

@@ -88,7 +88,7 @@ typedef struct TlbStats {
 struct VcpuTlb {
     TlbContext *contexts[TLB_CONTEXTS];
     uint64_t clock;
-    GMutex lock; /* entries' write tags against revocation */
+    GMutex lock;               /* entries' write tags against revocation */
     uint32_t fresh[TLB_FRESH]; /* RAM pages that vCPUs can write to for the first time */
     unsigned nfresh;
     TlbStats stats;

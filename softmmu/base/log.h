@@ -13,16 +13,16 @@
 #include <stdio.h>
 
 typedef enum LogItem {
-    LOG_IN_ASM = 1 << 0,       /* guest code of each translation */
-    LOG_IR = 1 << 1,           /* IR as the front end made it */
-    LOG_IR_OPT = 1 << 2,       /* IR after optimization */
-    LOG_OUT_ASM = 1 << 3,      /* host code */
-    LOG_INT = 1 << 4,          /* interrupts and exceptions */
-    LOG_EXEC = 1 << 5,         /* each translation entered */
-    LOG_MMU = 1 << 6,          /* page walks and faults */
-    LOG_GUEST_ERROR = 1 << 7,  /* what the guest does wrong */
-    LOG_UNIMP = 1 << 8,        /* what the guest asks for and amphi does not have */
-    LOG_PROFILE = 1 << 9,      /* where the time went, at exit */
+    LOG_IN_ASM = 1 << 0,      /* guest code of each translation */
+    LOG_IR = 1 << 1,          /* IR as the front end made it */
+    LOG_IR_OPT = 1 << 2,      /* IR after optimization */
+    LOG_OUT_ASM = 1 << 3,     /* host code */
+    LOG_INT = 1 << 4,         /* interrupts and exceptions */
+    LOG_EXEC = 1 << 5,        /* each translation entered */
+    LOG_MMU = 1 << 6,         /* page walks and faults */
+    LOG_GUEST_ERROR = 1 << 7, /* what the guest does wrong */
+    LOG_UNIMP = 1 << 8,       /* what the guest asks for and amphi does not have */
+    LOG_PROFILE = 1 << 9,     /* where the time went, at exit */
 } LogItem;
 
 extern unsigned log_mask;

@@ -20,9 +20,9 @@ typedef struct VmDesc VmDesc;
 typedef struct VmField {
     const char *name;
     VmType type;
-    size_t offset; /* in the struct */
-    size_t count;  /* elements; 1 for a scalar */
-    size_t stride; /* bytes from one element to the next */
+    size_t offset;     /* in the struct */
+    size_t count;      /* elements; 1 for a scalar */
+    size_t stride;     /* bytes from one element to the next */
     const VmDesc *sub; /* of VM_STRUCT */
 } VmField;
 
@@ -34,6 +34,7 @@ struct VmDesc {
     bool (*post_load)(void *opaque, GError **error);
 };
 
+/* clang-format off */
 #define VM_FIELD_(vmtype, ctype, s, f)                                                             \
     {                                                                                              \
         #f, vmtype, offsetof(s, f) + 0 * sizeof(char[sizeof(((s *)0)->f) == sizeof(ctype) ? 1 : -1]), 1, sizeof(ctype), NULL \
@@ -60,6 +61,7 @@ struct VmDesc {
         #f, VM_STRUCT, offsetof(s, f), ARRAY_SIZE(((s *)0)->f), sizeof(((s *)0)->f[0]), desc       \
     }
 #define VM_FIELD_END() { NULL, VM_END, 0, 0, 0, NULL }
+/* clang-format on */
 
 /* Appends the state at @opaque to @out. */
 void vmstate_save(GByteArray *out, const VmDesc *desc, void *opaque);
