@@ -126,8 +126,10 @@ static ssize_t read_some(CharFd *s, int fd, size_t room)
 {
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(MAX_FDS * sizeof(int))];
     struct iovec iov = {s->held, room};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof(control)};
     if (!s->is_socket) {
         return read(fd, s->held, room);
     }

@@ -51,7 +51,8 @@ static const CharOps pipe_ops = {
 };
 
 /* A device over descriptors that it takes over. */
-static Chardev *start(Machine *machine, const CharOps *ops, const char *id, char *label, int in, int out)
+static Chardev *start(Machine *machine, const CharOps *ops, const char *id, char *label, int in,
+                      int out)
 {
     CharFile *s = g_new0(CharFile, 1);
     s->in = in;
@@ -121,8 +122,8 @@ Chardev *char_pipe_new(Machine *machine, const char *id, const char *path, GErro
         out = in < 0 ? -1 : fcntl(in, F_DUPFD_CLOEXEC, 3);
     }
     if (in < 0 || out < 0) {
-        error_set_errno(error, errno, "%s: cannot open the FIFOs '%s.in' and '%s.out' (see mkfifo)", id, path,
-                        path);
+        error_set_errno(error, errno, "%s: cannot open the FIFOs '%s.in' and '%s.out' (see mkfifo)",
+                        id, path, path);
         if (in >= 0) {
             close(in);
         }

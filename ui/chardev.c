@@ -135,7 +135,8 @@ static Chardev *create_socket(Machine *machine, const char *id, Options *opts, G
         !options_get_bool(opts, "nodelay", &config.nodelay, error) ||
         !options_get_bool(opts, "telnet", &config.telnet, error) ||
         !get_reconnect(opts, id, &config.reconnect_ms, error) ||
-        !options_check_unused(opts, error) || (fd && (config.fd = fds_take(machine, fd, error)) < 0)) {
+        !options_check_unused(opts, error) ||
+        (fd && (config.fd = fds_take(machine, fd, error)) < 0)) {
         return NULL;
     }
     if ((config.path != NULL) + (config.port != NULL) + (config.fd >= 0) != 1) {
@@ -312,9 +313,10 @@ static bool add_host_port(Options *opts, const char *id, const char *address, GE
 /* The options for short form @spec, NULL with @error if it is none. */
 static Options *expand_spec(const char *id, const char *spec, GError **error)
 {
-    static const char *const words[] = {"null",          "vc",         "none",      "stdio",
-                                        "mon:stdio",     "pty",        "file:PATH", "unix:PATH",
-                                        "tcp:HOST:PORT", "telnet:HOST:PORT", "pipe:PATH", "chardev:ID", NULL};
+    static const char *const words[] = {
+        "null",      "vc",         "none",      "stdio",         "mon:stdio",
+        "pty",       "file:PATH",  "unix:PATH", "tcp:HOST:PORT", "telnet:HOST:PORT",
+        "pipe:PATH", "chardev:ID", NULL};
     const char *comma = strchr(spec, ',');
     const char *rest = comma ? comma + 1 : "";
     char *name = comma ? g_strndup(spec, comma - spec) : g_strdup(spec);
@@ -346,10 +348,11 @@ static Options *expand_spec(const char *id, const char *spec, GError **error)
     } else {
         const char *nearest = error_nearest(name, words);
         ok = error_set(error, "%s: unknown character device '%s'; %s%s", id, spec,
-                       nearest ? "did you mean "
-                               : "known are null, none, stdio, mon:stdio, pty, "
-                                 "file:PATH, pipe:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT and "
-                                 "chardev:ID",
+                       nearest
+                           ? "did you mean "
+                           : "known are null, none, stdio, mon:stdio, pty, "
+                             "file:PATH, pipe:PATH, unix:PATH, tcp:HOST:PORT, telnet:HOST:PORT and "
+                             "chardev:ID",
                        nearest ? nearest : "");
     }
     ok = ok && (!*rest || add_rest(opts, id, rest, error));

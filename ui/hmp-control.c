@@ -58,8 +58,8 @@ void hmp_system_powerdown(Monitor *mon, char *args)
 {
     Machine *machine = monitor_machine(mon);
     if (!machine->power_button.fn) {
-        monitor_puts(mon, "Error: this machine has no power button; start it with -device virtio-keyboard-pci, which has "
-            "a power key, or use quit\n");
+        monitor_puts(mon, "Error: this machine has no power button; start it with -device "
+                          "virtio-keyboard-pci, which has a power key, or use quit\n");
         return;
     }
     machine_powerdown(machine);
@@ -124,7 +124,8 @@ static void forward(Monitor *mon, char *args, bool remove)
     char *first = hmp_next_word(&args), *second = hmp_next_word(&args);
     GError *error = NULL;
     if (!first) {
-        monitor_printf(mon, "Error: a rule is missing, such as tcp::2222%s\n", remove ? "" : "-:22");
+        monitor_printf(mon, "Error: a rule is missing, such as tcp::2222%s\n",
+                       remove ? "" : "-:22");
     } else if (!hooks->forward) {
         monitor_puts(mon, "Error: this machine has no networks\n");
     } else if (!hooks->forward(monitor_machine(mon), second ? first : NULL, second ? second : first,

@@ -190,7 +190,9 @@ void hmp_info_kvm(Monitor *mon, char *args)
     const MonitorHooks *hooks = monitor_hooks(mon);
     bool enabled = false, present = hooks->kvm && hooks->kvm(monitor_machine(mon), &enabled);
     monitor_printf(mon, "kvm support: %s\n",
-                   enabled ? "enabled" : present ? "disabled" : "not compiled");
+                   enabled   ? "enabled"
+                   : present ? "disabled"
+                             : "not compiled");
 }
 
 /* What qom-list shows, as an indented tree. */

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define MAX_SUM (16u << 20) /* bytes, for the same reason */
-#define MAX_COUNT 65536 /* items of one command: it must not keep the main loop busy */
+#define MAX_COUNT 65536     /* items of one command: it must not keep the main loop busy */
 
 typedef struct Format {
     unsigned count;

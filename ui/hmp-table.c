@@ -76,7 +76,8 @@ static void complete_drives(Monitor *mon, const char *word, GPtrArray *out)
 {
     const MonitorHooks *hooks = monitor_hooks(mon);
     MonitorBlock block;
-    for (unsigned i = 0; hooks->block_nth && hooks->block_nth(monitor_machine(mon), i, &block); i++) {
+    for (unsigned i = 0; hooks->block_nth && hooks->block_nth(monitor_machine(mon), i, &block);
+         i++) {
         g_ptr_array_add(out, g_strdup(block.id));
     }
 }
@@ -91,10 +92,11 @@ const HmpCommand hmp_commands[] = {
     {"cont", "c", "", "go on", hmp_cont, NULL, NULL},
     {"cpu", NULL, "N", "the vCPU that x, print and info registers are about", hmp_cpu, NULL,
      complete_cpus},
-    {"device_add", NULL, "TYPE[,PROPERTY=VALUE...]", "add a device, as -device", hmp_device_add, NULL,
-     complete_device_types},
+    {"device_add", NULL, "TYPE[,PROPERTY=VALUE...]", "add a device, as -device", hmp_device_add,
+     NULL, complete_device_types},
     {"device_del", NULL, "ID", "remove a device", hmp_device_del, NULL, complete_devices},
-    {"eject", NULL, "DRIVE", "take the medium out of a drive that has one", hmp_eject, NULL, complete_drives},
+    {"eject", NULL, "DRIVE", "take the medium out of a drive that has one", hmp_eject, NULL,
+     complete_drives},
     {"gdbserver", NULL, "[DEVICE|none]",
      "start a gdb server on DEVICE, as -gdb; by default on " GDB_DEFAULT_DEVICE, hmp_gdbserver,
      NULL, NULL},
@@ -110,10 +112,13 @@ const HmpCommand hmp_commands[] = {
      complete_files},
     {"log", NULL, "ITEM,...|none|help", "what to log, as -d", hmp_log, NULL, NULL},
     {"logfile", NULL, "FILE", "where the log goes, as -D", hmp_logfile, NULL, complete_files},
-    {"netdev_add", NULL, "TYPE,id=ID[,...]", "add a network, as -netdev", hmp_netdev_add, NULL, NULL},
+    {"netdev_add", NULL, "TYPE,id=ID[,...]", "add a network, as -netdev", hmp_netdev_add, NULL,
+     NULL},
     {"netdev_del", NULL, "ID", "remove a network that has no card", hmp_netdev_del, NULL, NULL},
-    {"object_add", NULL, "TYPE,id=ID[,...]", "add an object, as -object", hmp_object_add, NULL, complete_object_types},
-    {"object_del", NULL, "ID", "remove an object that nothing uses", hmp_object_del, NULL, complete_objects},
+    {"object_add", NULL, "TYPE,id=ID[,...]", "add an object, as -object", hmp_object_add, NULL,
+     complete_object_types},
+    {"object_del", NULL, "ID", "remove an object that nothing uses", hmp_object_del, NULL,
+     complete_objects},
     {"print", "p", "[/FORMAT] EXPRESSION", "evaluate; registers are $pc, $a0 and so on", hmp_print,
      NULL, NULL},
     {"quit", "q", "", "end amphi", hmp_quit, NULL, NULL},
@@ -140,7 +145,8 @@ const HmpCommand hmp_info_commands[] = {
     {"block", NULL, "[-v]", "drives; -v: with all details", hmp_info_block, NULL, NULL},
     {"chardev", NULL, "", "character devices", hmp_info_chardev, NULL, NULL},
     {"cpus", NULL, "", "vCPUs", hmp_info_cpus, NULL, NULL},
-    {"exits", NULL, "", "exits from natively run guest code, by reason", hmp_info_exits, NULL, NULL},
+    {"exits", NULL, "", "exits from natively run guest code, by reason", hmp_info_exits, NULL,
+     NULL},
     {"history", NULL, "", "commands entered", hmp_info_history, NULL, NULL},
     {"irq", NULL, "", "inputs of the interrupt controllers", hmp_info_irq, NULL, NULL},
     {"jit", NULL, "", "the translator's statistics", hmp_info_jit, NULL, NULL},
@@ -150,7 +156,8 @@ const HmpCommand hmp_info_commands[] = {
     {"name", NULL, "", "the guest's name", hmp_info_name, NULL, NULL},
     {"network", NULL, "", "network back ends", hmp_info_network, NULL, NULL},
     {"pci", NULL, "", "PCI devices", hmp_info_pci, NULL, NULL},
-    {"qom-tree", NULL, "", "devices and objects by their paths in QMP", hmp_info_qom_tree, NULL, NULL},
+    {"qom-tree", NULL, "", "devices and objects by their paths in QMP", hmp_info_qom_tree, NULL,
+     NULL},
     {"qtree", NULL, "", "devices", hmp_info_qtree, NULL, NULL},
     {"registers", NULL, "[-a|CPU]", "a vCPU's registers, or those of all", hmp_info_registers, NULL,
      complete_cpus},

@@ -40,8 +40,10 @@ JsonNode *qmp_system_reset(Machine *machine, JsonObject *args, GError **error)
 JsonNode *qmp_system_powerdown(Machine *machine, JsonObject *args, GError **error)
 {
     if (!machine->power_button.fn) {
-        error_set(error, "machine '%s' has no power button; start it with -device virtio-keyboard-pci, which has a power "
-                  "key, or use quit", machine->cls->name);
+        error_set(error,
+                  "machine '%s' has no power button; start it with -device virtio-keyboard-pci, "
+                  "which has a power key, or use quit",
+                  machine->cls->name);
         return NULL;
     }
     machine_powerdown(machine);
@@ -104,7 +106,8 @@ JsonNode *qmp_set_action(Machine *machine, JsonObject *args, GError **error)
     } else if (shutdown && strcmp(shutdown, "poweroff") != 0 && strcmp(shutdown, "pause") != 0) {
         error_set(error, "Parameter 'shutdown' does not accept value '%.64s'", shutdown);
     } else {
-        machine->config.no_reboot = reboot ? !strcmp(reboot, "shutdown") : machine->config.no_reboot;
+        machine->config.no_reboot =
+            reboot ? !strcmp(reboot, "shutdown") : machine->config.no_reboot;
         machine->config.no_shutdown =
             shutdown ? !strcmp(shutdown, "pause") : machine->config.no_shutdown;
     }

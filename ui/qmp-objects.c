@@ -193,7 +193,8 @@ JsonNode *qmp_ringbuf_read(Machine *machine, JsonObject *args, GError **error)
         error_set(error, "Parameter 'format' does not accept value '%.64s'", format);
         return NULL;
     }
-    GByteArray *bytes = chardev_ringbuf_read(machine, qmp_get_string(args, "device", ""), size, error);
+    GByteArray *bytes =
+        chardev_ringbuf_read(machine, qmp_get_string(args, "device", ""), size, error);
     if (!bytes) {
         return NULL;
     }

@@ -150,7 +150,8 @@ static JsonArray *pci_regions(const MonitorPci *pci)
 
 static JsonObject *pci_function(const MonitorPci *pci)
 {
-    JsonObject *object = json_object_new(), *class_info = json_object_new(), *id = json_object_new();
+    JsonObject *object = json_object_new(), *id = json_object_new();
+    JsonObject *class_info = json_object_new();
     json_object_set_int_member(object, "bus", pci->bus);
     json_object_set_int_member(object, "slot", pci->devfn >> 3);
     json_object_set_int_member(object, "function", pci->devfn & 7);

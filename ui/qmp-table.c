@@ -16,9 +16,9 @@
     "image:{filename:str,format:str,virtual-size:int,actual-size:int,dirty-flag:bool,"             \
     "backing-filename?:str}}"
 
-#define PCI_FUNCTION                                                                               \
-    "{bus:int,slot:int,function:int,qdev_id:str,class_info:{class:int,desc?:str},"                  \
-    "id:{vendor:int,device:int,subsystem-vendor?:int,subsystem?:int},irq?:int,irq_pin:int,"             \
+#define PCI_FUNCTION                                                                        \
+    "{bus:int,slot:int,function:int,qdev_id:str,class_info:{class:int,desc?:str},"          \
+    "id:{vendor:int,device:int,subsystem-vendor?:int,subsystem?:int},irq?:int,irq_pin:int," \
     "regions:[{bar:int,type:str,address:int,size:int,prefetch?:bool,mem_type_64?:bool}]}"
 
 const QmpCommand qmp_commands[] = {
@@ -27,7 +27,8 @@ const QmpCommand qmp_commands[] = {
     {"block_resize", "{device?:str,node-name?:str,size:int}", NULL, .run = qmp_block_resize},
     {"blockdev-add", "{driver:str,node-name:str,*?:any}", NULL, .run = qmp_blockdev_add},
     {"blockdev-del", "{node-name:str}", NULL, .run = qmp_blockdev_del},
-    {"chardev-add", "{id:str,backend:{type:str,data:{*?:any}}}", "{pty?:str}", .run = qmp_chardev_add},
+    {"chardev-add", "{id:str,backend:{type:str,data:{*?:any}}}", "{pty?:str}",
+     .run = qmp_chardev_add},
     {"chardev-remove", "{id:str}", NULL, .run = qmp_chardev_remove},
     {"closefd", "{fdname:str}", NULL, .run = qmp_closefd},
     {"cont", "{}", NULL, .run = qmp_cont},
@@ -63,10 +64,12 @@ const QmpCommand qmp_commands[] = {
      "rd_total_time_ns:int,wr_total_time_ns:int,flush_total_time_ns:int,unmap_total_time_ns:int,"
      "wr_highest_offset:int,rd_merged:int,wr_merged:int,unmap_merged:int}}]",
      .run = qmp_query_blockstats},
-    {"query-chardev", "{}", "[{label:str,filename:str,frontend-open:bool}]", .run = qmp_query_chardev},
+    {"query-chardev", "{}", "[{label:str,filename:str,frontend-open:bool}]",
+     .run = qmp_query_chardev},
     {"query-chardev-backends", "{}", NAMED, .run = qmp_query_chardev_backends},
     {"query-command-line-options", "{option?:str}",
-     "[{option:str,parameters:[{name:str,type:str,help?:str}]}]", .run = qmp_query_command_line_options},
+     "[{option:str,parameters:[{name:str,type:str,help?:str}]}]",
+     .run = qmp_query_command_line_options},
     {"query-commands", "{}", NAMED, .run = qmp_query_commands},
     {"query-cpu-definitions", "{}",
      "[{name:str,typename:str,static:bool,deprecated:bool,unavailable-features:[str]}]",
@@ -76,7 +79,8 @@ const QmpCommand qmp_commands[] = {
     {"query-cpus-fast", "{}",
      "[{cpu-index:int,qom-path:str,thread-id:int,target:str,props:{core-id:int}}]",
      .run = qmp_query_cpus_fast},
-    {"query-current-machine", "{}", "{wakeup-suspend-support:bool}", .run = qmp_query_current_machine},
+    {"query-current-machine", "{}", "{wakeup-suspend-support:bool}",
+     .run = qmp_query_current_machine},
     {"query-fdsets", "{}", "[{fdset-id:int,fds:[{fd:int,opaque?:str}]}]", .run = qmp_query_fdsets},
     {"query-hotpluggable-cpus", "{}", "[any]", .run = qmp_query_hotpluggable_cpus},
     {"query-iothreads", "{}", "[any]", .run = qmp_query_iothreads},
@@ -89,7 +93,8 @@ const QmpCommand qmp_commands[] = {
      .run = qmp_query_memdev},
     {"query-memory-devices", "{}", "[any]", .run = qmp_query_memory_devices},
     {"query-memory-size-summary", "{}", "{base-memory:int}", .run = qmp_query_memory_size_summary},
-    {"query-mice", "{}", "[{name:str,index:int,current:bool,absolute:bool}]", .run = qmp_query_mice},
+    {"query-mice", "{}", "[{name:str,index:int,current:bool,absolute:bool}]",
+     .run = qmp_query_mice},
     {"query-migrate-capabilities", "{}", "[{capability:str,state:bool}]",
      .run = qmp_query_migrate_capabilities},
     {"query-named-block-nodes", "{flat?:bool}", "[" MEDIUM "]", .run = qmp_query_named_block_nodes},

@@ -159,9 +159,12 @@ static JsonObject *event_data(const MachineEventInfo *info)
 static void on_event(void *opaque, const MachineEventInfo *info)
 {
     static const char *const names[] = {
-        [MACHINE_EVENT_STOP] = "STOP",           [MACHINE_EVENT_RESUME] = "RESUME",
-        [MACHINE_EVENT_RESET] = "RESET",         [MACHINE_EVENT_SHUTDOWN] = "SHUTDOWN",
-        [MACHINE_EVENT_POWERDOWN] = "POWERDOWN", [MACHINE_EVENT_BALLOON_CHANGE] = "BALLOON_CHANGE",
+        [MACHINE_EVENT_STOP] = "STOP",
+        [MACHINE_EVENT_RESUME] = "RESUME",
+        [MACHINE_EVENT_RESET] = "RESET",
+        [MACHINE_EVENT_SHUTDOWN] = "SHUTDOWN",
+        [MACHINE_EVENT_POWERDOWN] = "POWERDOWN",
+        [MACHINE_EVENT_BALLOON_CHANGE] = "BALLOON_CHANGE",
         [MACHINE_EVENT_BLOCK_IO_ERROR] = "BLOCK_IO_ERROR",
         [MACHINE_EVENT_GUEST_PANICKED] = "GUEST_PANICKED",
         [MACHINE_EVENT_GUEST_CRASHLOADED] = "GUEST_CRASHLOADED",
