@@ -601,9 +601,9 @@ static void test_tcp(void)
 /* What a telnet client says beside what is typed does not get through; what it would take for that is escaped. */
 static void test_telnet(void)
 {
-    static const uint8_t typed[] = "a\xff\xfd\x01"          /* DO ECHO */
+    static const uint8_t typed[] = "a\xff\xfd\x01"                 /* DO ECHO */
                                    "b\xff\xfa\x1f\x00\x50\xff\xf0" /* a window's size */
-                                   "c\r\0d\xff\xff\xff\xf3z";     /* a return, 0xff, a break */
+                                   "c\r\0d\xff\xff\xff\xf3z";      /* a return, 0xff, a break */
     Machine *machine = machine_alloc(&no_machine, true);
     GError *error = NULL;
     int pair[2];

@@ -78,9 +78,17 @@ static void test_engine(gconstpointer accel)
 int main(int argc, char **argv)
 {
     static const char *const cases[] = {
-        "interp", "jit", "jit,tier2=off", "jit,tier2=always", "jit,tb-size=4", "interp,hop=interp,hop-insns=1",
-        "jit,hop=interp,hop-insns=1", "jit,hop=interp,hop-insns=7", "jit,hop=interp,hop-insns=1000",
-        "jit,hop=jit,hop-insns=1", "jit,hop=jit,hop-insns=7",
+        "interp",
+        "jit",
+        "jit,tier2=off",
+        "jit,tier2=always",
+        "jit,tb-size=4",
+        "interp,hop=interp,hop-insns=1",
+        "jit,hop=interp,hop-insns=1",
+        "jit,hop=interp,hop-insns=7",
+        "jit,hop=interp,hop-insns=1000",
+        "jit,hop=jit,hop-insns=1",
+        "jit,hop=jit,hop-insns=7",
         "jit,features-off=bmi1:bmi2:lzcnt:popcnt:movbe:sse41:avx:avx2:fma:f16c:avx512",
     };
 

@@ -307,7 +307,8 @@ static void test_parts(void)
                   "/machine (toy-machine)\n  /peripheral (container)\n    /pic0 (toy-pic)\n"
                   "  /unattached (container)\n    /toy-pic@0 (toy-pic)\n  /cpu[0] (toy-cpu)\n"
                   "  /cpu[1] (toy-cpu)\n/objects (container)\n  /r0 (rng-random)\n");
-    assert_contains(answer(f, "object_add rgn-random,id=r1"), "Error: invalid object type: 'rgn-random'");
+    assert_contains(answer(f, "object_add rgn-random,id=r1"),
+                    "Error: invalid object type: 'rgn-random'");
     assert_contains(answer(f, "object_add rng-random"), "Error: Parameter 'id' is missing");
     assert_answer(f, "object_del r0", "");
     assert_answer(f, "object_del r0", "Error: object 'r0' not found\n");
@@ -571,7 +572,8 @@ static void test_completion(void)
     answer(f, "object_add rng-random,id=source1");
     g_assert_cmpstr(typed(f, "object_del so\t"), ==, "object_del source1 ");
     typed(f, "\x15");
-    g_assert_cmpstr(typed(f, "object_add memory-backend-m\t"), ==, "object_add memory-backend-memfd ");
+    g_assert_cmpstr(typed(f, "object_add memory-backend-m\t"), ==,
+                    "object_add memory-backend-memfd ");
     typed(f, "\x15");
     char *directory = g_dir_make_tmp("amphi-complete-XXXXXX", NULL);
     char *inner = g_build_filename(directory, "snapshots", NULL);

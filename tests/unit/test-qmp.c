@@ -165,12 +165,13 @@ static void test_negotiation(void)
     g_assert_cmpstr(f->back->text->str, ==,
                     "{\"QMP\":{\"version\":{\"qemu\":{\"major\":7,\"minor\":2,\"micro\":0},"
                     "\"package\":\"amphi-9.9\"},\"capabilities\":[]}}\r\n");
-    assert_error(f, "{'execute':'query-status'}", "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
+    assert_error(f, "{'execute':'query-status'}", "CommandNotFound",
+                 "Expecting capabilities negotiation with 'qmp_capabilities'");
     machine_start(f->machine); /* no events before */
     assert_error(f, "{'execute':'qmp_capabilities','arguments':{'enable':['warp']}}",
                  "GenericError", "Capability 'warp' not available");
-    assert_error(f, "{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}",
-                 "GenericError", "Capability 'oob' not available"); /* it was not offered */
+    assert_error(f, "{'execute':'qmp_capabilities','arguments':{'enable':['oob']}}", "GenericError",
+                 "Capability 'oob' not available"); /* it was not offered */
     assert_answer(f, "{'execute':'qmp_capabilities','arguments':{'enable':[]}}", OK);
     assert_error(f, "{'execute':'qmp_capabilities'}", "CommandNotFound", "Capabilities neg");
     assert_contains(sent(f, "{'execute':'query-status'}"), "\"running\":true");
@@ -180,7 +181,8 @@ static void test_negotiation(void)
     g_string_truncate(f->back->text, 0);
     chardev_event(&f->back->chr, CHAR_EVENT_OPENED);
     g_assert_true(g_str_has_prefix(f->back->text->str, "{\"QMP\":"));
-    assert_error(f, "{'execute':'stop'}", "CommandNotFound", "Expecting capabilities negotiation with 'qmp_capabilities'");
+    assert_error(f, "{'execute':'stop'}", "CommandNotFound",
+                 "Expecting capabilities negotiation with 'qmp_capabilities'");
     /* Nobody else gets the device. */
     GError *error = NULL;
     g_assert_false(qmp_new(f->machine, &f->back->chr, false, &error));
@@ -345,7 +347,8 @@ static void test_arguments(void)
     Fixture *f = fixture_new(true);
     for (const QmpCommand *command = qmp_commands; command->name; command++) {
         bool open_ended = strstr(command->args, "*?") != NULL;
-        bool needs = strchr(command->args, ':') && strcspn(command->args, "?") > strcspn(command->args, ":");
+        bool needs =
+            strchr(command->args, ':') && strcspn(command->args, "?") > strcspn(command->args, ":");
         if ((!command->run && !command->run_with_fds) || open_ended) {
             continue;
         }
@@ -369,8 +372,10 @@ static void test_tree(void)
     Fixture *f = fixture_new(true);
     device_new(f->machine, &ops, sizeof(Device), "disk0");
     device_new(f->machine, &ops, sizeof(Device), NULL);
-    assert_answer(f, "{'execute':'object-add','arguments':{'qom-type':'rng-random','id':'r0',"
-                     "'filename':'/dev/urandom'}}", OK);
+    assert_answer(f,
+                  "{'execute':'object-add','arguments':{'qom-type':'rng-random','id':'r0',"
+                  "'filename':'/dev/urandom'}}",
+                  OK);
     assert_contains(sent(f, "{'execute':'qom-list','arguments':{'path':'/'}}"),
                     "{\"name\":\"machine\",\"type\":\"child<machine>\"}");
     assert_answer(f, "{'execute':'qom-list','arguments':{'path':'/machine/peripheral'}}",
@@ -382,30 +387,37 @@ static void test_tree(void)
                     "{\"name\":\"qmp\",\"type\":\"child<chardev-fake>\"}");
     assert_contains(sent(f, "{'execute':'qom-list','arguments':{'path':'/objects/r0'}}"),
                     "{\"name\":\"filename\",\"type\":\"str\"}");
-    assert_answer(f, "{'execute':'qom-get','arguments':{'path':'/objects/r0','property':'filename'}}",
+    assert_answer(f,
+                  "{'execute':'qom-get','arguments':{'path':'/objects/r0','property':'filename'}}",
                   "{\"return\":\"/dev/urandom\"}\r\n");
     assert_answer(f, "{'execute':'qom-get','arguments':{'path':'/machine','property':'type'}}",
                   "{\"return\":\"toy-machine\"}\r\n");
-    assert_error(f, "{'execute':'qom-get','arguments':{'path':'/machine/peripheral/x','property':'type'}}",
-                 "DeviceNotFound", "Device '/machine/peripheral/x' not found");
-    assert_error(f, "{'execute':'qom-set','arguments':{'path':'/machine','property':'type','value':1}}",
-                 "GenericError", "Property 'type' not found");
+    assert_error(
+        f, "{'execute':'qom-get','arguments':{'path':'/machine/peripheral/x','property':'type'}}",
+        "DeviceNotFound", "Device '/machine/peripheral/x' not found");
+    assert_error(
+        f, "{'execute':'qom-set','arguments':{'path':'/machine','property':'type','value':1}}",
+        "GenericError", "Property 'type' not found");
     assert_answer(f, "{'execute':'object-del','arguments':{'id':'r0'}}", OK);
-    assert_error(f, "{'execute':'object-del','arguments':{'id':'r0'}}", "GenericError", "object 'r0' not found");
+    assert_error(f, "{'execute':'object-del','arguments':{'id':'r0'}}", "GenericError",
+                 "object 'r0' not found");
     assert_error(f, "{'execute':'device_add','arguments':{'driver':'toaster'}}", "GenericError",
                  "'toaster' is not a valid device model name");
-    assert_error(f, "{'execute':'device_del','arguments':{'id':'x'}}", "DeviceNotFound", "Device 'x' not found");
+    assert_error(f, "{'execute':'device_del','arguments':{'id':'x'}}", "DeviceNotFound",
+                 "Device 'x' not found");
     fixture_free(f);
 }
 
 static void test_migration_capabilities(void)
 {
-#define SET(name) "{'execute':'migrate-set-capabilities','arguments':{'capabilities':"                        \
-                  "[{'capability':'" name "','state':true}]}}"
+#define SET(name)                                                        \
+    "{'execute':'migrate-set-capabilities','arguments':{'capabilities':" \
+    "[{'capability':'" name "','state':true}]}}"
 #define QUERY "{'execute':'query-migrate-capabilities'}"
     Fixture *f = fixture_new(true);
     assert_answer(f, QUERY, "{\"return\":[{\"state\":false,\"capability\":\"events\"}]}\r\n");
-    assert_error(f, SET("postcopy-ram"), "GenericError", "Parameter 'capability' does not accept value 'post");
+    assert_error(f, SET("postcopy-ram"), "GenericError",
+                 "Parameter 'capability' does not accept value 'post");
     assert_answer(f, SET("events"), OK);
     assert_answer(f, QUERY, "{\"return\":[{\"state\":true,\"capability\":\"events\"}]}\r\n");
     fixture_free(f);
@@ -413,21 +425,28 @@ static void test_migration_capabilities(void)
 
 static void test_chardevs(void)
 {
-#define READ(id, size, format)                                                                     \
-    "{'execute':'ringbuf-read','arguments':{'device':'" id "','size':" size ",'format':'" format "'}}"
-#define ADD(id, backend) "{'execute':'chardev-add','arguments':{'id':'" id "','backend':" backend "}}"
+#define READ(id, size, format)                                                                   \
+    "{'execute':'ringbuf-read','arguments':{'device':'" id "','size':" size ",'format':'" format \
+    "'}}"
+#define ADD(id, backend) \
+    "{'execute':'chardev-add','arguments':{'id':'" id "','backend':" backend "}}"
     Fixture *f = fixture_new(true);
     char *path = g_strdup_printf("%s/amphi-qmp-%d", g_get_tmp_dir(), (int)getpid());
-    char *socket = g_strdup_printf(ADD("c1", "{'type':'socket','data':{'addr':{'type':'unix','data':"
-                                             "{'path':'%s'}},'server':true}}"), path);
+    char *socket =
+        g_strdup_printf(ADD("c1", "{'type':'socket','data':{'addr':{'type':'unix','data':"
+                                  "{'path':'%s'}},'server':true}}"),
+                        path);
     assert_answer(f, ADD("c0", "{'type':'null','data':{}}"), OK);
     assert_answer(f, socket, OK);
     g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
-    assert_error(f, ADD("c0", "{'type':'null','data':{}}"), "GenericError", "-chardev: there are two");
+    assert_error(f, ADD("c0", "{'type':'null','data':{}}"), "GenericError",
+                 "-chardev: there are two");
     assert_error(f, ADD("c2", "{'type':'socket','data':{}}"), "GenericError",
                  "Parameter 'backend.data.addr' is missing");
-    assert_error(f, ADD("c2", "{'type':'toaster','data':{}}"), "GenericError", "-chardev: unknown type");
-    assert_contains(sent(f, ADD("c3", "{'type':'pty','data':{}}")), "{\"return\":{\"pty\":\"/dev/pts/");
+    assert_error(f, ADD("c2", "{'type':'toaster','data':{}}"), "GenericError",
+                 "-chardev: unknown type");
+    assert_contains(sent(f, ADD("c3", "{'type':'pty','data':{}}")),
+                    "{\"return\":{\"pty\":\"/dev/pts/");
     assert_answer(f, "{'execute':'chardev-remove','arguments':{'id':'c1'}}", OK);
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     assert_error(f, "{'execute':'chardev-remove','arguments':{'id':'c1'}}", "GenericError",
@@ -443,8 +462,10 @@ static void test_chardevs(void)
     assert_answer(f, READ("ring", "100", "utf8"), "{\"return\":\"\"}\r\n");
     assert_error(f, READ("c0", "1", "utf8"), "GenericError", "c0 is not a ringbuf device");
     assert_error(f, READ("ring", "0", "utf8"), "GenericError", "size must be greater than zero");
-    assert_error(f, READ("ring", "1", "utf9"), "GenericError", "Parameter 'format' does not accept");
-    assert_error(f, ADD("r2", "{'type':'ringbuf','data':{'size':9}}"), "GenericError", "r2: size of a ring");
+    assert_error(f, READ("ring", "1", "utf9"), "GenericError",
+                 "Parameter 'format' does not accept");
+    assert_error(f, ADD("r2", "{'type':'ringbuf','data':{'size':9}}"), "GenericError",
+                 "r2: size of a ring");
     g_free(socket);
     g_free(path);
     fixture_free(f);
@@ -471,20 +492,25 @@ static void test_input(void)
     assert_error(f, "{'execute':'send-key','arguments':{'keys':[{'type':'qcode','data':'a'}]}}",
                  "GenericError", "the machine has no keyboard");
     input_add_device(f->machine, &ops, f);
-    assert_answer(f, "{'execute':'send-key','arguments':{'keys':[{'type':'qcode','data':'ctrl'},"
-                     "{'type':'number','data':30}]}}", OK);
+    assert_answer(f,
+                  "{'execute':'send-key','arguments':{'keys':[{'type':'qcode','data':'ctrl'},"
+                  "{'type':'number','data':30}]}}",
+                  OK);
     g_assert_cmpstr(keys->str, ==, "+29 +30 -30 -29 ");
     assert_error(f, "{'execute':'send-key','arguments':{'keys':[{'type':'qcode','data':'any'}]}}",
                  "GenericError", "Parameter 'data' does not accept value 'any'");
     g_string_truncate(keys, 0);
-    assert_answer(f, SEND("{'type':'key','data':{'down':true,'key':{'type':'qcode','data':'a'}}},"
-                          "{'type':'rel','data':{'axis':'x','value':5}},"
-                          "{'type':'rel','data':{'axis':'y','value':-2}},"
-                          "{'type':'btn','data':{'button':'left','down':true}}"), OK);
+    assert_answer(f,
+                  SEND("{'type':'key','data':{'down':true,'key':{'type':'qcode','data':'a'}}},"
+                       "{'type':'rel','data':{'axis':'x','value':5}},"
+                       "{'type':'rel','data':{'axis':'y','value':-2}},"
+                       "{'type':'btn','data':{'button':'left','down':true}}"),
+                  OK);
     assert_answer(f, SEND("{'type':'btn','data':{'button':'wheel-up','down':true}}"), OK);
     assert_answer(f, SEND("{'type':'btn','data':{'button':'left','down':false}}"), OK);
     g_assert_cmpstr(keys->str, ==, "+30 5,-2,0,1 0,0,-1,1 0,0,0,0 ");
-    assert_error(f, SEND("{'type':'abs','data':{'axis':'x','value':5}}"), "GenericError", "input events here");
+    assert_error(f, SEND("{'type':'abs','data':{'axis':'x','value':5}}"), "GenericError",
+                 "input events here");
     assert_contains(sent(f, "{'execute':'query-mice'}"), "\"current\":true");
     input_remove_device(f->machine, f);
     g_string_free(keys, true);

@@ -182,7 +182,8 @@ static char *normalize(const char *text)
 /* What objdump prints for words that it does not know as instructions (vmsge.vx is none). */
 static bool is_unknown(const char *text)
 {
-    return g_str_has_prefix(text, "vmsge.vx") || g_str_has_prefix(text, "vmsgeu.vx") || text[0] == '.' || !strcmp(text, "unimp") || !strcmp(text, "c.unimp");
+    return g_str_has_prefix(text, "vmsge.vx") || g_str_has_prefix(text, "vmsgeu.vx") ||
+           text[0] == '.' || !strcmp(text, "unimp") || !strcmp(text, "c.unimp");
 }
 
 /* Where the two are known to differ: objdump prints addi as add (and so on), HINTs by names of

@@ -278,7 +278,8 @@ static void test_forged_config(Rig *rig, gconstpointer data)
 {
     GByteArray *good = make_snapshot(rig), *copy;
     uint8_t *payload = forge(good, &copy, SECTION_CONFIG, 0);
-    char *key = memmem(payload, ((SectionHeader *)payload)[-1].length, "machine", sizeof("machine"));
+    char *key =
+        memmem(payload, ((SectionHeader *)payload)[-1].length, "machine", sizeof("machine"));
     g_assert_nonnull(key);
     key[sizeof("machine")] = '\n';
     expect_forged_refused(rig, copy, "its description of the machine is not possible");

@@ -21,8 +21,10 @@ static bool no_init(Machine *machine, GError **error)
     return machine->ram != NULL;
 }
 
-static const MachineClass toy = {
-    .name = "toy", .arch = &x86_64_guest, .max_cpus = 8, .init = no_init};
+static const MachineClass toy = {.name = "toy",
+                                 .arch = &x86_64_guest,
+                                 .max_cpus = 8,
+                                 .init = no_init};
 
 static Machine *make(const char *model, unsigned cpus, unsigned cores, unsigned threads)
 {
@@ -97,9 +99,9 @@ static void test_topology(void)
         g_assert_cmpuint(reg(machine, i, 1, 0, X86_EBX) >> 24, ==, ids[i]);
         g_assert_cmpuint(reg(machine, i, 0xb, 0, X86_EDX), ==, ids[i]);
     }
-    g_assert_cmpuint(reg(machine, 0, 0xb, 0, X86_EAX), ==, 1);       /* shift to the core */
+    g_assert_cmpuint(reg(machine, 0, 0xb, 0, X86_EAX), ==, 1); /* shift to the core */
     g_assert_cmpuint(reg(machine, 0, 0xb, 0, X86_EBX), ==, 2);
-    g_assert_cmpuint(reg(machine, 0, 0xb, 1, X86_EAX), ==, 3);       /* and to the package */
+    g_assert_cmpuint(reg(machine, 0, 0xb, 1, X86_EAX), ==, 3); /* and to the package */
     g_assert_cmpuint(reg(machine, 0, 0xb, 1, X86_EBX), ==, 6);
     g_assert_cmpuint(reg(machine, 0, 1, 0, X86_EBX) >> 16 & 0xff, ==, 8);
     g_assert_cmpuint(reg(machine, 0, 1, 0, X86_EDX) >> 28 & 1, ==, 1);
