@@ -73,7 +73,8 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
         .ram_size = RAM_SIZE,
         .cpu_model = "max",
         .drives = virt ? one_option("-drive", drive, "file") : NULL,
-        .fsdevs = one_option("-fsdev", "local,id=f0,path=/proc/self/fdinfo,security_model=none,readonly=on",
+        .fsdevs = one_option("-fsdev",
+                             "local,id=f0,path=/proc/self/fdinfo,security_model=none,readonly=on",
                              "fsdriver"),
         .netdevs = virt ? one_option("-netdev", "user,id=n0", "type") : NULL,
         /* A board makes some of them itself when it sees the option. */
@@ -114,9 +115,12 @@ static char *device_text(const char *type)
         const char *prefix, *options;
     } rows[] = {
         {"virtio-9p", ",fsdev=f0,mount_tag=host"},
-        {"virtio-blk", ",drive=d0,num-queues=2"},  {"virtio-net", ",netdev=n0"},
-        {"virtio-rng", ",max-bytes=64,period=10"}, {"virtconsole", ",chardev=c0"},
-        {"virtserialport", ",chardev=c0"},         {"ide-hd", ",drive=d0"},
+        {"virtio-blk", ",drive=d0,num-queues=2"},
+        {"virtio-net", ",netdev=n0"},
+        {"virtio-rng", ",max-bytes=64,period=10"},
+        {"virtconsole", ",chardev=c0"},
+        {"virtserialport", ",chardev=c0"},
+        {"ide-hd", ",drive=d0"},
     };
     for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
         if (g_str_has_prefix(type, rows[i].prefix)) {

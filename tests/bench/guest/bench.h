@@ -25,7 +25,7 @@ extern const Kernel double_kernels[];
 extern const Kernel vector_kernels[];
 extern const Kernel memory_kernels[];
 extern const Kernel system_kernels[];
-extern const Kernel block_kernels[]; /* only in the guest: they write to /dev/vda and vdb */
+extern const Kernel block_kernels[];    /* only in the guest: they write to /dev/vda and vdb */
 extern const Kernel parallel_kernels[]; /* only when asked for */
 
 /* What the program does as one of the processes of a parallel kernel. */

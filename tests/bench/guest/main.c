@@ -28,10 +28,9 @@ static const struct {
 #ifdef VECTOR_ONLY
     {"vector-v", vector_kernels},
 #else
-    {"integer", integer_kernels}, {"muldiv", muldiv_kernels}, {"double", double_kernels},
-    {"vector", vector_kernels},   {"memory", memory_kernels}, {"system", system_kernels},
-    {"block", block_kernels},
-    {"parallel", parallel_kernels},
+    {"integer", integer_kernels}, {"muldiv", muldiv_kernels},     {"double", double_kernels},
+    {"vector", vector_kernels},   {"memory", memory_kernels},     {"system", system_kernels},
+    {"block", block_kernels},     {"parallel", parallel_kernels},
 #endif
 };
 
