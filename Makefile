@@ -316,15 +316,12 @@ bench: $(BUILD)/config.mk
 	@$(MAKE) --no-print-directory guest
 	@AMPHI_GUEST_DIR='$(AMPHI_GUEST_DIR)' tests/bench/run $(BENCH) $(BUILD)
 
-check-includes check-docs:
+check-includes check-docs check-format:
 	@tests/$@
 
-# Formatting, by .clang-format.
-c_files = $(shell git ls-files '*.c' '*.h')
+# By .clang-format.
 format:
-	@clang-format -i $(c_files)
-check-format:
-	@clang-format --dry-run -Werror $(c_files)
+	@tests/check-format --fix
 
 docs := $(wildcard README.md HACKING.md LICENSE)
 install: all

@@ -37,7 +37,7 @@ typedef struct RegionSpan RegionSpan;
 
 /* The bytes [first, last] of one page that a region was made from. */
 struct RegionSpan {
-    RegionSpan *next; /* of the same page */
+    RegionSpan *next;                                         /* of the same page */
     uint64_t ram_page : 32, first : 12, last : 12, index : 8; /* index: in its region's spans */
 };
 
@@ -56,9 +56,11 @@ struct Region {
     union {
         struct {
             TcgCode code;
-            uint32_t incoming; /* linked exits of other regions: the first one's place in Accel.meta */
+            /* linked exits of other regions: the first one's place in Accel.meta */
+            uint32_t incoming;
         };
-        struct { /* MODE_INTERP */
+        /* MODE_INTERP */
+        struct {
             void *ir;       /* IrCode */
             Region *next;   /* of the limbo list */
             uint64_t epoch; /* in limbo: when it was dropped */
@@ -71,8 +73,9 @@ struct Region {
 typedef struct Segment {
     uint8_t *start, *at, *end;
     uint8_t *meta_start, *meta_at, *meta_end; /* its part of Accel.meta */
-    GArray *regions; /* of uint32_t: their places in Accel.meta, in order of their code's addresses */
-    uint64_t retired;   /* epoch at which it was emptied; reusable when all vCPUs have passed it */
+    /* of uint32_t: their places in Accel.meta, in order of their code's addresses */
+    GArray *regions;
+    uint64_t retired; /* epoch at which it was emptied; reusable when all vCPUs have passed it */
 } Segment;
 
 typedef struct AccelStats {
@@ -84,9 +87,9 @@ struct Accel {
     Machine *machine;
     const AccelOps *engine; /* atomic: that new runs go to */
     AccelConfig config;
-    uint32_t ready;               /* engines that are initialised, by their place in the table */
-    struct KvmVm *kvm;            /* of accel/kvm/; NULL: not in use */
-    GMutex lock;                  /* translation lock */
+    uint32_t ready;    /* engines that are initialised, by their place in the table */
+    struct KvmVm *kvm; /* of accel/kvm/; NULL: not in use */
+    GMutex lock;       /* translation lock */
     Region *hash[1u << REGION_HASH_BITS];
     RegionSpan **pages;    /* the first one of each ram page; reserved, populated on touch */
     uint64_t epoch;        /* atomic */
@@ -94,7 +97,8 @@ struct Accel {
     uint64_t killed[KILL_LOG];
     uint64_t nkilled; /* atomic */
     LatePage *late;   /* late-stores.c; others see by atomic reads whether there are any */
-    Region *limbo;    /* dropped interpreter regions; others see by atomic reads whether there are any */
+    /* dropped interpreter regions; others see by atomic reads whether there are any */
+    Region *limbo;
     Tcg *tcg;
     uint8_t *meta; /* regions of host code, their exits and tables; reserved, populated on touch */
     size_t meta_size;

@@ -38,12 +38,13 @@ typedef enum MmuFault {
 
 /* Result of a page walk for one address. */
 typedef struct MmuMapping {
-    uint64_t gpa;        /* guest-physical address of the byte */
-    uint64_t page_size;  /* size of the translation, >= 4096 when cacheable: a large page stays large */
-    bool readable, writable, executable; /* what else the same entry allows, with A and D as they are;
-                                            writable only if D is set */
-    bool global;         /* the mapping is in all address spaces */
-    bool cacheable;      /* holds for the whole 4 KiB page around the address (false: physical protection
+    uint64_t gpa; /* guest-physical address of the byte */
+    /* size of the translation, >= 4096 when cacheable: a large page stays large */
+    uint64_t page_size;
+    /* what else the same entry allows, with A and D as they are; writable only if D is set */
+    bool readable, writable, executable;
+    bool global;    /* the mapping is in all address spaces */
+    bool cacheable; /* holds for the whole 4 KiB page around the address (false: physical protection
                             splits the page; check each access) */
 } MmuMapping;
 
@@ -59,15 +60,16 @@ typedef enum VcpuExit {
 
 /* Translation request; see GuestArch.translate. */
 typedef struct TranslateReq {
-    uint64_t pc;         /* guest virtual address of the block */
-    uint32_t flags;      /* GuestArch.tb_flags() of the state it is for */
-    unsigned max_insns;  /* >= 1 */
-    uint64_t end_pc;     /* not 0: the block ends before the instruction there, unless it is the first */
-    bool count;          /* the region counts instructions exactly (the guest reads the counter or
+    uint64_t pc;        /* guest virtual address of the block */
+    uint32_t flags;     /* GuestArch.tb_flags() of the state it is for */
+    unsigned max_insns; /* >= 1 */
+    /* not 0: the block ends before the instruction there, unless it is the first */
+    uint64_t end_pc;
+    bool count; /* the region counts instructions exactly (the guest reads the counter or
                             a budget is set); informative */
     /* Results. */
-    unsigned insns;      /* guest instructions translated, >= 1 */
-    unsigned bytes;      /* of guest code covered, from pc; may reach into the next page by at most one
+    unsigned insns; /* guest instructions translated, >= 1 */
+    unsigned bytes; /* of guest code covered, from pc; may reach into the next page by at most one
                             instruction */
 } TranslateReq;
 
@@ -75,10 +77,10 @@ struct Vcpu {
     const GuestArch *arch;
     Machine *machine;
     unsigned index;
-    const AccelOps *engine;  /* that runs it now; NULL before the first run */
-    void *accel_data;        /* of accel/ for this vCPU */
-    void *thread;            /* of softmmu/cpus.c */
-    VcpuTlb *tlbs;           /* all its TLB contexts */
+    const AccelOps *engine; /* that runs it now; NULL before the first run */
+    void *accel_data;       /* of accel/ for this vCPU */
+    void *thread;           /* of softmmu/cpus.c */
+    VcpuTlb *tlbs;          /* all its TLB contexts */
 
     /* Exit from the depth of a helper: run loop's landing point. */
     sigjmp_buf unwind;
@@ -89,16 +91,17 @@ struct Vcpu {
     void *sync_frame;
     uintptr_t sync_pc;
 
-    bool halted;             /* in WFI or not started */
-    unsigned nap_us;         /* when halted: goes on after so long, whatever it waits for; 0: as has_work() says */
-    bool tlb_stale;          /* atomic: the memory map changed; see tlb_flush_if_stale() */
-    bool stopped;            /* atomic; parked by machine_stop() */
-    uint8_t debug_run;       /* DebugRun of softmmu/debug.h; set while it is stopped */
-    int exit_reason;         /* VcpuExit, on leaving translated code and for unwinding */
-    uint64_t epoch;          /* atomic: see accel/regions.h; 0 while it runs no translated code */
-    uint64_t reserve_addr;   /* load reservation: guest virtual address, or RESERVE_NONE */
+    bool halted; /* in WFI or not started */
+    /* when halted: goes on after so long, whatever it waits for; 0: as has_work() says */
+    unsigned nap_us;
+    bool tlb_stale;        /* atomic: the memory map changed; see tlb_flush_if_stale() */
+    bool stopped;          /* atomic; parked by machine_stop() */
+    uint8_t debug_run;     /* DebugRun of softmmu/debug.h; set while it is stopped */
+    int exit_reason;       /* VcpuExit, on leaving translated code and for unwinding */
+    uint64_t epoch;        /* atomic: see accel/regions.h; 0 while it runs no translated code */
+    uint64_t reserve_addr; /* load reservation: guest virtual address, or RESERVE_NONE */
     uint64_t reserve_value;
-    bool counting;           /* budget mode for good: the guest reads its instruction counter */
+    bool counting; /* budget mode for good: the guest reads its instruction counter */
 
     /* With -d profile: ns spent in all, and of these in filling the TLB, in device models, in translating;
      * and asleep. See softmmu/profile.h. */
@@ -107,15 +110,18 @@ struct Vcpu {
     } times;
 
     /* Hot: used by translated code. */
-    int64_t budget;          /* instructions left, in counting translations */
-    uint64_t insn_count;     /* instructions retired before the current budget was set */
-    int64_t budget_set;      /* the budget when it was set: retired = insn_count + budget_set - budget */
-    TlbContext *tlb;         /* current translation context */
-    uint32_t kick;           /* atomic: not zero = leave translated code soon */
-    uint32_t undone;         /* counting: instructions deducted from the budget that an exception leaves undone */
-    void *return_stack;      /* base of the return-prediction stack, in the thread's own; set by tcg_run() */
-    uint64_t scratch[IR_SCRATCH_VARS];   /* of translated code, within one stay in a region */
-    _Alignas(16) uint8_t spill[1024]; /* of translated code */
+    int64_t budget;      /* instructions left, in counting translations */
+    uint64_t insn_count; /* instructions retired before the current budget was set */
+    /* the budget when it was set: retired = insn_count + budget_set - budget */
+    int64_t budget_set;
+    TlbContext *tlb; /* current translation context */
+    uint32_t kick;   /* atomic: not zero = leave translated code soon */
+    /* counting: instructions deducted from the budget that an exception leaves undone */
+    uint32_t undone;
+    /* base of the return-prediction stack, in the thread's own; set by tcg_run() */
+    void *return_stack;
+    uint64_t scratch[IR_SCRATCH_VARS]; /* of translated code, within one stay in a region */
+    _Alignas(16) uint8_t spill[1024];  /* of translated code */
 };
 
 #define RESERVE_NONE (~UINT64_C(0))
@@ -152,15 +158,15 @@ typedef struct GuestGdb {
 
 /* A guest architecture. All functions that take a Vcpu are called on its thread or while it is stopped. */
 struct GuestArch {
-    const char *name;       /* "riscv64" */
+    const char *name; /* "riscv64" */
     size_t state_size;
-    const IrVar *vars;      /* state that translations may keep in host registers */
+    const IrVar *vars; /* state that translations may keep in host registers */
     unsigned nvars;
     const IrHelper *helpers; /* the architecture's helpers; IR calls name them by index */
     unsigned nhelpers;
     unsigned min_insn_bytes, max_insn_bytes;
     bool big_endian;
-    int32_t pc_offset;      /* of the pc (64 bits) in architectural state */
+    int32_t pc_offset; /* of the pc (64 bits) in architectural state */
 
     uint64_t (*get_pc)(const Vcpu *vcpu);
     void (*set_pc)(Vcpu *vcpu, uint64_t pc);
@@ -257,9 +263,8 @@ void vcpu_mmu_changed(Vcpu *vcpu);
 
 /* Drops cached translations. ~0 for @addr means all addresses. @match, if not NULL, chooses contexts by
  * their key; @keep_global keeps entries of global mappings. */
-void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr,
-                    bool (*match)(const uint64_t key[2], uint64_t arg), uint64_t arg,
-                    bool keep_global);
+void vcpu_tlb_flush(Vcpu *vcpu, uint64_t addr, bool (*match)(const uint64_t key[2], uint64_t arg),
+                    uint64_t arg, bool keep_global);
 
 /* Reads @len bytes of code at @pc, for translate(). Returns the bytes that could be read before a fault,
  * at least 2; a fault on the first unwinds into the guest's handler. */

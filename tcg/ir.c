@@ -62,8 +62,8 @@ void ir_region_init(IrRegion *ir, const IrVar *vars, unsigned nvars, const IrHel
 
 void ir_region_add_scratch(IrRegion *ir, int32_t offset)
 {
-    static const char *const names[IR_SCRATCH_VARS] = {"s0", "s1", "s2",  "s3",  "s4",  "s5",
-                                                       "s6", "s7", "s8",  "s9",  "s10", "s11",
+    static const char *const names[IR_SCRATCH_VARS] = {"s0",  "s1",  "s2",  "s3", "s4",  "s5",
+                                                       "s6",  "s7",  "s8",  "s9", "s10", "s11",
                                                        "s12", "s13", "s14", "s15"};
 
     ir->scratch_vars = g_new(IrVar, ir->nvars + IR_SCRATCH_VARS);

@@ -37,6 +37,7 @@ typedef enum IrOpFlags {
     IR_FLAG_COMMUTES = 128,
 } IrOpFlags;
 
+/* clang-format off */
 /* Conditions of setcond, select, brcond. ir_cond_invert(c) = c ^ 1. */
 typedef enum IrCond {
     IR_EQ, IR_NE, IR_LT, IR_GE, IR_LE, IR_GT, IR_LTU, IR_GEU, IR_LEU, IR_GTU
@@ -101,6 +102,7 @@ typedef enum IrFcmp {
 typedef enum IrFpFlag {
     IR_FP_INEXACT = 1, IR_FP_UNDERFLOW = 2, IR_FP_OVERFLOW = 4, IR_FP_DIV_ZERO = 8, IR_FP_INVALID = 16
 } IrFpFlag;
+/* clang-format on */
 
 /* IrFpFlag of the sticky bits of MXCSR. */
 static inline unsigned ir_fp_flags_of_mxcsr(uint32_t mxcsr)
@@ -110,28 +112,30 @@ static inline unsigned ir_fp_flags_of_mxcsr(uint32_t mxcsr)
            (mxcsr & 0x20 ? IR_FP_INEXACT : 0);
 }
 
+/* clang-format off */
 typedef enum IrIntKind { IR_INT_S32, IR_INT_U32, IR_INT_S64, IR_INT_U64, IR_CVT_TRUNC = 4 } IrIntKind;
 
 typedef enum IrRmw {
     IR_RMW_SWAP, IR_RMW_ADD, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR,
     IR_RMW_MIN, IR_RMW_MAX, IR_RMW_MINU, IR_RMW_MAXU
 } IrRmw;
+/* clang-format on */
 
 /* Hint for exit_indirect. */
 typedef enum IrJump { IR_JUMP_ANY, IR_JUMP_CALL, IR_JUMP_RETURN } IrJump;
 
 #define IR_XLATE_WRITE 1
 
-typedef uint16_t IrRef;  /* index of the defining instruction in its region */
+typedef uint16_t IrRef; /* index of the defining instruction in its region */
 #define IR_NOREF ((IrRef)0xffff)
 
 typedef struct IrInsn {
     uint8_t op;
-    uint8_t type;     /* IrType: of the op's type letter; of a call, of its result */
+    uint8_t type; /* IrType: of the op's type letter; of a call, of its result */
     uint8_t aux;
-    uint8_t flags;    /* of passes and the back end */
-    uint32_t len;     /* see translate and check_page */
-    IrRef arg[4];     /* unused ones IR_NOREF */
+    uint8_t flags; /* of passes and the back end */
+    uint32_t len;  /* see translate and check_page */
+    IrRef arg[4];  /* unused ones IR_NOREF */
     union {
         int64_t imm;
         uint16_t target[2]; /* br, brcond */
@@ -139,18 +143,18 @@ typedef struct IrInsn {
 } IrInsn;
 
 typedef struct IrBlock {
-    uint32_t first, count;  /* instructions, contiguous in the region */
-    uint64_t pc;            /* guest address, for the printer and the region builder */
-    uint32_t weight;        /* estimated executions relative to the entry; 1 in straight code */
+    uint32_t first, count; /* instructions, contiguous in the region */
+    uint64_t pc;           /* guest address, for the printer and the region builder */
+    uint32_t weight;       /* estimated executions relative to the entry; 1 in straight code */
     uint16_t loop_depth;
-    bool cold;              /* placed out of line */
+    bool cold; /* placed out of line */
 } IrBlock;
 
 /* A piece of guest state that may live in a host register through a region. */
 typedef struct IrVar {
     const char *name;
-    uint8_t type;      /* IrType: IR_I64, IR_F64, IR_V128 */
-    int32_t offset;    /* bytes from the start of architectural state */
+    uint8_t type;   /* IrType: IR_I64, IR_F64, IR_V128 */
+    int32_t offset; /* bytes from the start of architectural state */
 } IrVar;
 
 /* Helper functions. The first argument is always the Vcpu; up to 4 more, integers (i32, i64) or f32/f64. */
@@ -164,8 +168,8 @@ typedef enum IrHelperFlags {
 typedef struct IrHelper {
     const char *name;
     void *fn;
-    uint8_t result;   /* IrType, IR_NONE for void */
-    uint8_t args[4];  /* IrType, IR_NONE ends */
+    uint8_t result;  /* IrType, IR_NONE for void */
+    uint8_t args[4]; /* IrType, IR_NONE ends */
     uint8_t flags;
 } IrHelper;
 
@@ -174,18 +178,19 @@ typedef struct IrRegion {
     uint32_t ninsns, cap_insns;
     IrBlock *blocks;
     uint32_t nblocks, cap_blocks;
-    uint32_t cur;          /* block under construction */
+    uint32_t cur; /* block under construction */
     const IrVar *vars;
-    unsigned nvars;        /* that this region may use */
-    IrVar *scratch_vars;   /* NULL, or storage of vars: see ir_region_add_scratch() */
+    unsigned nvars;      /* that this region may use */
+    IrVar *scratch_vars; /* NULL, or storage of vars: see ir_region_add_scratch() */
     unsigned first_scratch;
     const IrHelper *helpers;
     unsigned nhelpers;
-    int32_t pc_var;        /* index of the variable or -1: see pc_offset */
-    int32_t pc_offset;     /* of the guest pc (64 bits) in architectural state */
-    bool overflow;         /* more than IR_MAX_INSNS: the region is useless, make it smaller */
-    int32_t kick_offset;   /* of the word that poll looks at, or 0: level 2 makes no vector loops; kept by reset */
-    bool no_groups;        /* level 2 does not make translate ops; kept by reset */
+    int32_t pc_var;    /* index of the variable or -1: see pc_offset */
+    int32_t pc_offset; /* of the guest pc (64 bits) in architectural state */
+    bool overflow;     /* more than IR_MAX_INSNS: the region is useless, make it smaller */
+    /* of the word that poll looks at, or 0: level 2 makes no vector loops; kept by reset */
+    int32_t kick_offset;
+    bool no_groups;               /* level 2 does not make translate ops; kept by reset */
     struct IrOptScratch *scratch; /* of the optimizer, kept from region to region */
 } IrRegion;
 
@@ -244,7 +249,8 @@ static inline IrRef ir_select(IrRegion *ir, IrType type, IrCond cond, IrRef a, I
 }
 static inline IrRef ir_get_var(IrRegion *ir, unsigned var)
 {
-    return ir_emit(ir, IR_get_var, ir->vars[var].type, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, var);
+    return ir_emit(ir, IR_get_var, ir->vars[var].type, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF,
+                   var);
 }
 static inline void ir_set_var(IrRegion *ir, unsigned var, IrRef v)
 {
@@ -262,7 +268,8 @@ static inline IrRef ir_ld(IrRegion *ir, IrType type, unsigned memop, IrRef addr,
 {
     return ir_emit(ir, IR_ld, type, memop, addr, IR_NOREF, IR_NOREF, IR_NOREF, offset);
 }
-static inline void ir_st(IrRegion *ir, IrType type, unsigned memop, IrRef addr, int32_t offset, IrRef v)
+static inline void ir_st(IrRegion *ir, IrType type, unsigned memop, IrRef addr, int32_t offset,
+                         IrRef v)
 {
     ir_emit(ir, IR_st, type, memop, addr, v, IR_NOREF, IR_NOREF, offset);
 }
@@ -291,7 +298,8 @@ static inline void ir_exit_reason(IrRegion *ir, int reason)
 }
 static inline void ir_call_mark(IrRegion *ir, uint64_t return_pc)
 {
-    ir_emit(ir, IR_call_mark, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, (int64_t)return_pc);
+    ir_emit(ir, IR_call_mark, IR_NONE, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF,
+            (int64_t)return_pc);
 }
 
 /* Checks the region against the op table: types, single definition before use in the same block, block
@@ -314,13 +322,15 @@ static inline IrCond ir_cond_invert(IrCond c)
 
 static inline IrCond ir_cond_swap(IrCond c) /* for exchanged operands */
 {
-    static const uint8_t swap[] = {IR_EQ, IR_NE, IR_GT, IR_LE, IR_GE, IR_LT, IR_GTU, IR_LEU, IR_GEU, IR_LTU};
+    static const uint8_t swap[] = {IR_EQ, IR_NE,  IR_GT,  IR_LE,  IR_GE,
+                                   IR_LT, IR_GTU, IR_LEU, IR_GEU, IR_LTU};
     return (IrCond)swap[c];
 }
 
 /* The value of an integer op on constants; used by folding and by the interpreter. @type i32 or i64; i32
  * results are zero-extended. Covers add..setcond, select of ir-ops.def. */
-uint64_t ir_eval_int(const IrInsn *insn, IrType type, uint64_t a, uint64_t b, uint64_t c, uint64_t d);
+uint64_t ir_eval_int(const IrInsn *insn, IrType type, uint64_t a, uint64_t b, uint64_t c,
+                     uint64_t d);
 
 /* Parts of it: the truth of @a @cond @b, and the value extended as a memop says (no change for 8 bytes). */
 bool ir_eval_cond(IrCond cond, IrType type, uint64_t a, uint64_t b);

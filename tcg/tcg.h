@@ -20,7 +20,7 @@
 
 #include "tcg/ir.h"
 
-#define TCG_ENV_BIAS 128 /* so that 32 64-bit registers have 8-bit displacements */
+#define TCG_ENV_BIAS 128   /* so that 32 64-bit registers have 8-bit displacements */
 #define TCG_SPILL_SLOTS 64 /* 16 bytes each */
 #define TCG_RETURN_STACK_BYTES 4096
 
@@ -66,8 +66,9 @@ typedef struct TcgRuntime {
      * region, or tcg_exit_code() after setting the exit reason. */
     void *(*resolve)(void *vcpu, TcgExit *exit); /* an unlinked direct exit was taken */
     void *(*lookup)(void *vcpu);                 /* exit_lookup, or a miss of exit_indirect */
-    void *(*lookup_plain)(void *vcpu);           /* a translate or check_page op failed: first-tier code for pc,
-                                                    whose pages are looked at again */
+    /* a translate or check_page op failed: first-tier code for pc, whose pages are looked at again
+     * */
+    void *(*lookup_plain)(void *vcpu);
 
     /* Offsets in bytes from the start of architectural state (negative: in the Vcpu before it). */
     int32_t off_vcpu;        /* of the Vcpu */
@@ -82,10 +83,11 @@ typedef struct TcgRuntime {
     int32_t off_stack;       /* base of the return-prediction stack: a pointer, set by tcg_run() */
     /* Offsets in a TLB context. */
     int32_t tlb_entries, tlb_jumps;
-    const void *exits_base;  /* TcgExits lie within 4 GiB from here (NULL: anywhere) */
-    int32_t off_undone;      /* uint32_t: in regions with a count op, stored before each call of a helper that
-                                may fault (and by the interpreter at insn_start): the instructions of the last
-                                count op that are not done yet, the current one included */
+    const void *exits_base; /* TcgExits lie within 4 GiB from here (NULL: anywhere) */
+    /* uint32_t: in regions with a count op, stored before each call of a helper that may fault (and
+     * by the interpreter at insn_start): the instructions of the last count op that are not done
+     * yet, the current one included */
+    int32_t off_undone;
     int reason_kick, reason_budget;
 } TcgRuntime;
 
@@ -97,7 +99,8 @@ typedef struct TcgFrame {
 
 /* Host features, detected once per Tcg; a mask can take some away ("bmi2,fma,avx2,lzcnt,..."). */
 typedef struct TcgFeatures {
-    bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, avx, avx2, fma, f16c, avx512; /* avx512: F, DQ, BW, VL */
+    bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, avx, avx2, fma, f16c;
+    bool avx512; /* F, DQ, BW, VL */
 } TcgFeatures;
 
 /* A direct way out of a region (also where a predicted return lands). Lives as long as the region. There are
@@ -111,7 +114,8 @@ struct TcgExit {
     uint32_t exec_id;  /* engine's: that it was first linked with, 0 if never */
     uint32_t jump;     /* where the rel32 to patch is in code memory */
     uint32_t stub;     /* where it leads to while the exit is not linked */
-    uint32_t check;    /* how far before @jump the imm32 to patch is, 0 if the target is on the same page */
+    /* how far before @jump the imm32 to patch is, 0 if the target is on the same page */
+    uint32_t check;
 };
 
 typedef struct Tcg Tcg;
@@ -128,13 +132,15 @@ typedef struct TcgCode {
 
 /* What the code generator has to know beside the IR. */
 typedef struct TcgCompile {
-    uint64_t pc;       /* of the entry */
-    uint32_t flags;    /* that jump-cache hits must have */
-    bool optimize;     /* second tier: spend more on register allocation */
-    bool no_entry_tests; /* nothing is expected of values at the entry: if they are not so, the region leaves by
-                            lookup_plain at once */
-    void *meta;        /* memory for what is kept beside the code, 8-byte aligned; it lives as long as the code */
-    size_t meta_room;  /* bytes of it */
+    uint64_t pc;    /* of the entry */
+    uint32_t flags; /* that jump-cache hits must have */
+    bool optimize;  /* second tier: spend more on register allocation */
+    /* nothing is expected of values at the entry: if they are not so, the region leaves by
+     * lookup_plain at once */
+    bool no_entry_tests;
+    /* memory for what is kept beside the code, 8-byte aligned; it lives as long as the code */
+    void *meta;
+    size_t meta_room; /* bytes of it */
 } TcgCompile;
 
 /* Maps @size bytes of code memory twice from one memfd: writable, and executable (never both). @features:
@@ -156,7 +162,8 @@ void tcg_code_expect(const Tcg *tcg, const uint8_t *start, size_t size);
 
 /* Compiles @ir to host code at executable address @at, using at most @room bytes. Returns false if the room
  * there or at how->meta does not suffice (nothing is kept). The IR must be valid; it may be changed. One thread at a time. */
-bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room, TcgCode *code);
+bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, size_t room,
+                 TcgCode *code);
 
 /* Runs host code at @code until something leaves; the reason is in the vCPU. MXCSR is the caller's. */
 void tcg_run(Tcg *tcg, void *state, void *code);
@@ -185,10 +192,11 @@ void tcg_disassemble(const void *code, size_t size, GString *out);
 typedef struct IrCode IrCode; /* a region frozen for execution */
 
 typedef struct IrInterpExit {
-    IrOp op;        /* exit_direct, exit_indirect, exit_lookup, exit_reason, check_page, poll or count;
+    IrOp op;    /* exit_direct, exit_indirect, exit_lookup, exit_reason, check_page, poll or count;
                        the pc to go on at is in state */
-    int reason;     /* of exit_reason, poll, count */
-    uint64_t pc;    /* of check_page: the page to be checked... the interpreter leaves it to the engine */
+    int reason; /* of exit_reason, poll, count */
+    /* of check_page: the page to be checked... the interpreter leaves it to the engine */
+    uint64_t pc;
 } IrInterpExit;
 
 /* Copies @ir into a form for execution; the copy is freed with g_free(). */

@@ -147,8 +147,8 @@ static bool jit_init(Accel *accel, GError **error)
         return error_set(error, "-accel: tb-size must be from 4 to 2047 (MiB)");
     }
     if (!regions_reserve(accel, size)) {
-        return error_set_errno(error, errno,
-                               "cannot get address space for translated code; use a smaller tb-size");
+        return error_set_errno(
+            error, errno, "cannot get address space for translated code; use a smaller tb-size");
     }
     accel->runtime.exits_base = accel->meta;
     accel->tcg = tcg_new(&accel->runtime, size, accel->config.features_off, error);

@@ -198,7 +198,8 @@ typedef struct ExitInfo {
 __attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(
     const Accel *accel, const volatile TcgExit *exit)
 {
-    const volatile Region *source = meta_ptr(accel, exit->region); /* volatile: the reads stay in here */
+    /* volatile: the reads stay in here */
+    const volatile Region *source = meta_ptr(accel, exit->region);
     return (ExitInfo){.pc = exit->pc,
                       .source_pc = source->pc,
                       .flags = source->flags,

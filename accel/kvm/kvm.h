@@ -63,19 +63,19 @@ struct KvmVm {
     size_t run_size;
     IrqchipMode mode;
     bool sync_regs, sregs2, payload, triple_fault, any_length; /* what the kernel can do */
-    uint32_t *msrs; /* that are saved and restored */
+    uint32_t *msrs;                                            /* that are saved and restored */
     unsigned nmsrs;
     X86Cpuid cpuid; /* supported */
     KvmSlot slots[KVM_MAX_SLOTS];
     bool ready; /* vCPUs are being made: slots follow the map */
     Irqchip irqchip;
     uint8_t levels[IRQCHIP_GSIS]; /* of the lines, as the kernel was told last; KVM_LEVEL_UNKNOWN */
-    KvmRoute pins[IRQCHIP_GSIS]; /* of the board's I/O APIC */
+    KvmRoute pins[IRQCHIP_GSIS];  /* of the board's I/O APIC */
     KvmRoute fd_routes[IRQCHIP_MAX_FDS];
     int fds[IRQCHIP_MAX_FDS]; /* 0: free */
     bool fd_bound[IRQCHIP_MAX_FDS];
-    bool extint;          /* atomic: the board's 8259 has an interrupt */
-    void *ring_page;      /* of collected writes; NULL: the kernel collects none */
+    bool extint;     /* atomic: the board's 8259 has an interrupt */
+    void *ring_page; /* of collected writes; NULL: the kernel collects none */
     bool flushing;
     GPtrArray *doorbells; /* of KvmDoorbell: what the kernel knows */
     bool blockirq;        /* single steps can keep interrupts out */

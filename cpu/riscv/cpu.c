@@ -217,7 +217,8 @@ static bool post_load(void *opaque, GError **error)
     }
     bool priv_valid = s->priv == RISCV_PRIV_U || s->priv == RISCV_PRIV_S || s->priv == RISCV_PRIV_M;
     if (!priv_valid || bits_get(s->mstatus, MSTATUS_MPP_SHIFT, 2) == 2 || s->x[0] != 0 ||
-        s->frm > 7 || s->fflags > 31 || !riscv_vec_state_valid(s) || !riscv_satp_mode_valid(s, s->satp >> SATP_MODE_SHIFT)) {
+        s->frm > 7 || s->fflags > 31 || !riscv_vec_state_valid(s) ||
+        !riscv_satp_mode_valid(s, s->satp >> SATP_MODE_SHIFT)) {
         return error_set(error, "the snapshot's CPU state is damaged; take a new one");
     }
     s->fs_dirty = 0;

@@ -109,8 +109,8 @@ void riscv_mmu_key(const Vcpu *vcpu, uint64_t key[2])
  * mappings. With SUM there may be more of them (of user pages), not others. */
 bool riscv_mmu_shares_globals(const uint64_t from[2], const uint64_t to[2])
 {
-    const uint64_t supervisor =
-        (uint64_t)RISCV_PRIV_S << KEY_FETCH_PRIV_SHIFT | (uint64_t)RISCV_PRIV_S << KEY_DATA_PRIV_SHIFT;
+    const uint64_t supervisor = (uint64_t)RISCV_PRIV_S << KEY_FETCH_PRIV_SHIFT |
+                                (uint64_t)RISCV_PRIV_S << KEY_DATA_PRIV_SHIFT;
 
     return satp_mode(to[0]) != 0 && satp_mode(to[0]) == satp_mode(from[0]) &&
            (to[1] & 15) == supervisor && (from[1] == to[1] || (from[1] | KEY_SUM) == to[1]);

@@ -10,10 +10,12 @@
 extern const GuestArch riscv64_guest;
 
 /* Interrupt numbers in mip and mie (Privileged Architecture 3.1.9). */
+/* clang-format off */
 enum {
     RISCV_IRQ_SSI = 1, RISCV_IRQ_MSI = 3, RISCV_IRQ_STI = 5, RISCV_IRQ_MTI = 7, RISCV_IRQ_SEI = 9,
     RISCV_IRQ_MEI = 11, RISCV_IRQ_COF = 13,
 };
+/* clang-format on */
 
 /* Makes hart @hartid of model @model ("rv64", "rv64,sv57=off,zba=off", "max"). @timebase: frequency in Hz
  * of the time CSR, whose value is that of mtime (virtual time). Halts at reset until riscv_cpu_reset. */

@@ -12,6 +12,7 @@ typedef enum RiscvPriv { RISCV_PRIV_U = 0, RISCV_PRIV_S = 1, RISCV_PRIV_M = 3 } 
 #define RISCV_PMP_ENTRIES 16
 
 /* Configurable features: one bit each of RiscvCpuConfig.ext; names in config.c's table. */
+/* clang-format off */
 typedef enum RiscvExt {
     RISCV_EXT_I, RISCV_EXT_M, RISCV_EXT_A, RISCV_EXT_F, RISCV_EXT_D, RISCV_EXT_C, RISCV_EXT_V,
     RISCV_EXT_S, RISCV_EXT_U,
@@ -24,6 +25,7 @@ typedef enum RiscvExt {
     RISCV_EXT_SV48, RISCV_EXT_SV57, RISCV_EXT_SSTC, RISCV_EXT_SMSTATEEN, RISCV_EXT_PMP,
     RISCV_EXT_COUNT
 } RiscvExt;
+/* clang-format on */
 
 typedef struct RiscvCpuConfig {
     uint64_t ext; /* 1 << RiscvExt */
@@ -45,9 +47,9 @@ typedef struct RiscvCpuConfig {
 #define RISCV_NVARS (64 + 32 * RISCV_VLENB_MAX / 16)
 
 /* tb_flags(): what translations depend on. */
-#define RISCV_TB_PRIV_MASK 3u      /* RiscvPriv */
-#define RISCV_TB_FS (1u << 2)      /* mstatus.FS is not Off */
-#define RISCV_TB_FRM_SHIFT 3       /* 3 bits: frm, when FS is on (0 otherwise) */
+#define RISCV_TB_PRIV_MASK 3u /* RiscvPriv */
+#define RISCV_TB_FS (1u << 2) /* mstatus.FS is not Off */
+#define RISCV_TB_FRM_SHIFT 3  /* 3 bits: frm, when FS is on (0 otherwise) */
 #define RISCV_TB_FRM_MASK (7u << RISCV_TB_FRM_SHIFT)
 /* The rest only if mstatus.VS is not Off. */
 #define RISCV_TB_VS (1u << 8)
@@ -60,9 +62,9 @@ typedef struct RiscvCpuConfig {
 #define RISCV_VILL (UINT64_C(1) << 63)
 
 typedef struct RiscvState {
-    uint64_t x[32];   /* x[0] is always 0; first, so that translated code reaches all with short offsets */
+    uint64_t x[32]; /* x[0] is always 0; first: translated code reaches all with short offsets */
     uint64_t pc;
-    uint64_t f[32];   /* NaN-boxed when narrower */
+    uint64_t f[32]; /* NaN-boxed when narrower */
 
     uint64_t mstatus; /* FS, VS as last set; SD is computed on reading */
     uint8_t priv;     /* RiscvPriv */
@@ -90,12 +92,12 @@ typedef struct RiscvState {
     uint64_t hartid;
     uint64_t reset_pc;
     uint64_t time_offset; /* atomic: mtime = virtual time in ticks + this; the same on all harts */
-    Timer stimer;       /* fires at stimecmp; its clock is the hart's source of time */
-    bool stimer_due;    /* atomic hint: time may have reached stimecmp (see trap.c) */
-    uint8_t vain_waits; /* in a row, without a trap (see riscv_helper_wfi()) */
-    uint64_t saved_ext; /* config.ext as it is in a snapshot */
+    Timer stimer;         /* fires at stimecmp; its clock is the hart's source of time */
+    bool stimer_due;      /* atomic hint: time may have reached stimecmp (see trap.c) */
+    uint8_t vain_waits;   /* in a row, without a trap (see riscv_helper_wfi()) */
+    uint64_t saved_ext;   /* config.ext as it is in a snapshot */
     uint32_t saved_vlenb;
-    uint32_t vlenb;     /* config.vlenb */
+    uint32_t vlenb; /* config.vlenb */
     RiscvCpuConfig config;
 } RiscvState;
 
@@ -110,12 +112,14 @@ static inline bool riscv_has(const RiscvState *s, RiscvExt ext)
 }
 
 /* Exception causes (Privileged Architecture, table of mcause values). */
+/* clang-format off */
 typedef enum RiscvCause {
     RISCV_FETCH_MISALIGNED = 0, RISCV_FETCH_ACCESS = 1, RISCV_ILLEGAL = 2, RISCV_BREAKPOINT = 3,
     RISCV_LOAD_MISALIGNED = 4, RISCV_LOAD_ACCESS = 5, RISCV_STORE_MISALIGNED = 6, RISCV_STORE_ACCESS = 7,
     RISCV_ECALL_U = 8, RISCV_ECALL_S = 9, RISCV_ECALL_M = 11,
     RISCV_FETCH_PAGE = 12, RISCV_LOAD_PAGE = 13, RISCV_STORE_PAGE = 15,
 } RiscvCause;
+/* clang-format on */
 
 /* Delivers a synchronous exception and leaves for the run loop. State (pc included) must be exact or
  * restorable by vcpu_sync(), which is called first. */

@@ -150,7 +150,9 @@ static IrRef operand_b(Elem *e, unsigned i)
 static IrRef quiet_divisor(Elem *e, IrRef v)
 {
     int64_t one = e->log2 == 3 ? INT64_C(0x3ff0000000000000) : 0x3f800000;
-    return e->mask == IR_NOREF ? v : vsel(e->ctx, v, vsplat(e->ctx, e->log2, c64(e->ctx, one)), e->mask);
+    return e->mask == IR_NOREF
+               ? v
+               : vsel(e->ctx, v, vsplat(e->ctx, e->log2, c64(e->ctx, one)), e->mask);
 }
 
 /* ---- Operations on a piece ---- */
@@ -193,14 +195,15 @@ static IrRef piece_saturated(Elem *e, IrRef a, IrRef b)
 
 static IrRef piece_sign(Elem *e, IrRef a, IrRef b)
 {
-    IrRef sign = vsplat(e->ctx, e->log2, c64(e->ctx, (int64_t)(UINT64_C(1) << ((8u << e->log2) - 1))));
+    IrRef sign =
+        vsplat(e->ctx, e->log2, c64(e->ctx, (int64_t)(UINT64_C(1) << ((8u << e->log2) - 1))));
     IrRef not_sign = vop2(e->ctx, IR_vxor, 0, sign, vsplat(e->ctx, 3, c64(e->ctx, -1)));
     IrRef s = vop2(e->ctx, IR_vand, 0, b, sign);
     if (e->r->aux) {
         s = vop2(e->ctx, IR_vxor, 0, s, sign);
     }
-    return vop2(e->ctx, (IrOp)e->r->op, 0, e->r->op == IR_vor ? vop2(e->ctx, IR_vand, 0, a, not_sign) : a,
-                s);
+    return vop2(e->ctx, (IrOp)e->r->op, 0,
+                e->r->op == IR_vor ? vop2(e->ctx, IR_vand, 0, a, not_sign) : a, s);
 }
 
 static IrRef piece_shift(Elem *e, IrRef a, IrRef b)
@@ -336,7 +339,8 @@ static bool gen_narrow_fp(RiscvDis *ctx)
         return false;
     }
     for (unsigned i = 0; i < n; i++) {
-        IrRef a = get_piece(ctx, insn_rs2(ctx), 2 * i), b = get_piece(ctx, insn_rs2(ctx), 2 * i + 1);
+        IrRef a = get_piece(ctx, insn_rs2(ctx), 2 * i);
+        IrRef b = get_piece(ctx, insn_rs2(ctx), 2 * i + 1);
         set_piece(ctx, insn_rd(ctx), i, vop2(ctx, IR_vfcvt, IR_VEC_NARROW | 4, a, b));
     }
     return true;
@@ -365,8 +369,12 @@ static bool gen_narrow(RiscvDis *ctx, const VecRow *row)
 
 bool gen_vec_elements(RiscvDis *ctx, const VecRow *row)
 {
-    Elem e = {.ctx = ctx, .row = row, .log2 = vec_sew(ctx) + row->d, .scalar = IR_NOREF,
-              .mask = IR_NOREF, .differs = IR_NOREF};
+    Elem e = {.ctx = ctx,
+              .row = row,
+              .log2 = vec_sew(ctx) + row->d,
+              .scalar = IR_NOREF,
+              .mask = IR_NOREF,
+              .differs = IR_NOREF};
     int emul = vec_emul(ctx) + row->d;
     unsigned bytes = emul >= 0 ? ctx->vlenb << emul : ctx->vlenb >> -emul;
     VecActive active;

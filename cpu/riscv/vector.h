@@ -162,29 +162,27 @@ uint64_t riscv_vtype_legal(uint64_t vtype);
 
 /* ---- Element functions (vec-int.c, vec-fp.c) and runs (vec-run.c), named in vec-table.c ---- */
 
+/* clang-format off */
 #define VEC_FUNCTIONS(F)                                                                           \
-    F(mov)                                                                                         \
-    F(add)                                                                                         \
-    F(sub) F(rsub) F(and) F(or) F(xor) F(minu) F(min) F(maxu) F(max) F(sll) F(srl) F(sra) F(mul)   \
-        F(mulh) F(mulhu) F(mulhsu) F(divu) F(div) F(remu) F(rem) F(macc) F(nmsac) F(madd) F(nmsub) \
-            F(saddu) F(sadd) F(ssubu) F(ssub) F(aaddu) F(aadd) F(asubu) F(asub) F(smul) F(ssrl)    \
-                F(ssra) F(nclipu) F(nclip) F(seq) F(sne) F(sltu) F(slt) F(sleu) F(sle) F(sgtu)     \
-                    F(sgt) F(adc) F(sbc) F(madc) F(msbc) F(exta) F(mand) F(mnand) F(mandn) F(mxor) \
-                        F(mor) F(mnor) F(morn) F(mxnor) F(fadd) F(fsub) F(frsub) F(fmul) F(fdiv)   \
-                            F(frdiv) F(fsqrt) F(fmin) F(fmax) F(fsgnj) F(fsgnjn) F(fsgnjx) F(feq)  \
-                                F(fne) F(flt) F(fle) F(fgt) F(fge) F(fclass) F(frec7) F(frsqrt7)   \
-                                    F(fmadd) F(fnmadd) F(fmsub) F(fnmsub) F(fmacc) F(fnmacc)       \
-                                        F(fmsac) F(fnmsac) F(fcvt_xu_f) F(fcvt_x_f) F(fcvt_f_xu)   \
-                                            F(fcvt_f_x) F(fcvt_f_f) F(fcvt_rod) F(fredsum)
+    F(mov) F(add) F(sub) F(rsub) F(and) F(or) F(xor) F(minu) F(min) F(maxu) F(max) F(sll) F(srl)   \
+    F(sra) F(mul) F(mulh) F(mulhu) F(mulhsu) F(divu) F(div) F(remu) F(rem) F(macc) F(nmsac)        \
+    F(madd) F(nmsub) F(saddu) F(sadd) F(ssubu) F(ssub) F(aaddu) F(aadd) F(asubu) F(asub) F(smul)   \
+    F(ssrl) F(ssra) F(nclipu) F(nclip) F(seq) F(sne) F(sltu) F(slt) F(sleu) F(sle) F(sgtu) F(sgt)  \
+    F(adc) F(sbc) F(madc) F(msbc) F(exta) F(mand) F(mnand) F(mandn) F(mxor) F(mor) F(mnor)         \
+    F(morn) F(mxnor) F(fadd) F(fsub) F(frsub) F(fmul) F(fdiv) F(frdiv) F(fsqrt) F(fmin) F(fmax)    \
+    F(fsgnj) F(fsgnjn) F(fsgnjx) F(feq) F(fne) F(flt) F(fle) F(fgt) F(fge) F(fclass) F(frec7)      \
+    F(frsqrt7) F(fmadd) F(fnmadd) F(fmsub) F(fnmsub) F(fmacc) F(fnmacc) F(fmsac) F(fnmsac)         \
+    F(fcvt_xu_f) F(fcvt_x_f) F(fcvt_f_xu) F(fcvt_f_x) F(fcvt_f_f) F(fcvt_rod) F(fredsum)
+/* clang-format on */
 #define VEC_DECLARE(name) uint64_t riscv_vec_##name(VecCtx *c, uint64_t a, uint64_t b, uint64_t d);
 VEC_FUNCTIONS(VEC_DECLARE)
 #undef VEC_DECLARE
 
-#define VEC_RUNS(F)                                                                             \
-    F(mv_x_s)                                                                                   \
-    F(mv_s_x)                                                                                   \
-    F(slideup) F(slidedown) F(slide1up) F(slide1down) F(gather) F(gather_x) F(compress) F(cpop) \
-        F(first) F(msbf) F(msif) F(msof) F(iota) F(id) F(move)
+/* clang-format off */
+#define VEC_RUNS(F)                                                                                \
+    F(mv_x_s) F(mv_s_x) F(slideup) F(slidedown) F(slide1up) F(slide1down) F(gather) F(gather_x)    \
+    F(compress) F(cpop) F(first) F(msbf) F(msif) F(msof) F(iota) F(id) F(move)
+/* clang-format on */
 #define VEC_DECLARE(name) void riscv_vec_run_##name(VecCtx *c);
 VEC_RUNS(VEC_DECLARE)
 #undef VEC_DECLARE

@@ -361,7 +361,8 @@ static void cold_minmax(Emit *e, const Cold *c)
 
 static void fp_minmax(Emit *e, const IrInsn *in, unsigned single)
 {
-    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]), d = reg_def(e, ra, rb);
+    unsigned ra = reg_use_raw(e, in->arg[0]), rb = reg_use_raw(e, in->arg[1]);
+    unsigned d = reg_def(e, ra, rb);
     Cold *c;
 
     fp_compare(e, in, X_UCOMISS, ra, rb);

@@ -496,8 +496,9 @@ static void test_room(void)
 {
     Native *native = engine_new();
     IrRegion *ir = region_new();
-    TcgCompile how = {
-        .pc = 0x1000, .meta = g_malloc(NATIVE_META_BYTES), .meta_room = NATIVE_META_BYTES};
+    TcgCompile how = {.pc = 0x1000,
+                      .meta = g_malloc(NATIVE_META_BYTES),
+                      .meta_room = NATIVE_META_BYTES};
     uint8_t *start = tcg_code_start(native->tcg);
     bool fitted = false;
 
