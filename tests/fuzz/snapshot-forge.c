@@ -30,10 +30,10 @@ void snapshot_forge(uint8_t *data, size_t len)
     }
 }
 
-SectionHeader *snapshot_find_section(uint8_t *data, size_t len, SectionKind kind, unsigned n)
+ForgedHeader *snapshot_find_section(uint8_t *data, size_t len, SectionKind kind, unsigned n)
 {
     for (size_t at = FORGE_HEADER; at + sizeof(SectionHeader) <= len;) {
-        SectionHeader *section = (SectionHeader *)(data + at);
+        ForgedHeader *section = (ForgedHeader *)(data + at);
         if (section->kind == kind && n-- == 0) {
             return section;
         }

@@ -250,7 +250,7 @@ static void check_same(const KvmVm *vm, const X86State *got, const X86State *wan
     g_assert_cmphex(got->dr7, ==, want->dr7);
     for (unsigned i = 0; i < X86_YMMH_OFFSET + 256; i++) {
         bool software = i >= 464 && i < 512; /* the kernel notes there what follows */
-        bool mask = i >= 28 && i < 32; /* MXCSR_MASK, the processor's own: AMD's has bit 17 */
+        bool mask = i >= 28 && i < 32;       /* MXCSR_MASK, the processor's own: AMD's has bit 17 */
         if (got->xsave[i] != want->xsave[i] && !software && !mask) {
             g_error("byte %u of XSAVE: 0x%x instead of 0x%x", i, got->xsave[i], want->xsave[i]);
         }

@@ -207,9 +207,9 @@ static void test_truncated(Rig *rig, gconstpointer data)
  * Made-up files: checksums fit.
  */
 
-static SectionHeader *section_of(GByteArray *file, SectionKind kind, unsigned n)
+static ForgedHeader *section_of(GByteArray *file, SectionKind kind, unsigned n)
 {
-    SectionHeader *section = snapshot_find_section(file->data, file->len, kind, n);
+    ForgedHeader *section = snapshot_find_section(file->data, file->len, kind, n);
     g_assert_nonnull(section);
     return section;
 }
@@ -254,19 +254,19 @@ static void test_forged_sections(Rig *rig, gconstpointer data)
 {
     GByteArray *good = make_snapshot(rig), *copy;
     uint8_t *payload = forge(good, &copy, SECTION_RAM, 0);
-    ((SectionHeader *)payload)[-1].kind = 99;
+    ((ForgedHeader *)payload)[-1].kind = 99;
     expect_forged_refused(rig, copy, "section 1 is not possible");
     g_byte_array_unref(copy);
     payload = forge(good, &copy, SECTION_RAM, 0);
-    ((SectionHeader *)payload)[-1].kind = SECTION_CONFIG;
+    ((ForgedHeader *)payload)[-1].kind = SECTION_CONFIG;
     expect_forged_refused(rig, copy, "it describes two machines");
     g_byte_array_unref(copy);
     payload = forge(good, &copy, SECTION_CONFIG, 0);
-    ((SectionHeader *)payload)[-1].kind = SECTION_STATE;
+    ((ForgedHeader *)payload)[-1].kind = SECTION_STATE;
     expect_forged_refused(rig, copy, "it does not say first what machine it is of");
     g_byte_array_unref(copy);
     payload = forge(good, &copy, SECTION_RAM, 0);
-    ((SectionHeader *)payload)[-1].length = UINT64_MAX;
+    ((ForgedHeader *)payload)[-1].length = UINT64_MAX;
     snapshot_forge(copy->data, copy->len); /* it takes in all that follows: the end is gone */
     expect_refused(rig, copy, copy->len, "");
     g_byte_array_unref(copy);
@@ -278,8 +278,7 @@ static void test_forged_config(Rig *rig, gconstpointer data)
 {
     GByteArray *good = make_snapshot(rig), *copy;
     uint8_t *payload = forge(good, &copy, SECTION_CONFIG, 0);
-    char *key =
-        memmem(payload, ((SectionHeader *)payload)[-1].length, "machine", sizeof("machine"));
+    char *key = memmem(payload, ((ForgedHeader *)payload)[-1].length, "machine", sizeof("machine"));
     g_assert_nonnull(key);
     key[sizeof("machine")] = '\n';
     expect_forged_refused(rig, copy, "its description of the machine is not possible");
@@ -379,7 +378,7 @@ static void test_forged_states(Rig *rig, gconstpointer data)
     g_byte_array_unref(copy);
     /* Two of one, by twice the same section. */
     payload = forge(good, &copy, SECTION_STATE, FIRST);
-    size_t len = sizeof(SectionHeader) + ((SectionHeader *)payload)[-1].length;
+    size_t len = sizeof(SectionHeader) + ((ForgedHeader *)payload)[-1].length;
     size_t at = payload - sizeof(SectionHeader) - copy->data;
     uint8_t *twice = g_memdup2(copy->data + at, len);
     GByteArray *longer = g_byte_array_new();
