@@ -20,10 +20,13 @@ typedef struct StreamHeader {
 #define CRC_POLYNOMIAL 0x82f63b78u /* reversed */
 #define CRC_LANE 4096              /* bytes */
 
-/* What a sum becomes by CRC_LANE bytes of zero, for each byte of it. */
-typedef struct CrcShift {
-    uint32_t table[4][256];
-} CrcShift;
+/* What each bit of a sum becomes by CRC_LANE bytes of zero, from bit 0 on. */
+static const uint32_t crc_lane_shift[32] = {
+    0xc2a5b65e, 0x80a71a4d, 0x04a2426b, 0x094484d6, 0x128909ac, 0x25121358, 0x4a2426b0, 0x94484d60,
+    0x2d7cec31, 0x5af9d862, 0xb5f3b0c4, 0x6e0b1779, 0xdc162ef2, 0xbdc02b15, 0x7e6c20db, 0xfcd841b6,
+    0xfc5cf59d, 0xfd559dcb, 0xff474d67, 0xfb62ec3f, 0xf329ae8f, 0xe3bf2bef, 0xc292212f, 0x80c834af,
+    0x047c1faf, 0x08f83f5e, 0x11f07ebc, 0x23e0fd78, 0x47c1faf0, 0x8f83f5e0, 0x1aeb9d31, 0x35d73a62,
+};
 
 static uint32_t crc_by_bits(uint32_t crc, const uint8_t *at, size_t len)
 {
@@ -36,24 +39,13 @@ static uint32_t crc_by_bits(uint32_t crc, const uint8_t *at, size_t len)
     return crc;
 }
 
-static gpointer make_shift(gpointer unused)
+static uint32_t shift_lane(uint32_t crc)
 {
-    static const uint8_t zeros[CRC_LANE];
-    CrcShift *shift = g_new0(CrcShift, 1);
+    uint32_t shifted = 0;
     for (unsigned bit = 0; bit < 32; bit++) {
-        uint32_t *table = shift->table[bit / 8], low = 1u << bit % 8;
-        uint32_t value = crc_by_bits(1u << bit, zeros, CRC_LANE);
-        for (unsigned i = 0; i < low; i++) {
-            table[low + i] = table[i] ^ value;
-        }
+        shifted ^= crc_lane_shift[bit] & -(crc >> bit & 1);
     }
-    return shift;
-}
-
-static uint32_t shift_lane(const CrcShift *shift, uint32_t crc)
-{
-    return shift->table[0][crc & 0xff] ^ shift->table[1][crc >> 8 & 0xff] ^
-           shift->table[2][crc >> 16 & 0xff] ^ shift->table[3][crc >> 24];
+    return shifted;
 }
 
 static inline uint64_t load_word(const uint8_t *at)
@@ -64,8 +56,7 @@ static inline uint64_t load_word(const uint8_t *at)
 }
 
 /* Three lanes. */
-__attribute__((target("sse4.2"))) static uint32_t crc_lanes(const CrcShift *shift, uint32_t crc,
-                                                            const uint8_t *at)
+__attribute__((target("sse4.2"))) static uint32_t crc_lanes(uint32_t crc, const uint8_t *at)
 {
     uint64_t first = crc, second = 0, third = 0;
     for (const uint8_t *end = at + CRC_LANE; at < end; at += sizeof(uint64_t)) {
@@ -73,18 +64,14 @@ __attribute__((target("sse4.2"))) static uint32_t crc_lanes(const CrcShift *shif
         second = _mm_crc32_u64(second, load_word(at + CRC_LANE));
         third = _mm_crc32_u64(third, load_word(at + 2 * CRC_LANE));
     }
-    return shift_lane(shift, shift_lane(shift, first) ^ second) ^ third;
+    return shift_lane(shift_lane(first) ^ second) ^ third;
 }
 
 __attribute__((target("sse4.2"))) static uint32_t crc_by_processor(uint32_t crc, const uint8_t *at,
                                                                    size_t len)
 {
-    static GOnce once = G_ONCE_INIT;
-    if (len >= 3 * CRC_LANE) {
-        const CrcShift *shift = g_once(&once, make_shift, NULL);
-        for (; len >= 3 * CRC_LANE; len -= 3 * CRC_LANE, at += 3 * CRC_LANE) {
-            crc = crc_lanes(shift, crc, at);
-        }
+    for (; len >= 3 * CRC_LANE; len -= 3 * CRC_LANE, at += 3 * CRC_LANE) {
+        crc = crc_lanes(crc, at);
     }
     for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t), at += sizeof(uint64_t)) {
         crc = _mm_crc32_u64(crc, load_word(at));
