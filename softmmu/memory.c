@@ -100,8 +100,8 @@ static void flatten_region(GArray *entries, MemoryRegion *region)
     if (!region->enabled || region->size == 0) {
         return;
     }
-    if (last <
-        first) { /* a base that the guest chose too high: what is past the end is not there */
+    /* With a base that the guest chose too high, what is past the end is not there. */
+    if (last < first) {
         last = UINT64_MAX;
     }
     for (unsigned i = 0; i < covered; i++) {

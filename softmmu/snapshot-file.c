@@ -20,8 +20,8 @@ typedef struct SnapshotFile {
     int fd;
     char *path, *temporary;  /* temporary: of a new file */
     uint64_t size, position; /* of one that is read */
-    uint64_t written,
-        sent; /* of a new file: bytes in all, and those that are on their way to the disk */
+    /* of a new file: bytes in all, and those that are on their way to the disk */
+    uint64_t written, sent;
     uint8_t *buffer;
     size_t used, filled; /* bytes in the buffer: used up (reading), in all */
 } SnapshotFile;
@@ -60,8 +60,8 @@ static bool write_all(SnapshotFile *file, const uint8_t *buf, size_t len, GError
         len -= n;
         file->written += n;
     }
-    if (file->written - file->sent >=
-        WRITE_BEHIND) { /* so that less is left for the end; may fail */
+    /* So that less is left for the end; may fail. */
+    if (file->written - file->sent >= WRITE_BEHIND) {
         sync_file_range(file->fd, file->sent, file->written - file->sent, SYNC_FILE_RANGE_WRITE);
         file->sent = file->written;
     }

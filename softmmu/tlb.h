@@ -38,8 +38,8 @@ typedef struct TlbSystem TlbSystem;
 /* An access of s bytes at a hits when (a ^ tag) <= 4096 - s; its host address is a + addend. */
 typedef struct TlbEntry {
     uint64_t read_tag, write_tag, addend;
-    uint32_t
-        exec_id; /* of the page that fetches with these index bits see; independent of the tags */
+    /* of the page that fetches with these index bits see; independent of the tags */
+    uint32_t exec_id;
     uint32_t ram_page; /* of addend */
 } TlbEntry;
 
@@ -65,9 +65,9 @@ struct TlbContext {
     TlbEntry victims[TLB_VICTIMS];
     uint64_t victim_page[TLB_VICTIMS];
     TlbLarge large[TLB_LARGE];
-    uint64_t lost_from,
-        lost_to; /* where large pages lie that are forgotten while entries cut from them
-                                    may remain: a flush in there empties the context */
+    /* where large pages lie that are forgotten while entries cut from them may remain: a flush in
+     * there empties the context */
+    uint64_t lost_from, lost_to;
     /* Bits by index: entries that are not empty or have an execution id (changed by the vCPU only, read with
      * the lock by others), and those whose tags, or execution id, come from global mappings. */
     uint64_t used[TLB_ENTRIES / 64], global[TLB_ENTRIES / 64], exec_global[TLB_ENTRIES / 64];

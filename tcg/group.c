@@ -44,8 +44,8 @@ struct OptGroup {
 /* A group that may get more members, as the current block sees it. */
 typedef struct Open {
     uint32_t group;
-    IrRef
-        base; /* the value that is @shift more than the group's base; IR_NOREF: not read yet, it is */
+    /* the value that is @shift more than the group's base; IR_NOREF: not read yet, it is */
+    IrRef base;
     unsigned var; /* ... in this variable at the block's beginning */
     int64_t shift;
 } Open;

@@ -41,8 +41,8 @@ typedef struct RiscvCheck {
 typedef struct RiscvPattern {
     const char *name, *operands;
     uint32_t mask, match;
-    uint64_t ext_all,
-        ext_any;     /* 1 << RiscvExt: all of the first and, if not 0, one of the second needed */
+    /* 1 << RiscvExt: all of the first and, if not 0, one of the second needed */
+    uint64_t ext_all, ext_any;
     uint8_t bytes;   /* 2 or 4 */
     uint16_t target; /* RiscvInsn that this is a short form or alias of, or its own number */
     uint16_t first_alias, naliases;

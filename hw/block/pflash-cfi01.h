@@ -9,8 +9,8 @@
 /* What a bank is made of. */
 typedef struct PflashChips {
     uint8_t chips, bus_bytes; /* side by side on a bus of that width */
-    uint32_t block_size,
-        buffer_size;        /* of the bank, in bytes: what is erased at once, the write buffer */
+    /* of the bank, in bytes: what is erased at once, the write buffer */
+    uint32_t block_size, buffer_size;
     uint8_t cleared_status; /* of each chip */
 } PflashChips;
 

@@ -26,8 +26,8 @@ typedef struct VirtioNet {
     Netdev *peer; /* NULL: the cable is out */
     uint8_t mac[NET_ADDR_LEN], default_mac[NET_ADDR_LEN];
     NetFilter filter;
-    uint64_t
-        guest_offloads; /* VIRTIO_NET_F_GUEST_*: what incoming frames may leave to the driver now */
+    /* VIRTIO_NET_F_GUEST_*: what incoming frames may leave to the driver now */
+    uint64_t guest_offloads;
     bool host_tso;
     uint8_t frame[MAX_FRAME]; /* being sent */
 } VirtioNet;

@@ -13,8 +13,8 @@ typedef struct MchConfig {
     uint64_t low_ram;      /* bytes of RAM from 0 up, below 4 GiB */
     uint64_t high_ram;     /* bytes from 4 GiB up */
     unsigned address_bits; /* of the processors: firmware may put functions as high as that */
-    RamBlock
-        *bios; /* its last 128 KiB are seen below 1 MiB until firmware shadows them; NULL: none */
+    /* its last 128 KiB are seen below 1 MiB until firmware shadows them; NULL: none */
+    RamBlock *bios;
     IrqLine pirq[PCI_MAX_LINES];
     /* Port 0xcf9, which is among the ports of configuration accesses. */
     uint8_t (*read_reset)(void *opaque);

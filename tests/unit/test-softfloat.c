@@ -272,8 +272,8 @@ static void check_to_int(SfFormat format, SfRound round, uint64_t v)
 {
     static const struct {
         SfInt type;
-        double low,
-            high; /* first values out of range: the upper ones exactly, the lower ones below */
+        /* first values out of range: the upper ones exactly, the lower ones below */
+        double low, high;
         uint64_t min, max;
     } types[] = {
         {SF_S32, -0x1p31, 0x1p31, (uint64_t)INT64_C(-0x80000000), INT32_MAX},
