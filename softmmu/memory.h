@@ -92,6 +92,10 @@ MemoryRegion *memory_map_add_mmio(MemoryMap *map, const char *name, uint64_t bas
 void memory_region_set_base(MemoryRegion *region, uint64_t base);
 void memory_region_set_enabled(MemoryRegion *region, bool enabled);
 void memory_region_set_direct_read(MemoryRegion *region, bool direct);
+
+/* Tells that a device has changed [@offset, @offset + @len) of @block itself, not by a write to the map: what
+ * was translated from there is dropped. Called with the machine lock held. */
+void ram_block_written(MemoryMap *map, const RamBlock *block, uint64_t offset, uint64_t len);
 void memory_region_remove(MemoryRegion *region);
 
 /* A piece of the flattened map that reads go to directly. */

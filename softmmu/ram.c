@@ -279,6 +279,11 @@ unsigned memory_give_back_zeros(MemoryMap *map, const uint32_t *ram_pages, unsig
     return given;
 }
 
+void ram_block_written(MemoryMap *map, const RamBlock *block, uint64_t offset, uint64_t len)
+{
+    ram_written(map, block->index + (offset >> RAM_PAGE_BITS), offset & (RAM_PAGE_SIZE - 1), len);
+}
+
 void ram_written(MemoryMap *map, uint64_t ram_page, uint64_t first, uint64_t len)
 {
     while (map->code_hook && len) {

@@ -141,6 +141,13 @@ static void mark_dirty(Flash *s, uint64_t offset, uint64_t len)
     }
 }
 
+/* Bytes of the bank have changed. */
+static void changed(Flash *s, uint64_t offset, uint64_t len)
+{
+    ram_block_written(s->dev.machine->memory, s->ram, offset, len);
+    mark_dirty(s, offset, len);
+}
+
 /* ---- The chips ---- */
 
 static void set_mode(Flash *s, FlashMode mode)
@@ -164,7 +171,7 @@ static void program(Flash *s, uint64_t offset, const uint8_t *data, unsigned len
     for (unsigned i = 0; i < len; i++) {
         s->ram->host[offset + i] &= data[i];
     }
-    mark_dirty(s, offset, len);
+    changed(s, offset, len);
 }
 
 static void erase(Flash *s, uint64_t offset)
@@ -175,7 +182,7 @@ static void erase(Flash *s, uint64_t offset)
     }
     offset = align_down(offset, s->chips->block_size);
     memset(s->ram->host + offset, 0xff, s->chips->block_size);
-    mark_dirty(s, offset, s->chips->block_size);
+    changed(s, offset, s->chips->block_size);
 }
 
 /* Byte @index of the CFI query structure of one chip. */
