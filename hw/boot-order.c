@@ -9,11 +9,19 @@
 
 #define CLASS_SCSI 0x0100
 #define CLASS_ETHERNET 0x0200
+#define CLASS_PCI_BRIDGE 0x0604
 
 typedef struct BootDevice {
     int index;
-    char path[128];
+    char *path;
 } BootDevice;
+
+static void device_free(void *data)
+{
+    BootDevice *device = data;
+    g_free(device->path);
+    g_free(device);
+}
 
 static gint by_index(gconstpointer a, gconstpointer b)
 {
@@ -21,7 +29,8 @@ static gint by_index(gconstpointer a, gconstpointer b)
     return x->index - y->index;
 }
 
-static void print_path(const PciDevice *pci, const char *suffix, char *path, size_t size)
+/* Appends the node of @pci, behind those of the bridges on the way to it. */
+static void append_node(GString *path, const PciDevice *pci)
 {
     static const struct {
         uint16_t class;
@@ -29,26 +38,40 @@ static void print_path(const PciDevice *pci, const char *suffix, char *path, siz
     } names[] = {
         {CLASS_SCSI, "scsi"},
         {CLASS_ETHERNET, "ethernet"},
+        {CLASS_PCI_BRIDGE, "pci-bridge"},
     };
-    char node[16], unit[8] = "";
     uint16_t class = pci_get16(pci->config, PCI_CLASS_DEVICE);
-    g_snprintf(node, sizeof(node), "pci%x,%x", pci_get16(pci->config, PCI_VENDOR_ID),
-               pci_get16(pci->config, PCI_DEVICE_ID));
+    const char *name = NULL;
+    if (pci->bus->parent) {
+        append_node(path, pci->bus->parent);
+    }
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (names[i].class == class) {
-            g_strlcpy(node, names[i].name, sizeof(node));
-        }
+        name = names[i].class == class ? names[i].name : name;
+    }
+    if (name) {
+        g_string_append_printf(path, "%s@%x", name, pci->devfn >> 3);
+    } else {
+        g_string_append_printf(path, "pci%x,%x@%x", pci_get16(pci->config, PCI_VENDOR_ID),
+                               pci_get16(pci->config, PCI_DEVICE_ID), pci->devfn >> 3);
     }
     if (pci->devfn & 7) {
-        g_snprintf(unit, sizeof(unit), ",%x", pci->devfn & 7);
+        g_string_append_printf(path, ",%x", pci->devfn & 7);
     }
-    g_snprintf(path, size, "/pci@i0cf8/%s@%x%s/%s", node, pci->devfn >> 3, unit, suffix);
+    g_string_append_c(path, '/');
+}
+
+static char *make_path(const PciDevice *pci, const char *suffix)
+{
+    GString *path = g_string_new("/pci@i0cf8/");
+    append_node(path, pci);
+    g_string_append(path, suffix);
+    return g_string_free(path, false);
 }
 
 static GPtrArray *devices_of(Machine *machine)
 {
     if (!machine->boot_devices) {
-        machine->boot_devices = g_ptr_array_new_with_free_func(g_free);
+        machine->boot_devices = g_ptr_array_new_with_free_func(device_free);
     }
     return machine->boot_devices;
 }
@@ -76,7 +99,7 @@ bool boot_order_add(PciDevice *pci, const char *suffix, Options *opts, GError **
     }
     BootDevice *device = g_new0(BootDevice, 1);
     device->index = index;
-    print_path(pci, suffix, device->path, sizeof(device->path));
+    device->path = make_path(pci, suffix);
     g_ptr_array_add(devices, device);
     g_ptr_array_sort(devices, by_index);
     return true;

@@ -181,7 +181,7 @@ struct Machine {
     unsigned input_buttons;  /* of the pointer, held by who sends events through the monitor */
     GArray *inputs;          /* keyboards and pointers, of softmmu/input.c; NULL: none yet */
     GArray *displays;        /* of softmmu/display.c; NULL: none yet */
-    GPtrArray *boot_devices; /* of hw/boot-order.c, freed by g_free(); NULL: none */
+    GPtrArray *boot_devices; /* of hw/boot-order.c; NULL: none */
     IrqLine power_button;    /* system_powerdown; fn NULL where the board has none */
     GArray *state_listeners, *event_listeners;
 };

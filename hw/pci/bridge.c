@@ -80,23 +80,13 @@ static bool passes_memory(const PciDevice *bridge, uint64_t addr, uint64_t size)
     return within(base, limit, addr, size);
 }
 
-bool pci_bridges_have(const PciBus *bus, uint16_t command)
-{
-    for (; bus->parent; bus = bus->parent->bus) {
-        if ((pci_get16(bus->parent->config, PCI_COMMAND) & command) != command) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool pci_bridges_pass(const PciBus *bus, bool io, uint64_t addr, uint64_t size)
 {
-    if (!pci_bridges_have(bus, io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY)) {
-        return false;
-    }
+    unsigned command = io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY;
+
     for (; bus->parent; bus = bus->parent->bus) {
-        if (!(io ? passes_io : passes_memory)(bus->parent, addr, size)) {
+        if (!(pci_get16(bus->parent->config, PCI_COMMAND) & command) ||
+            !(io ? passes_io : passes_memory)(bus->parent, addr, size)) {
             return false;
         }
     }

@@ -15,9 +15,8 @@ unsigned pci_bus_number(const PciBus *bus);
 /* Function @devfn of bus @number below @root; NULL: there is none. */
 PciDevice *pci_find_function(PciBus *root, unsigned number, uint8_t devfn);
 
-/* Whether all bridges above @bus have the bits @command on, and pass [@addr, +@size) of memory (@io: of ports) down. */
+/* Whether all bridges above @bus pass [@addr, +@size) of memory (@io: of ports) down. */
 bool pci_bridges_pass(const PciBus *bus, bool io, uint64_t addr, uint64_t size);
-bool pci_bridges_have(const PciBus *bus, uint16_t command);
 
 /* The function on the root bus, and the number of its pin (0: INTA), that pin @pin of @pci comes out at. */
 const PciDevice *pci_root_pin(const PciDevice *pci, unsigned *pin);

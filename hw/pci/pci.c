@@ -316,10 +316,11 @@ void pci_config_write(PciBus *root, unsigned number, uint8_t devfn, unsigned off
 
 /* ---- Functions ---- */
 
-/* Whether it may access memory, as far as it and the bridges above say. */
+/* Whether it may access memory. The bits of the bridges above do not count: SeaBIOS leaves them off, and starts from
+ * disks behind bridges. */
 static bool masters(const PciDevice *pci)
 {
-    return (command(pci) & PCI_COMMAND_MASTER) && pci_bridges_have(pci->bus, PCI_COMMAND_MASTER);
+    return command(pci) & PCI_COMMAND_MASTER;
 }
 
 /* What an IOMMU knows it by. */

@@ -175,9 +175,8 @@ static void test_dma(void)
     g_assert_cmpint(dma_write(&pci->dma, RAM, &word, sizeof(word)), ==, MEM_OK);
     g_assert_cmpint(dma_read(&pci->dma, RAM, &back, sizeof(back)), ==, MEM_OK);
     g_assert_cmphex(back, ==, word);
-    set(machine, 0, PORT + 1, PCI_COMMAND, PCI_COMMAND_MEMORY, 2); /* the port masters no more */
-    g_assert_cmpint(dma_read(&pci->dma, RAM, &back, sizeof(back)), !=, MEM_OK);
-    set(machine, 0, PORT + 1, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
+    set(machine, 0, PORT + 1, PCI_COMMAND, PCI_COMMAND_MEMORY, 2); /* as SeaBIOS leaves the port */
+    g_assert_cmpint(dma_read(&pci->dma, RAM, &back, sizeof(back)), ==, MEM_OK);
     set(machine, 5, 0, PCI_COMMAND, PCI_COMMAND_MEMORY, 2);
     g_assert_cmpint(dma_read(&pci->dma, RAM, &back, sizeof(back)), !=, MEM_OK);
     drop_machine(machine);

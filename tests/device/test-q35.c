@@ -430,8 +430,10 @@ static bool add_device(Fixture *f, const char *text, GError **error)
 
 static void test_boot_order(Fixture *f, gconstpointer data)
 {
-    static const char expected[] = "/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0\n"
-                                   "/pci@i0cf8/ethernet@5,1/ethernet-phy@0\nHALT";
+    static const char expected[] =
+        "/pci@i0cf8/pci8086,2922@1f,2/drive@0/disk@0\n"
+        "/pci@i0cf8/ethernet@5,1/ethernet-phy@0\n"
+        "/pci@i0cf8/pci-bridge@6,1/ethernet@0/ethernet-phy@0\nHALT"; /* as QEMU has it */
     GError *error = NULL;
     teardown(f, data);
     MachineConfig config = {0};
@@ -441,6 +443,8 @@ static void test_boot_order(Fixture *f, gconstpointer data)
     g_assert_true(add_device(f, "virtio-net-pci,addr=5.1,bootindex=7", &error));
     g_assert_true(add_device(f, "ide-cd,bootindex=2", &error));
     g_assert_true(add_device(f, "virtio-net-pci,bootindex=-1", &error));
+    g_assert_true(add_device(f, "pcie-root-port,id=port,addr=6.1", &error));
+    g_assert_true(add_device(f, "virtio-net-pci,bus=port,bootindex=8", &error));
     g_assert_no_error(error);
     g_assert_false(add_device(f, "virtio-net-pci,bootindex=7", &error));
     g_assert_nonnull(strstr(error->message, "ethernet@5,1"));
