@@ -279,8 +279,8 @@ static const ReduceRow reduce_rows[] = {
 
 static IrRef neutral_element(RiscvDis *ctx, const ReduceRow *r, int log2)
 {
-    int64_t top = (int64_t)(UINT64_C(1) << ((8u << log2) - 1));
-    int64_t values[] = {[ZERO] = 0, [ONES] = -1, [LARGEST] = top - 1, [SMALLEST] = top};
+    uint64_t top = UINT64_C(1) << ((8u << log2) - 1);
+    uint64_t values[] = {[ZERO] = 0, [ONES] = UINT64_MAX, [LARGEST] = top - 1, [SMALLEST] = top};
     return vsplat(ctx, log2, c64(ctx, values[r->neutral]));
 }
 

@@ -379,6 +379,11 @@ static BlockRegistry *get_registry(Machine *machine)
     return registry;
 }
 
+void blockdev_init(Machine *machine)
+{
+    get_registry(machine);
+}
+
 /* The image that @how describes, with a temporary one on top if what is written is to be thrown away. */
 static BlockImage *open_image(const BlockOpen *how, GError **error)
 {

@@ -39,6 +39,10 @@ typedef struct BlockOpen {
     bool named; /* made by blockdev-add or -blockdev: nobody's until a device takes it */
 } BlockOpen;
 
+/* For a device that may be given a disk when it is there already: to be called before it is made. What is made
+ * first goes last, and disks outlive who uses them. */
+void blockdev_init(Machine *machine);
+
 /* Opens @how->image. Errors (missing, a directory, no permission, in use, another format) name the file
  * and the remedy. The machine owns the result and closes it after its devices are gone. */
 BlockDev *blockdev_open(Machine *machine, const BlockOpen *how, GError **error);

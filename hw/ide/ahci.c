@@ -662,15 +662,7 @@ bool ahci_new(PciBus *bus, uint8_t devfn, const char *id, bool with_drives, GErr
         .class_code = CLASS_AHCI,
     };
     static const MmioOps ops = {abar_read, abar_write, 4, 4, false};
-    /* What a drive is stored in is made before the controller: what is made first goes last. */
-    for (unsigned i = 0; with_drives && i < AHCI_PORTS; i++) {
-        GError *failed = NULL;
-        drive_by_unit(bus->machine, "ide", i, &failed);
-        if (failed) {
-            g_propagate_error(error, failed);
-            return false;
-        }
-    }
+    blockdev_init(bus->machine);
     Ahci *s = pci_device_new(bus, devfn, &ahci_ops, sizeof(*s), id, &ids, true);
     for (unsigned i = 0; i < AHCI_PORTS; i++) {
         s->ports[i].ahci = s;

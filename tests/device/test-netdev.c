@@ -266,8 +266,8 @@ static void test_errors(Fixture *f, gconstpointer data)
     for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
         GError *error = NULL;
 
-        g_ptr_array_set_size(f->machine->config.netdevs, 1);
         g_assert_null(plug(f, card, cases[i].text, &error));
+        options_free(g_ptr_array_remove_index(f->machine->config.netdevs, 1));
         g_test_message("%s", error->message);
         g_assert_nonnull(strstr(error->message, cases[i].expected));
         g_assert_null(strchr(error->message, '\n'));
@@ -429,8 +429,8 @@ static void check_piece(void *opaque, const uint8_t *frame, size_t len)
     g_assert_cmphex(sum16(tcp, tcp_len,
                           sum16(p->ipv6 ? ip + 8 : ip + 12, p->ipv6 ? 32 : 8, 6 + tcp_len)),
                     ==, 0xffff);
-    g_assert_cmphex(tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7], ==,
-                    (int)(0xfffffff0u + p->data));
+    g_assert_cmphex((uint32_t)tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7], ==,
+                    0xfffffff0u + (uint32_t)p->data);
     g_assert_cmphex(tcp[13], ==, 0x10 | (last ? 0x09 : 0) | (p->count == 0 ? 0x80 : 0));
     for (size_t i = 0; i < n; i++) {
         g_assert_cmphex(frame[p->head + i], ==, (uint8_t)((p->data + i) * 3));

@@ -7,6 +7,7 @@
  * libFuzzer: -detect_leaks=0 -max_len=1000
  * (one machine serves all inputs)
  */
+#include "hw/block/blockdev.h"
 #include "hw/x86/boards.h"
 #include "softmmu/base/bits.h"
 #include "tests/device/harness.h"
@@ -133,6 +134,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     start();
     while (in.left) {
         step(&in);
+    }
+    BlockDev *blk;
+    for (unsigned n = 0; (blk = blockdev_nth(machine, n)) != NULL; n++) {
+        blockdev_drain(blk);
     }
     machine_unlock(machine);
     return 0;
