@@ -284,6 +284,7 @@ static void init_translation(Accel *accel, Vcpu *vcpu)
                        vcpu->arch->nhelpers, vcpu->arch->pc_offset);
         ir_region_add_scratch(&accel->ir,
                               (int32_t)offsetof(Vcpu, scratch) - (int32_t)VCPU_STATE_OFFSET);
+        accel->ir.wide = !accel->tcg || tcg_features(accel->tcg)->avx2;
         /* Without AVX2, vector ops are mostly calls. */
         if (accel->tcg && tcg_features(accel->tcg)->avx2) {
             accel->ir.kick_offset = (int32_t)offsetof(Vcpu, kick) - (int32_t)VCPU_STATE_OFFSET;

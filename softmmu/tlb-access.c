@@ -217,25 +217,30 @@ void vcpu_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned size)
     tlb_store(vcpu, addr, value, __builtin_ctz(size));
 }
 
-void tlb_load128(Vcpu *vcpu, uint64_t addr, void *value)
+void tlb_load_vector(Vcpu *vcpu, uint64_t addr, void *value, unsigned bytes)
 {
-    uint64_t v[2] = {tlb_load(vcpu, addr, IR_64), tlb_load(vcpu, addr + 8, IR_64)};
-    memcpy(value, v, 16);
+    uint64_t v[4];
+
+    for (unsigned i = 0; i < bytes / 8; i++) {
+        v[i] = tlb_load(vcpu, addr + 8 * i, IR_64);
+    }
+    memcpy(value, v, bytes);
 }
 
-void tlb_store128(Vcpu *vcpu, uint64_t addr, const void *value)
+void tlb_store_vector(Vcpu *vcpu, uint64_t addr, const void *value, unsigned bytes)
 {
     TlbTarget target;
-    uint64_t v[2];
+    uint64_t v[4];
 
-    memcpy(v, value, 16);
-    check_watch(vcpu, addr, 16, false, true);
+    memcpy(v, value, bytes);
+    check_watch(vcpu, addr, bytes, false, true);
     tlb_resolve(vcpu, addr, 1, MMU_WRITE, &target);
-    if (crosses_page(addr, 16)) {
-        tlb_resolve(vcpu, second_page(addr, 16), 1, MMU_WRITE, &target);
+    if (crosses_page(addr, bytes)) {
+        tlb_resolve(vcpu, second_page(addr, bytes), 1, MMU_WRITE, &target);
     }
-    tlb_store(vcpu, addr, v[0], IR_64);
-    tlb_store(vcpu, addr + 8, v[1], IR_64);
+    for (unsigned i = 0; i < bytes / 8; i++) {
+        tlb_store(vcpu, addr + 8 * i, v[i], IR_64);
+    }
 }
 
 void *tlb_translate(Vcpu *vcpu, uint64_t addr, unsigned len, bool write)

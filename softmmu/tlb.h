@@ -160,8 +160,8 @@ void tlb_jump_clear_pc(Vcpu *vcpu, uint64_t pc);
 /* Memory accesses of translated code after an inline miss, and of helpers: full IrMemOp. Unwind on faults. */
 uint64_t tlb_load(Vcpu *vcpu, uint64_t addr, unsigned memop);
 void tlb_store(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned memop);
-void tlb_load128(Vcpu *vcpu, uint64_t addr, void *value);
-void tlb_store128(Vcpu *vcpu, uint64_t addr, const void *value);
+void tlb_load_vector(Vcpu *vcpu, uint64_t addr, void *value, unsigned bytes);
+void tlb_store_vector(Vcpu *vcpu, uint64_t addr, const void *value, unsigned bytes);
 uint64_t tlb_rmw(Vcpu *vcpu, uint64_t addr, uint64_t value, unsigned rmw, unsigned memop);
 uint64_t tlb_cas(Vcpu *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned memop);
 

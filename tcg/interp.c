@@ -3,7 +3,7 @@
  * emitter.
  *
  * A region is frozen into an array of pre-decoded ops (IrCode): operands are indices of 64-bit
- * slots (two for v128), immediates are where they are needed, branch targets are op indices. Ops
+ * slots (two for v128, four for v256), immediates are where they are needed, branch targets are op indices. Ops
  * that differ by type, condition or size have different codes where it pays, so that executing one
  * is an indirect jump and little more. Constants cost nothing when executed: they are slots that
  * are filled on entry.
@@ -26,10 +26,10 @@
 #define CONDS(X) X(EQ) X(NE) X(LT) X(GE) X(LE) X(GT) X(LTU) X(GEU) X(LEU) X(GTU)
 /* clang-format off */
 #define OTHERS(X)                                                                                \
-    X(const) X(copy) X(copy128) X(load_state) X(load_state128) X(store_state) X(store_state128)  \
-    X(ld_env) X(st_env) X(eval) X(fp) X(fflags) X(vec) X(vec_bits)                                                     \
+    X(const) X(copy) X(copy_vec) X(load_state) X(load_state_vec) X(store_state)                  \
+    X(store_state_vec) X(ld_env) X(st_env) X(eval) X(fp) X(fflags) X(vec) X(vec_bits)                                                     \
     X(ext_u8) X(ext_s8) X(ext_u16) X(ext_s16) X(low32) X(ext_s32)                                \
-    X(ld) X(ld_low32) X(ld128) X(st) X(st128) X(translate) X(probe) X(ld_host) X(st_host) X(rmw) X(cas)   \
+    X(ld) X(ld_low32) X(ld_vec) X(st) X(st_vec) X(translate) X(probe) X(ld_host) X(st_host) X(rmw) X(cas)   \
     X(fence) X(call) X(insn_start) X(insn_start_counted) X(count) X(poll) X(br)                  \
     X(exit_direct) X(exit_indirect) X(exit_lookup) X(exit_reason)
 /* clang-format on */
@@ -195,7 +195,7 @@ static const uint8_t own_code[IR_NOPS] = {
 
 static Code code_of(const IrInsn *insn)
 {
-    bool v128 = insn->type == IR_V128;
+    bool vec = ir_type_is_vector(insn->type);
 
     if (own_code[insn->op]) {
         return (Code)own_code[insn->op];
@@ -203,18 +203,18 @@ static Code code_of(const IrInsn *insn)
     switch (insn->op) {
     case IR_const:
     case IR_fconst: return C_const;
-    case IR_mov: return v128 ? C_copy128 : C_copy;
-    case IR_get_var: return v128 ? C_load_state128 : C_load_state;
-    case IR_set_var: return v128 ? C_store_state128 : C_store_state;
+    case IR_mov: return vec ? C_copy_vec : C_copy;
+    case IR_get_var: return vec ? C_load_state_vec : C_load_state;
+    case IR_set_var: return vec ? C_store_state_vec : C_store_state;
     case IR_ld:
-        return v128 ? C_ld128 : insn->type == IR_I32 && (insn->aux & IR_SIGNED) ? C_ld_low32 : C_ld;
-    case IR_st: return v128 ? C_st128 : C_st;
+        return vec ? C_ld_vec : insn->type == IR_I32 && (insn->aux & IR_SIGNED) ? C_ld_low32 : C_ld;
+    case IR_st: return vec ? C_st_vec : C_st;
     default: break;
     }
     if (insn->op >= IR_fadd && insn->op <= IR_bits_is) {
         return C_fp;
     }
-    return ir_result_type(insn) == IR_V128 ? C_vec : int_code(insn);
+    return ir_type_is_vector(ir_result_type(insn)) ? C_vec : int_code(insn);
 }
 
 static void new_slot(Freezer *f, unsigned index)
@@ -226,7 +226,7 @@ static void new_slot(Freezer *f, unsigned index)
         return;
     }
     f->slot[index] = (uint16_t)f->next_slot;
-    f->next_slot += type == IR_V128 ? 2 : 1;
+    f->next_slot += MAX(ir_type_bytes(type), 8u) / 8;
     f->code->nslots = MAX(f->code->nslots, f->next_slot);
 }
 
@@ -271,9 +271,9 @@ static void freeze_imm(Freezer *f, Op *op, const IrInsn *insn)
 
     switch (op->code) {
     case C_load_state:
-    case C_load_state128:
+    case C_load_state_vec:
     case C_store_state:
-    case C_store_state128: op->imm = f->ir->vars[insn->imm].offset; break;
+    case C_store_state_vec: op->imm = f->ir->vars[insn->imm].offset; break;
     case C_translate:
         op->mem.offset = (int32_t)insn->imm;
         op->mem.len = insn->len;
@@ -304,6 +304,7 @@ static void freeze_insn(Freezer *f, unsigned index)
     const IrInsn *insn = &f->ir->insns[index];
     uint16_t args[4] = {0};
     Op *op = f->out;
+    IrType type;
 
     if (insn->op == IR_check_page || insn->op == IR_call_mark) {
         return; /* the engine checks; there is no return prediction */
@@ -320,6 +321,7 @@ static void freeze_insn(Freezer *f, unsigned index)
         }
     }
     new_slot(f, index);
+    type = ir_result_type(insn);
     for (unsigned i = 0; i < 4; i++) {
         args[i] = insn->arg[i] == IR_NOREF ? 0 : f->slot[insn->arg[i]];
     }
@@ -331,7 +333,7 @@ static void freeze_insn(Freezer *f, unsigned index)
                .d = args[3],
                .op = insn->op,
                .aux = insn->aux,
-               .type = insn->type};
+               .type = (uint8_t)(ir_type_is_vector(type) ? type : (IrType)insn->type)};
     if (insn->op == IR_br || insn->op == IR_brcond) {
         op->target.yes = insn->target[0];
         op->target.no = insn->op == IR_br ? 0 : insn->target[1];
@@ -422,8 +424,8 @@ static void store_sized(void *p, unsigned memop, uint64_t v)
 /* Loads for ld_host and ld_env: any type into slot @dst. */
 static void load_value(uint64_t *slots, const Op *op, const void *p)
 {
-    if (op->type == IR_V128) {
-        memcpy(&slots[op->dst], p, 16);
+    if (ir_type_is_vector(op->type)) {
+        memcpy(&slots[op->dst], p, ir_type_bytes(op->type));
         return;
     }
     slots[op->dst] = load_sized(p, op->aux);
@@ -434,8 +436,8 @@ static void load_value(uint64_t *slots, const Op *op, const void *p)
 
 static void store_value(uint64_t *slots, const Op *op, unsigned value, void *p)
 {
-    if (op->type == IR_V128) {
-        memcpy(p, &slots[value], 16);
+    if (ir_type_is_vector(op->type)) {
+        memcpy(p, &slots[value], ir_type_bytes(op->type));
     } else {
         store_sized(p, op->aux, slots[value]);
     }
@@ -499,6 +501,7 @@ void ir_interp(const IrCode *code, const TcgRuntime *rt, void *state, IrInterpEx
 #define A slots[op->a]
 #define B slots[op->b]
 #define DST slots[op->dst]
+#define VECTOR_BYTES ir_type_bytes(op->type)
 
     goto *labels[op->code];
 
@@ -546,8 +549,8 @@ L_const:
 L_copy:
     DST = A;
     NEXT();
-L_copy128:
-    memmove(&DST, &A, 16);
+L_copy_vec:
+    memmove(&DST, &A, VECTOR_BYTES);
     NEXT();
 L_ext_u8:
     DST = (uint8_t)A;
@@ -580,27 +583,27 @@ L_fflags:
     DST = ir_fp_flags_of_mxcsr(_mm_getcsr());
     NEXT();
 L_vec_bits : {
-    uint64_t r[2];
+    uint64_t r[4];
 
-    ir_eval_vec((IrOp)op->op, op->aux, r, &A, &A, &A);
+    ir_eval_vec((IrOp)op->op, VECTOR_BYTES, op->aux, r, &A, &A, &A);
     DST = r[0];
     NEXT();
 }
 L_vec:
-    ir_eval_vec((IrOp)op->op, op->aux, &DST, &A, &B, &slots[op->c]);
+    ir_eval_vec((IrOp)op->op, VECTOR_BYTES, op->aux, &DST, &A, &B, &slots[op->c]);
     NEXT();
 
 L_load_state:
     DST = FIELD(uint64_t, op->imm);
     NEXT();
-L_load_state128:
-    memcpy(&DST, &FIELD(char, op->imm), 16);
+L_load_state_vec:
+    memcpy(&DST, &FIELD(char, op->imm), VECTOR_BYTES);
     NEXT();
 L_store_state:
     FIELD(uint64_t, op->imm) = A;
     NEXT();
-L_store_state128:
-    memcpy(&FIELD(char, op->imm), &A, 16);
+L_store_state_vec:
+    memcpy(&FIELD(char, op->imm), &A, VECTOR_BYTES);
     NEXT();
 L_ld_env:
     load_value(slots, op, &FIELD(char, op->imm));
@@ -615,14 +618,14 @@ L_ld:
 L_ld_low32:
     DST = (uint32_t)rt->load(vcpu, A + (uint64_t)op->imm, op->aux);
     NEXT();
-L_ld128:
-    rt->load128(vcpu, A + (uint64_t)op->imm, &DST);
+L_ld_vec:
+    rt->load_vector(vcpu, A + (uint64_t)op->imm, &DST, VECTOR_BYTES);
     NEXT();
 L_st:
     rt->store(vcpu, A + (uint64_t)op->imm, B, op->aux);
     NEXT();
-L_st128:
-    rt->store128(vcpu, A + (uint64_t)op->imm, &B);
+L_st_vec:
+    rt->store_vector(vcpu, A + (uint64_t)op->imm, &B, VECTOR_BYTES);
     NEXT();
 L_translate:
     DST = (uintptr_t)rt->translate(vcpu, A + (uint64_t)(int64_t)op->mem.offset, op->mem.len,

@@ -16,8 +16,9 @@ uint64_t ir_eval_fp(IrOp op, IrType type, unsigned aux, uint64_t a, uint64_t b, 
  * bits. */
 bool ir_fp_has_flags(IrOp op);
 
-/* A vector op; operands and result are two words each; @aux as in the instruction. */
-void ir_eval_vec(IrOp op, unsigned aux, uint64_t result[2], const uint64_t *a, const uint64_t *b,
-                 const uint64_t *c);
+/* A vector op on vectors of @bytes, 16 or 32, which the result and vector operands are; @aux as in the
+ * instruction. The result may be one of the operands. */
+void ir_eval_vec(IrOp op, unsigned bytes, unsigned aux, uint64_t *result, const uint64_t *a,
+                 const uint64_t *b, const uint64_t *c);
 
 #endif

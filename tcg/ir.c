@@ -190,12 +190,14 @@ IrType ir_result_type(const IrInsn *insn)
     switch (ir_op_info[insn->op].result) {
     case 'i':
     case 'f':
-    case 'x': return (IrType)insn->type;
+    case 'x':
+    case 'v': return (IrType)insn->type;
     case 'w': return IR_I32;
     case 'q': return IR_I64;
     case 's': return IR_F32;
     case 'd': return IR_F64;
-    case 'v': return IR_V128;
+    case 'h': return IR_V128;
+    case 'y': return IR_V256;
     default: return IR_NONE;
     }
 }

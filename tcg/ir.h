@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum IrType { IR_NONE, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_NTYPES } IrType;
+typedef enum IrType { IR_NONE, IR_I32, IR_I64, IR_F32, IR_F64, IR_V128, IR_V256, IR_NTYPES } IrType;
 
 typedef enum IrOp {
 #define OP(name, r, a, b, c, d, flags) IR_##name,
@@ -45,7 +45,7 @@ typedef enum IrCond {
 
 /* Size and sign of a memory or env access: log2 of bytes, plus the sign bit. */
 typedef enum IrMemOp {
-    IR_U8 = 0, IR_U16 = 1, IR_U32 = 2, IR_64 = 3, IR_128 = 4,
+    IR_U8 = 0, IR_U16 = 1, IR_U32 = 2, IR_64 = 3, IR_128 = 4, IR_256 = 5,
     IR_SIGNED = 8, IR_S8 = 8, IR_S16 = 9, IR_S32 = 10,
     IR_SIZE_MASK = 7,
     IR_BIG_ENDIAN = 16,
@@ -55,6 +55,17 @@ typedef enum IrMemOp {
 static inline unsigned ir_memop_bytes(unsigned memop)
 {
     return 1u << (memop & IR_SIZE_MASK);
+}
+
+static inline bool ir_type_is_vector(unsigned type)
+{
+    return type == IR_V128 || type == IR_V256;
+}
+
+/* Bytes of a value. */
+static inline unsigned ir_type_bytes(unsigned type)
+{
+    return type == IR_V256 ? 32 : type == IR_V128 ? 16 : type == IR_I64 || type == IR_F64 ? 8 : 4;
 }
 
 typedef enum IrDivZero { IR_DIV0_ONES, IR_DIV0_ZERO } IrDivZero;
@@ -153,7 +164,7 @@ typedef struct IrBlock {
 /* A piece of guest state that may live in a host register through a region. */
 typedef struct IrVar {
     const char *name;
-    uint8_t type;   /* IrType: IR_I64, IR_F64, IR_V128 */
+    uint8_t type;   /* IrType: IR_I64, IR_F64, IR_V128, IR_V256 */
     int32_t offset; /* bytes from the start of architectural state */
 } IrVar;
 
@@ -188,8 +199,9 @@ typedef struct IrRegion {
     int32_t pc_var;    /* index of the variable or -1: see pc_offset */
     int32_t pc_offset; /* of the guest pc (64 bits) in architectural state */
     bool overflow;     /* more than IR_MAX_INSNS: the region is useless, make it smaller */
-    /* of the word that poll looks at, or 0: level 2 makes no vector loops; kept by reset */
-    int32_t kick_offset;
+    int32_t
+        kick_offset; /* of the word that poll looks at, or 0: level 2 makes no vector loops; kept by reset */
+    bool wide;                    /* the back end takes v256; kept by reset */
     bool no_groups;               /* level 2 does not make translate ops; kept by reset */
     struct IrOptScratch *scratch; /* of the optimizer, kept from region to region */
 } IrRegion;

@@ -181,11 +181,27 @@ static void fold_address(IrOptScratch *o, IrInsn *insn)
     }
 }
 
+/* Halves of what was joined, and the other way round. */
+static IrRef fold_halves(const IrOptScratch *o, const IrInsn *insn)
+{
+    const IrInsn *a = &o->out[insn->arg[0]], *b;
+
+    if (insn->op == IR_vhalf) {
+        return a->op == IR_vjoin ? a->arg[insn->aux] : IR_NOREF;
+    }
+    b = &o->out[insn->arg[1]];
+    return a->op == IR_vhalf && b->op == IR_vhalf && a->arg[0] == b->arg[0] && a->aux == 0 &&
+                   b->aux == 1
+               ? a->arg[0]
+               : IR_NOREF;
+}
+
 /* ---- The forward pass ---- */
 
 static IrRef forward_insn(IrOptScratch *o, IrInsn *insn)
 {
     unsigned flags;
+    IrRef ref;
 
     if (insn->op >= IR_add && insn->op <= IR_select) {
         return emit_int(o, insn);
@@ -202,6 +218,13 @@ static IrRef forward_insn(IrOptScratch *o, IrInsn *insn)
     case IR_ld:
     case IR_st: fold_address(o, insn); break;
     case IR_brcond: opt_fold_condition(o, insn); break;
+    case IR_vhalf:
+    case IR_vjoin:
+        ref = fold_halves(o, insn);
+        if (ref != IR_NOREF) {
+            return ref;
+        }
+        break;
     default: break;
     }
     flags = ir_insn_flags(o->ir, insn);

@@ -6,7 +6,7 @@
 #include "tcg/ir.h"
 #include <inttypes.h>
 
-static const char *const type_names[IR_NTYPES] = {"", ".i32", ".i64", ".f32", ".f64", ".v128"};
+static const char *const type_names[IR_NTYPES] = {"", ".i32", ".i64", ".f32", ".f64", ".v128", ".v256"};
 static const char *const cond_names[] = {"eq", "ne",  "lt",  "ge",  "le",
                                          "gt", "ltu", "geu", "leu", "gtu"};
 static const char *const rmw_names[] = {"swap", "add", "and",  "or",  "xor",
@@ -69,6 +69,7 @@ static void print_aux(const IrInsn *insn, GString *out)
     case IR_vfsqrt:
     case IR_vfcmp:
     case IR_vfcvt:
+    case IR_vhalf:
     case IR_vbits:
     case IR_vget:
     case IR_exit_indirect: g_string_append_printf(out, " %u", insn->aux); break;

@@ -286,7 +286,7 @@ static IrRef put_count(Vectors *v, IrRef ref)
         IrRef bits;
 
         inverted = put_compare(v, vectors_def(v, ref), k, &mask);
-        bits = stream_put(v->s, IR_vbits, v->lane, mask, IR_NOREF, 0);
+        bits = put_vector(v, IR_vbits, v->lane, mask, IR_NOREF, IR_NOREF);
         bits = stream_put(v->s, IR_popcnt, 0, bits, IR_NOREF, 0);
         sum = k ? stream_put(v->s, IR_add, 0, sum, bits, 0) : bits;
     }

@@ -21,7 +21,7 @@
 #include "tcg/ir.h"
 
 #define TCG_ENV_BIAS 128   /* so that 32 64-bit registers have 8-bit displacements */
-#define TCG_SPILL_SLOTS 64 /* 16 bytes each */
+#define TCG_SPILL_SLOTS 64 /* 16 bytes each; a v256 takes two */
 #define TCG_RETURN_STACK_BYTES 4096
 
 /* Layout of a TLB context as inline probes see it: a table of 1 << entry_bits entries of 32 bytes,
@@ -48,12 +48,12 @@ typedef struct TcgJumpEntry {
 typedef struct TcgExit TcgExit;
 
 /* Memory callbacks may unwind (not return). @memop is IrMemOp; loads give the value extended as it says.
- * 16-byte accesses go by pointer. */
+ * Accesses of vectors, 16 or 32 bytes, go by pointer. */
 typedef struct TcgRuntime {
     uint64_t (*load)(void *vcpu, uint64_t addr, unsigned memop);
     void (*store)(void *vcpu, uint64_t addr, uint64_t value, unsigned memop);
-    void (*load128)(void *vcpu, uint64_t addr, void *value);
-    void (*store128)(void *vcpu, uint64_t addr, const void *value);
+    void (*load_vector)(void *vcpu, uint64_t addr, void *value, unsigned bytes);
+    void (*store_vector)(void *vcpu, uint64_t addr, const void *value, unsigned bytes);
     uint64_t (*rmw)(void *vcpu, uint64_t addr, uint64_t value, unsigned rmw, unsigned memop);
     uint64_t (*cas)(void *vcpu, uint64_t addr, uint64_t expect, uint64_t desired, unsigned memop);
     /* Host pointer for a translate op after a miss, NULL if the range cannot have one or an access would fault.
@@ -94,7 +94,7 @@ typedef struct TcgRuntime {
 /* Host registers as saved around memory callbacks, in the hardware's numbering. */
 typedef struct TcgFrame {
     uint64_t gpr[16];
-    uint64_t xmm[16][2];
+    uint64_t ymm[16][4]; /* low halves only, or nothing, if the region has no more */
 } TcgFrame;
 
 /* Host features, detected once per Tcg; a mask can take some away ("bmi2,fma,avx2,lzcnt,..."). */

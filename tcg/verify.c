@@ -38,7 +38,8 @@ static IrType letter_type(const IrInsn *insn, char letter)
     case 'q': return IR_I64;
     case 's': return IR_F32;
     case 'd': return IR_F64;
-    case 'v': return IR_V128;
+    case 'h': return IR_V128;
+    case 'y': return IR_V256;
     case '_': return IR_NONE;
     default: return (IrType)insn->type;
     }
@@ -54,6 +55,9 @@ static bool type_field_ok(const IrInsn *insn)
             return false;
         }
         if (letters[i] == 'f' && insn->type != IR_F32 && insn->type != IR_F64) {
+            return false;
+        }
+        if (letters[i] == 'v' && !ir_type_is_vector(insn->type)) {
             return false;
         }
         if (letters[i] == 'x' && insn->op != IR_call &&
@@ -106,7 +110,8 @@ static bool check_memop(Verifier *v, const IrInsn *insn)
     case IR_I64: ok = size <= IR_64; break;
     case IR_F32: ok = size == IR_U32; break;
     case IR_F64: ok = size == IR_64; break;
-    default: ok = size == IR_128; break;
+    case IR_V128: ok = size == IR_128; break;
+    default: ok = size == IR_256; break;
     }
     if (!ok) {
         return fail(v, "access of 1 << %u bytes does not fit the type", size);

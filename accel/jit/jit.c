@@ -80,14 +80,14 @@ static void store(void *vcpu, uint64_t addr, uint64_t value, unsigned memop)
     tlb_store(vcpu, addr, value, memop);
 }
 
-static void load128(void *vcpu, uint64_t addr, void *value)
+static void load_vector(void *vcpu, uint64_t addr, void *value, unsigned bytes)
 {
-    tlb_load128(vcpu, addr, value);
+    tlb_load_vector(vcpu, addr, value, bytes);
 }
 
-static void store128(void *vcpu, uint64_t addr, const void *value)
+static void store_vector(void *vcpu, uint64_t addr, const void *value, unsigned bytes)
 {
-    tlb_store128(vcpu, addr, value);
+    tlb_store_vector(vcpu, addr, value, bytes);
 }
 
 static uint64_t rmw(void *vcpu, uint64_t addr, uint64_t value, unsigned op, unsigned memop)
@@ -113,8 +113,8 @@ void accel_runtime_init(Accel *accel)
     accel->runtime = (TcgRuntime){
         .load = load,
         .store = store,
-        .load128 = load128,
-        .store128 = store128,
+        .load_vector = load_vector,
+        .store_vector = store_vector,
         .rmw = rmw,
         .cas = cas,
         .translate = translate,

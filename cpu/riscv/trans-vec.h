@@ -63,7 +63,7 @@ unsigned vec_whole_pieces(const RiscvDis *ctx, int emul);
 /* Vector ops; @aux is the lane size and what else the op has there. */
 static inline IrRef vop1(RiscvDis *ctx, IrOp op, unsigned aux, IrRef a)
 {
-    return ir_op1(ctx->ir, op, op == IR_vget || op == IR_vbits ? IR_I64 : IR_V128, aux, a);
+    return ir_op1(ctx->ir, op, IR_V128, aux, a);
 }
 
 static inline IrRef vop2(RiscvDis *ctx, IrOp op, unsigned aux, IrRef a, IrRef b)

@@ -43,6 +43,7 @@ typedef struct Asm {
 #define X_W (1u << 12)    /* 64-bit operand */
 #define X_BREG (1u << 13) /* reg field names a byte register */
 #define X_BRM (1u << 14)  /* r/m field names a byte register */
+#define X_L (1u << 15)    /* VEX: 256 bits */
 
 /* The eight classic operations: register <- register op r/m. */
 #define X_ALU(n) (0x03u + 8 * (n))
@@ -124,6 +125,10 @@ typedef enum X86Op {
     X_PINSRB = 0x20 | X_0F3A | X_66, X_PINSRW = 0xc4 | X_0F | X_66, X_PINSRD = 0x22 | X_0F3A | X_66,
     X_PMOVSXBW = 0x20 | X_0F38 | X_66, X_PMOVSXWD = 0x23 | X_0F38 | X_66, X_PMOVSXDQ = 0x25 | X_0F38 | X_66,
     X_PMOVZXBW = 0x30 | X_0F38 | X_66, X_PMOVZXWD = 0x33 | X_0F38 | X_66, X_PMOVZXDQ = 0x35 | X_0F38 | X_66,
+    X_PSLL_I = 0x71 | X_0F | X_66, /* /6, 16-bit lanes; VEX: result in vvvv */
+    X_VEXTRACTI128 = 0x39 | X_0F3A | X_66 | X_L, /* reg: source */
+    X_VINSERTI128 = 0x38 | X_0F3A | X_66 | X_L, X_VPERM2I128 = 0x46 | X_0F3A | X_66 | X_L,
+    X_VPERMQ = 0x00 | X_0F3A | X_66 | X_W | X_L,
     /* W: 64-bit lanes. */
     X_VPSLLV = 0x47 | X_0F38 | X_66, X_VPSRLV = 0x45 | X_0F38 | X_66, X_VPSRAVD = 0x46 | X_0F38 | X_66,
     X_VFMADD231PS = 0xb8 | X_0F38 | X_66, X_VFMSUB231PS = 0xba | X_0F38 | X_66,
@@ -133,6 +138,7 @@ typedef enum X86Op {
     X_CVTPS2PD = 0x5a | X_0F, X_CVTPD2PS = 0x5a | X_0F | X_66,
     X_CVTDQ2PS = 0x5b | X_0F, X_CVTPS2DQ = 0x5b | X_0F | X_66, X_CVTTPS2DQ = 0x5b | X_0F | X_F3,
     X_CMPPS = 0xc2 | X_0F, X_SQRTPS = 0x51 | X_0F, X_MINPS = 0x5d | X_0F, X_MAXPS = 0x5f | X_0F,
+    X_VZEROUPPER = 0x77 | X_0F,
     X_VTESTPS = 0x0e | X_0F38 | X_66, X_VTESTPD = 0x0f | X_0F38 | X_66,
     X_VPBROADCASTB = 0x78 | X_0F38 | X_66, X_VPBROADCASTW = 0x79 | X_0F38 | X_66,
     X_VPBROADCASTD = 0x58 | X_0F38 | X_66, X_VPBROADCASTQ = 0x59 | X_0F38 | X_66,
@@ -228,12 +234,12 @@ static inline void x_opcode(Asm *a, unsigned op, unsigned reg, unsigned index, u
     asm_u8(a, op);
 }
 
-/* The VEX encoding, 128 bits or scalar. */
+/* The VEX encoding. */
 static inline void v_opcode(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned index,
                             unsigned rm)
 {
     unsigned pp = (op >> 10) & 3, map = (op >> 8) & 3;
-    unsigned tail = ((~vvvv & 15) << 3) | pp;
+    unsigned tail = ((~vvvv & 15) << 3) | (op & X_L ? 4 : 0) | pp;
 
     if (map == 1 && !(op & X_W) && !((index | rm) & 8)) {
         asm_u8(a, 0xc5);
@@ -339,6 +345,12 @@ static inline void v_rip(Asm *a, unsigned op, unsigned reg, unsigned vvvv, const
 {
     v_opcode(a, op, reg & 15, vvvv & 15, 0, 0);
     asm_modrm_rip(a, reg, target, 0);
+}
+
+/* Clears the upper halves of all vector registers: before SSE code, which is slow otherwise on some hosts. */
+static inline void x_vzeroupper(Asm *a)
+{
+    v_opcode(a, X_VZEROUPPER, 0, 0, 0, 0);
 }
 
 /* Common instructions. @w is X_W for 64 bits, 0 for 32. */

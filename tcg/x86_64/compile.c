@@ -24,7 +24,9 @@ static CompileFn *const op_table[IR_NOPS] = {
 #define RESULT_TYPE_q IR_I64
 #define RESULT_TYPE_s IR_F32
 #define RESULT_TYPE_d IR_F64
-#define RESULT_TYPE_v IR_V128
+#define RESULT_TYPE_v 0
+#define RESULT_TYPE_h IR_V128
+#define RESULT_TYPE_y IR_V256
 const uint8_t op_result_type[IR_NOPS] = {
 #define OP(name, r, a, b, c, d, flags) RESULT_TYPE_##r,
 #include "tcg/ir-ops.def"
@@ -46,7 +48,7 @@ const bool op_is_skippable[IR_NOPS] = {
     [IR_fbox... IR_bits_is] = true,
     [IR_vand... IR_vint] = true,
     [IR_vcmp... IR_vnarrow] = true,
-    [IR_vbits... IR_vget] = true,
+    [IR_vhalf... IR_vget] = true,
 };
 
 void op_mov(Emit *e, const IrInsn *in)

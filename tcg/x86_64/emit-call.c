@@ -122,6 +122,9 @@ void op_call(Emit *e, const IrInsn *in)
         reg_load_to(e, late.move[k].ref, late.move[k].dst);
     }
     x_rm(&e->as, X_LEA | X_W, RDI, ENV, env_disp(e->rt->off_vcpu));
+    if (e->vectors == VECTORS_YMM) {
+        x_vzeroupper(&e->as);
+    }
     x_call_c(&e->as, h->fn);
     if (counted) {
         emit_store_undone(e, 0);

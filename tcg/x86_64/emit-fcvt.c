@@ -164,7 +164,7 @@ static void cold_to_unsigned(Emit *e, const Cold *c)
     }
     x_mov_imm(&e->as, RCX, in->aux);
     x_mov_imm(&e->as, RAX, (uintptr_t)math_to_unsigned);
-    x_call(&e->as, e->stubs->math);
+    x_call(&e->as, e->stubs->math[e->vectors]);
     x_mov(&e->as, X_W, c->reg[0], RAX);
     x_jmp_back(&e->as, c->back);
 }
@@ -219,7 +219,7 @@ void op_fround(Emit *e, const IrInsn *in)
         x_mov_imm(&e->as, RAX,
                   f64 ? (uintptr_t)(in->aux ? nearbyint : rint)
                       : (uintptr_t)(in->aux ? nearbyintf : rintf));
-        x_call(&e->as, e->stubs->math);
+        x_call(&e->as, e->stubs->math[e->vectors]);
         emit_mov(e, d, XMM0);
     }
     reg_bind(e, d, 0);

@@ -157,7 +157,7 @@ static float math_fmaf(uint64_t neg, uint64_t c_bits, float a, float b)
 static void call_math(Emit *e, const void *fn)
 {
     x_mov_imm(&e->as, RAX, (uintptr_t)fn);
-    x_call(&e->as, e->stubs->math);
+    x_call(&e->as, e->stubs->math[e->vectors]);
 }
 
 static void fma_call(Emit *e, const IrInsn *in, unsigned d, const unsigned r[3])

@@ -42,6 +42,33 @@ static void call_eval(Emit *e, const IrInsn *in)
     reg_bind(e, d, 0);
 }
 
+/* The upper half of @from in the lower one of @d, for @from of 256 bits. */
+static void emit_upper_half(Emit *e, unsigned d, unsigned from)
+{
+    v_rrr(&e->as, X_VEXTRACTI128, from, 0, d);
+    asm_u8(&e->as, 1);
+}
+
+/* The same for the width of @in. */
+static void emit_upper(Emit *e, const IrInsn *in, unsigned d, unsigned from)
+{
+    if (in->type == IR_V256) {
+        emit_upper_half(e, d, from);
+    } else {
+        v_rrr(&e->as, X_PSHUFD, d, 0, from);
+        asm_u8(&e->as, 0xee);
+    }
+}
+
+/* What 256-bit packing has left in the order of its 128-bit halves: a, b, a, b. */
+static void emit_order_packed(Emit *e, const IrInsn *in, unsigned d)
+{
+    if (in->type == IR_V256) {
+        v_rrr(&e->as, X_VPERMQ, d, 0, d);
+        asm_u8(&e->as, 0xd8);
+    }
+}
+
 /* ---- Comparison and choice ---- */
 
 /* d = a > b, as integers with a sign, or without: then both are offset by half the range. */
@@ -51,12 +78,12 @@ static void emit_greater(Emit *e, const IrInsn *in, unsigned d, unsigned a, unsi
     unsigned lane = lane_log2(in);
 
     if ((in->aux & 0xf0) == IR_VEC_GTU) {
-        fp_rip(e, X_PXOR, XMM0, a, POOL_TOP + 16 * lane);
-        fp_rip(e, X_PXOR, XMM1, b, POOL_TOP + 16 * lane);
+        fp_rip(e, X_PXOR | vec_width(in), XMM0, a, POOL_TOP + 32 * lane);
+        fp_rip(e, X_PXOR | vec_width(in), XMM1, b, POOL_TOP + 32 * lane);
         a = XMM0;
         b = XMM1;
     }
-    v_rrr(&e->as, ops[lane], d, a, b);
+    v_rrr(&e->as, ops[lane] | vec_width(in), d, a, b);
 }
 
 void op_vcmp(Emit *e, const IrInsn *in)
@@ -70,7 +97,7 @@ void op_vcmp(Emit *e, const IrInsn *in)
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
 
     if ((in->aux & 0xf0) == IR_VEC_EQ) {
-        v_rrr(&e->as, equal[lane_log2(in)], d, ra, rb);
+        v_rrr(&e->as, equal[lane_log2(in)] | vec_width(in), d, ra, rb);
     } else {
         emit_greater(e, in, d, ra, rb);
     }
@@ -85,7 +112,7 @@ void op_vfcmp(Emit *e, const IrInsn *in)
     }
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
 
-    v_rrr(&e->as, X_CMPPS | (lane_size(in) == 8 ? X_66 : 0), d, ra, rb);
+    v_rrr(&e->as, X_CMPPS | (lane_size(in) == 8 ? X_66 : 0) | vec_width(in), d, ra, rb);
     asm_u8(&e->as, in->aux >> 4 & 3); /* equal (quiet), less, less or equal (signaling) */
     reg_bind(e, d, 0);
 }
@@ -96,7 +123,7 @@ void op_vsel(Emit *e, const IrInsn *in)
     unsigned d = reg_def(e, e->avx ? rb : NOREG, e->avx ? ra : NOREG);
 
     if (e->avx) {
-        v_rrr(&e->as, X_VPBLENDVB, d, rb, ra);
+        v_rrr(&e->as, X_VPBLENDVB | vec_width(in), d, rb, ra);
         asm_u8(&e->as, (rc & 15) << 4);
     } else {
         fp_rrr(e, X_PAND, XMM0, ra, rc);
@@ -112,7 +139,7 @@ void op_vsel(Emit *e, const IrInsn *in)
 void op_vmask(Emit *e, const IrInsn *in)
 {
     static const unsigned equal[4] = {X_PCMPEQB, X_PCMPEQW, X_PCMPEQD, X_PCMPEQD};
-    unsigned lane = lane_log2(in), pool = POOL_BITS + 16 * lane;
+    unsigned lane = lane_log2(in), pool = POOL_BITS + 32 * lane;
 
     if (!e->avx) {
         call_eval(e, in);
@@ -121,18 +148,20 @@ void op_vmask(Emit *e, const IrInsn *in)
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
 
     v_rrr(&e->as, X_MOVD_X, d, 0, ra);
-    if (lane == 0) {
-        fp_rip(e, X_PSHUFB, d, d, POOL_SPREAD);
+    if (in->type == IR_V256) {
+        v_rrr(&e->as, (lane == 1 ? X_VPBROADCASTW : X_VPBROADCASTD) | X_L, d, 0, d);
     } else if (lane == 1) {
         v_rrr(&e->as, X_PSHUFLW, d, 0, d);
         asm_u8(&e->as, 0);
     }
-    if (lane) {
+    if (lane == 0) {
+        fp_rip(e, X_PSHUFB | vec_width(in), d, d, POOL_SPREAD);
+    } else if (in->type == IR_V128) {
         v_rrr(&e->as, X_PSHUFD, d, 0, d);
         asm_u8(&e->as, 0);
     }
-    fp_rip(e, X_PAND, d, d, pool);
-    fp_rip(e, equal[lane], d, d, pool);
+    fp_rip(e, X_PAND | vec_width(in), d, d, pool);
+    fp_rip(e, equal[lane] | vec_width(in), d, d, pool);
     reg_bind(e, d, 0);
 }
 
@@ -141,16 +170,51 @@ void op_vbits(Emit *e, const IrInsn *in)
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
 
     switch (lane_size(in)) {
-    case 1: fp_rr(e, X_PMOVMSKB, d, ra); break;
+    case 1: fp_rr(e, X_PMOVMSKB | vec_width(in), d, ra); break;
     case 2:
-        fp_rrr(e, X_PACKSSWB, XMM0, ra, ra);
-        fp_rr(e, X_PMOVMSKB, d, XMM0);
-        x_rr(&e->as, X_MOVZX8, d, d);
+        if (in->type == IR_V256) {
+            emit_upper_half(e, XMM0, ra);
+            v_rrr(&e->as, X_PACKSSWB, XMM0, ra, XMM0);
+            v_rrr(&e->as, X_PMOVMSKB, d, 0, XMM0);
+        } else {
+            fp_rrr(e, X_PACKSSWB, XMM0, ra, ra);
+            fp_rr(e, X_PMOVMSKB, d, XMM0);
+            x_rr(&e->as, X_MOVZX8, d, d);
+        }
         break;
-    case 4: fp_rr(e, X_MOVMSKPS, d, ra); break;
-    default: fp_rr(e, X_MOVMSKPS | X_66, d, ra); break;
+    case 4: fp_rr(e, X_MOVMSKPS | vec_width(in), d, ra); break;
+    default: fp_rr(e, X_MOVMSKPS | X_66 | vec_width(in), d, ra); break;
     }
     reg_bind(e, d, VALUE_ZX);
+}
+
+/* ---- Halves ---- */
+
+static void emit_join(Emit *e, unsigned d, unsigned low, unsigned high)
+{
+    v_rrr(&e->as, X_VINSERTI128, d, low, high);
+    asm_u8(&e->as, 1);
+}
+
+/* The low half is where it is: ops on v128 do not look above it. */
+void op_vhalf(Emit *e, const IrInsn *in)
+{
+    if (in->aux == 0) {
+        reg_alias(e, in->arg[0], 0);
+        return;
+    }
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
+
+    emit_upper_half(e, d, ra);
+    reg_bind(e, d, 0);
+}
+
+void op_vjoin(Emit *e, const IrInsn *in)
+{
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+
+    emit_join(e, d, ra, rb);
+    reg_bind(e, d, 0);
 }
 
 /* ---- Single lanes ---- */
@@ -192,6 +256,21 @@ void op_vset(Emit *e, const IrInsn *in)
     reg_bind(e, d, 0);
 }
 
+/* By pairs of neighbouring halves: the host aligns within 128 bits. */
+static void align_wide(Emit *e, unsigned from, unsigned d, unsigned a, unsigned b)
+{
+    if (from == 0) {
+        emit_mov(e, d, a);
+        return;
+    }
+    v_rrr(&e->as, X_VPERM2I128, from == 16 ? d : XMM0, a, b);
+    asm_u8(&e->as, 0x21); /* the upper half of a, the lower of b */
+    if (from != 16) {
+        v_rrr(&e->as, X_PALIGNR | X_L, d, from < 16 ? XMM0 : b, from < 16 ? a : XMM0);
+        asm_u8(&e->as, from & 15);
+    }
+}
+
 void op_valign(Emit *e, const IrInsn *in)
 {
     if (!e->avx) {
@@ -200,9 +279,28 @@ void op_valign(Emit *e, const IrInsn *in)
     }
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
 
-    v_rrr(&e->as, X_PALIGNR, d, rb, ra);
-    asm_u8(&e->as, in->aux);
+    if (in->type == IR_V256) {
+        align_wide(e, in->aux, d, ra, rb);
+    } else {
+        v_rrr(&e->as, X_PALIGNR, d, rb, ra);
+        asm_u8(&e->as, in->aux);
+    }
     reg_bind(e, d, 0);
+}
+
+/* Of each half of @a, and bit 4 chooses. @d is neither operand's. */
+static void shuffle_wide(Emit *e, unsigned d, unsigned a, unsigned b)
+{
+    v_rrr(&e->as, X_VPERMQ, XMM0, 0, a);
+    asm_u8(&e->as, 0x44);
+    v_rrr(&e->as, X_PSHUFB | X_L, XMM0, XMM0, b);
+    v_rrr(&e->as, X_VPERMQ, XMM1, 0, a);
+    asm_u8(&e->as, 0xee);
+    v_rrr(&e->as, X_PSHUFB | X_L, XMM1, XMM1, b);
+    v_rrr(&e->as, X_PSLL_I | X_L, 6, d, b);
+    asm_u8(&e->as, 3); /* to bit 7 */
+    v_rrr(&e->as, X_VPBLENDVB | X_L, d, XMM0, XMM1);
+    asm_u8(&e->as, (d & 15) << 4);
 }
 
 void op_vshuffle(Emit *e, const IrInsn *in)
@@ -211,9 +309,14 @@ void op_vshuffle(Emit *e, const IrInsn *in)
         call_eval(e, in);
         return;
     }
-    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
+    unsigned d = in->type == IR_V256 ? reg_def(e, NOREG, NOREG) : reg_def(e, ra, rb);
 
-    v_rrr(&e->as, X_PSHUFB, d, ra, rb);
+    if (in->type == IR_V256) {
+        shuffle_wide(e, d, ra, rb);
+    } else {
+        v_rrr(&e->as, X_PSHUFB, d, ra, rb);
+    }
     reg_bind(e, d, 0);
 }
 
@@ -231,11 +334,10 @@ void op_vext(Emit *e, const IrInsn *in)
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
 
     if (in->aux & IR_VEC_UPPER) {
-        v_rrr(&e->as, X_PSHUFD, XMM0, 0, ra);
-        asm_u8(&e->as, 0xee);
+        emit_upper(e, in, XMM0, ra);
         ra = XMM0;
     }
-    v_rrr(&e->as, ops[!!(in->aux & IR_VEC_SIGNED)][lane_log2(in)], d, 0, ra);
+    v_rrr(&e->as, ops[!!(in->aux & IR_VEC_SIGNED)][lane_log2(in)] | vec_width(in), d, 0, ra);
     reg_bind(e, d, 0);
 }
 
@@ -248,16 +350,17 @@ void op_vnarrow(Emit *e, const IrInsn *in)
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
 
     if (lane_size(in) == 4) {
-        v_rrr(&e->as, X_SHUFPS, d, ra, rb);
+        v_rrr(&e->as, X_SHUFPS | vec_width(in), d, ra, rb);
         asm_u8(&e->as, 0x88);
     } else {
         unsigned pool = lane_size(in) == 2 ? POOL_LOW16 : POOL_LOW8;
 
         /* The halves alone, so that packing does not saturate. */
-        fp_rip(e, X_PAND, XMM0, ra, pool);
-        fp_rip(e, X_PAND, XMM1, rb, pool);
-        v_rrr(&e->as, lane_size(in) == 2 ? X_PACKUSDW : X_PACKUSWB, d, XMM0, XMM1);
+        fp_rip(e, X_PAND | vec_width(in), XMM0, ra, pool);
+        fp_rip(e, X_PAND | vec_width(in), XMM1, rb, pool);
+        v_rrr(&e->as, (lane_size(in) == 2 ? X_PACKUSDW : X_PACKUSWB) | vec_width(in), d, XMM0, XMM1);
     }
+    emit_order_packed(e, in, d);
     reg_bind(e, d, 0);
 }
 
@@ -269,7 +372,7 @@ void op_vfsqrt(Emit *e, const IrInsn *in)
     }
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
 
-    v_rrr(&e->as, X_SQRTPS | (lane_size(in) == 8 ? X_66 : 0), d, 0, ra);
+    v_rrr(&e->as, X_SQRTPS | (lane_size(in) == 8 ? X_66 : 0) | vec_width(in), d, 0, ra);
     emit_check_nan(e, in, d);
     reg_bind(e, d, 0);
 }
@@ -291,9 +394,9 @@ static void float_to_int(Emit *e, const IrInsn *in, unsigned op)
     Cold *c;
 
     /* The result may go where the operand is, which the code out of line wants. */
-    v_rrr(&e->as, op, XMM1, 0, ra);
-    fp_rip(e, X_PCMPEQD, XMM0, XMM1, POOL_TOP + 16 * 2);
-    v_rrr(&e->as, X_VTESTPS, XMM0, 0, XMM0);
+    v_rrr(&e->as, op | vec_width(in), XMM1, 0, ra);
+    fp_rip(e, X_PCMPEQD | vec_width(in), XMM0, XMM1, POOL_TOP + 32 * 2);
+    v_rrr(&e->as, X_VTESTPS | vec_width(in), XMM0, 0, XMM0);
     c = cold_new(e, cold_vfcvt, x_jcc32(&e->as, CC_NE));
     c->reg[0] = ra;
     c->back = e->as.p;
@@ -307,16 +410,19 @@ static void change_width(Emit *e, const IrInsn *in)
     unsigned d = reg_def(e, ra, rb);
 
     if ((in->aux & 0xf0) == IR_VEC_NARROW) {
-        v_rrr(&e->as, X_CVTPD2PS, XMM0, 0, ra);
-        v_rrr(&e->as, X_CVTPD2PS, XMM1, 0, rb);
-        v_rrr(&e->as, X_PUNPCKLQDQ, d, XMM0, XMM1);
+        v_rrr(&e->as, X_CVTPD2PS | vec_width(in), XMM0, 0, ra);
+        v_rrr(&e->as, X_CVTPD2PS | vec_width(in), XMM1, 0, rb);
+        if (in->type == IR_V256) {
+            emit_join(e, d, XMM0, XMM1);
+        } else {
+            v_rrr(&e->as, X_PUNPCKLQDQ, d, XMM0, XMM1);
+        }
     } else {
         if ((in->aux & 0xf0) == IR_VEC_WIDEN_UPPER) {
-            v_rrr(&e->as, X_PSHUFD, XMM0, 0, ra);
-            asm_u8(&e->as, 0xee);
+            emit_upper(e, in, XMM0, ra);
             ra = XMM0;
         }
-        v_rrr(&e->as, X_CVTPS2PD, d, 0, ra);
+        v_rrr(&e->as, X_CVTPS2PD | vec_width(in), d, 0, ra);
     }
     emit_check_nan(e, in, d);
     reg_bind(e, d, 0);
@@ -331,7 +437,7 @@ void op_vfcvt(Emit *e, const IrInsn *in)
     } else if (e->avx && in->aux == (IR_VEC_S_TO_F | 4)) {
         unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);
 
-        v_rrr(&e->as, X_CVTDQ2PS, d, 0, ra);
+        v_rrr(&e->as, X_CVTDQ2PS | vec_width(in), d, 0, ra);
         reg_bind(e, d, 0);
     } else if (e->avx && lane_size(in) == 4 && (kind == IR_VEC_F_TO_S || kind == IR_VEC_TRUNC_S)) {
         float_to_int(e, in, kind == IR_VEC_F_TO_S ? X_CVTPS2DQ : X_CVTTPS2DQ);

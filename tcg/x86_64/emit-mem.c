@@ -116,8 +116,8 @@ static void load_value(Emit *e, const IrInsn *in, unsigned d, Place at)
 {
     if (!is_xmm(d)) {
         load_int(e, in->aux, in->type == IR_I64 ? X_W : 0, d, at);
-    } else if (in->type == IR_V128) {
-        vec_rm(e, X_MOVUPS, d, at);
+    } else if (ir_type_is_vector(in->type)) {
+        vec_rm(e, X_MOVUPS | vec_width(in), d, at);
     } else if (in->aux & IR_BIG_ENDIAN) {
         bool f64 = in->type == IR_F64;
 
@@ -135,8 +135,8 @@ static void store_value(Emit *e, const IrInsn *in, unsigned r, uint64_t v, Place
         store_const(e, in->aux, v, at);
     } else if (!is_xmm(r)) {
         store_int(e, in->aux, r, at);
-    } else if (in->type == IR_V128) {
-        vec_rm(e, X_MOVUPS_MR, r, at);
+    } else if (ir_type_is_vector(in->type)) {
+        vec_rm(e, X_MOVUPS_MR | vec_width(in), r, at);
     } else if (in->aux & IR_BIG_ENDIAN) {
         bool f64 = in->type == IR_F64;
 
@@ -314,10 +314,10 @@ static void cold_address(Emit *e, const Cold *c)
 }
 
 /* @info: up to four bytes for the stub, in an instruction that does nothing. */
-static void cold_callback(Emit *e, const Cold *c, uint8_t *const stub[2], unsigned info_bytes,
+static void cold_callback(Emit *e, const Cold *c, uint8_t *const stub[NVECTORS], unsigned info_bytes,
                           uint32_t info)
 {
-    x_call(&e->as, stub[e->xmm_used]);
+    x_call(&e->as, stub[e->vectors]);
     sync_add(e, c);
     if (info_bytes == 1) {
         asm_u8(&e->as, 0xa8); /* test al, imm8 */
@@ -336,7 +336,7 @@ static void cold_result(Emit *e, const IrInsn *in, unsigned d)
     }
     if (!is_xmm(d)) {
         x_mov(&e->as, in->type == IR_I64 ? X_W : 0, d, RAX);
-    } else if (in->type == IR_V128) {
+    } else if (ir_type_is_vector(in->type)) {
         emit_mov(e, d, XMM0);
     } else {
         fp_rr(e, X_MOVD_X | (in->type == IR_F64 ? X_W : 0), d, RAX);
@@ -348,8 +348,8 @@ static void cold_load(Emit *e, const Cold *c)
     const IrInsn *in = &e->insns[c->insn];
 
     cold_address(e, c);
-    if (in->type == IR_V128) {
-        cold_callback(e, c, e->stubs->load128, 0, 0);
+    if (ir_type_is_vector(in->type)) {
+        cold_callback(e, c, e->stubs->load_vector, 1, ir_type_bytes(in->type));
     } else {
         cold_callback(e, c, e->stubs->load, 1, in->aux);
     }
@@ -364,15 +364,15 @@ static void cold_store(Emit *e, const Cold *c)
     cold_address(e, c);
     if (c->reg[0] == NOREG) {
         x_mov_imm(&e->as, RDX, c->imm);
-    } else if (in->type == IR_V128) {
+    } else if (ir_type_is_vector(in->type)) {
         emit_mov(e, XMM0, c->reg[0]);
     } else if (is_xmm(c->reg[0])) {
         fp_rr(e, X_MOVD_R | (in->type == IR_F64 ? X_W : 0), c->reg[0], RDX);
     } else {
         x_mov(&e->as, X_W, RDX, c->reg[0]);
     }
-    if (in->type == IR_V128) {
-        cold_callback(e, c, e->stubs->store128, 0, 0);
+    if (ir_type_is_vector(in->type)) {
+        cold_callback(e, c, e->stubs->store_vector, 1, ir_type_bytes(in->type));
     } else {
         cold_callback(e, c, e->stubs->store, 1, in->aux);
     }
@@ -384,7 +384,7 @@ static void cold_store(Emit *e, const Cold *c)
 /* Bytes that a load or store accesses. */
 static unsigned access_bytes(const IrInsn *in)
 {
-    return in->type == IR_V128 ? 16 : ir_memop_bytes(in->aux);
+    return ir_memop_bytes(in->aux);
 }
 
 /* Whether emit_probe_known() does: alignment is known, too. */

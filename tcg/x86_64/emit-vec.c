@@ -1,5 +1,5 @@
 /*
- * Vectors of 128 bits, on SSE2 or AVX.
+ * Vectors: of 128 bits, on SSE2 or AVX, and of 256, on AVX2.
  */
 #include "tcg/interp.h"
 #include "tcg/x86_64/emit.h"
@@ -11,6 +11,7 @@ static void vec_binary(Emit *e, const IrInsn *in, unsigned op, bool commutes)
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
     unsigned d = reg_def(e, ra, commutes || e->avx ? rb : NOREG);
 
+    op |= vec_width(in);
     if (commutes && d == rb) {
         fp_rrr(e, op, d, rb, ra);
     } else {
@@ -73,7 +74,7 @@ void op_vsplat(Emit *e, const IrInsn *in)
 
     fp_rr(e, X_MOVD_X | X_W, d, ra);
     if (e->f->avx2) {
-        v_rrr(&e->as, broadcast[lane], d, 0, d);
+        v_rrr(&e->as, broadcast[lane] | vec_width(in), d, 0, d);
     } else {
         if (lane == 0) {
             fp_rrr(e, X_PUNPCKLBW, d, d, d);
@@ -92,58 +93,27 @@ void op_vsplat(Emit *e, const IrInsn *in)
 
 /* ---- Operations that not every host has: else by a function, on the interpreter's terms. ---- */
 
-static __m128i eval_binary(uint64_t op, uint64_t aux, __m128i a, __m128i b)
+/* @what: op, aux, bytes of a vector. @c: the third operand's words, if there is one. */
+#define EVAL_WHAT(op, aux, bytes) ((op) | (uint64_t)(aux) << 8 | (bytes) << 16)
+static void eval_vector(uint64_t ab[2][4], uint64_t what, uint64_t c)
 {
-    uint64_t r[2], va[2], vb[2];
-
-    memcpy(va, &a, 16);
-    memcpy(vb, &b, 16);
-    ir_eval_vec((IrOp)op, (unsigned)aux, r, va, vb, NULL);
-    return _mm_set_epi64x((long long)r[1], (long long)r[0]);
+    ir_eval_vec((IrOp)(what & 0xff), (unsigned)(what >> 16), (unsigned)(what >> 8 & 0xff), ab[0], ab[0],
+                ab[1], (const uint64_t *)(uintptr_t)c);
 }
 
-/* The addend is in the integer arguments, so that aux needs a function for each value. */
-static __m128i eval_fma(unsigned aux, uint64_t low, uint64_t high, __m128i a, __m128i b)
-{
-    uint64_t r[2], va[2], vb[2], vc[2] = {low, high};
-
-    memcpy(va, &a, 16);
-    memcpy(vb, &b, 16);
-    ir_eval_vec(IR_vfma, aux, r, va, vb, vc);
-    return _mm_set_epi64x((long long)r[1], (long long)r[0]);
-}
-
-typedef __m128i EvalFma(uint64_t low, uint64_t high, __m128i a, __m128i b);
-#define EVAL_FMA(signs, lane)                                                                \
-    static __m128i eval_fma_##signs##lane(uint64_t low, uint64_t high, __m128i a, __m128i b) \
-    {                                                                                        \
-        return eval_fma(signs << 4 | lane, low, high, a, b);                                 \
-    }
-EVAL_FMA(0, 4)
-EVAL_FMA(1, 4)
-EVAL_FMA(2, 4)
-EVAL_FMA(3, 4)
-EVAL_FMA(0, 8)
-EVAL_FMA(1, 8)
-EVAL_FMA(2, 8)
-EVAL_FMA(3, 8)
-static EvalFma *const eval_fmas[2][4] = {
-    {eval_fma_04, eval_fma_14, eval_fma_24, eval_fma_34},
-    {eval_fma_08, eval_fma_18, eval_fma_28, eval_fma_38},
-};
-
-static void call_function(Emit *e, const void *fn)
+static void call_function(Emit *e, VectorFn *fn)
 {
     x_mov_imm(&e->as, RAX, (uintptr_t)fn);
-    x_call(&e->as, e->stubs->math);
+    x_call(&e->as, e->stubs->vector_math[e->vectors]);
 }
 
-/* Evaluates @in of xmm0 and xmm1 to xmm0. */
+/* Evaluates @in of (x or y)mm0 and 1 to the first of them. rdx: where its third operand is. */
 void emit_call_eval(Emit *e, const IrInsn *in)
 {
-    x_mov_imm(&e->as, RCX, in->op);
-    x_mov_imm(&e->as, RDX, in->aux);
-    call_function(e, (const void *)eval_binary);
+    unsigned bytes = in->type == IR_V256 ? 32 : 16;
+
+    x_mov_imm(&e->as, RCX, EVAL_WHAT(in->op, in->aux, bytes));
+    call_function(e, eval_vector);
 }
 
 static void call_binary(Emit *e, const IrInsn *in)
@@ -212,18 +182,26 @@ static bool is_f64(const IrInsn *in)
     return (in->aux & 15) == 8;
 }
 
-/* 0 in infinite lanes for both factors? See cold_vfma(). */
-static void inf_times_zero(uint64_t lane, uint64_t unused, __m128i a, __m128i b)
+/* The form of a packed op for the instruction's lanes and width. */
+static unsigned fp_form(const IrInsn *in, unsigned op)
 {
-    uint64_t va[2], vb[2];
+    return op | (is_f64(in) ? X_66 : 0) | vec_width(in);
+}
 
-    memcpy(va, &a, 16);
-    memcpy(vb, &b, 16);
-    for (unsigned i = 0; i < 16 / lane; i++) {
+/* Compares the sign bits of @r's lanes with 0. */
+static void emit_test_signs(Emit *e, const IrInsn *in, unsigned r)
+{
+    v_rrr(&e->as, (is_f64(in) ? X_VTESTPD : X_VTESTPS) | vec_width(in), r, 0, r);
+}
+
+/* 0 in infinite lanes for both factors? See cold_vfma(). */
+static void inf_times_zero(uint64_t ab[2][4], uint64_t lane, uint64_t bytes)
+{
+    for (unsigned i = 0; i < bytes / lane; i++) {
         uint64_t la = 0, lb = 0,
                  infinity = lane == 8 ? UINT64_C(0x7ff) << 53 : UINT64_C(0xff) << 24;
-        memcpy(&la, (char *)va + i * lane, lane);
-        memcpy(&lb, (char *)vb + i * lane, lane);
+        memcpy(&la, (char *)ab[0] + i * lane, lane);
+        memcpy(&lb, (char *)ab[1] + i * lane, lane);
         la = lane == 8 ? la << 1 : (uint32_t)(la << 1);
         lb = lane == 8 ? lb << 1 : (uint32_t)(lb << 1);
         if ((la == infinity && lb == 0) || (la == 0 && lb == infinity)) {
@@ -238,9 +216,9 @@ static void cold_vec_nan(Emit *e, const Cold *c)
     const IrInsn *in = &e->insns[c->insn];
     const uint8_t *nan = e->stubs->pool + (is_f64(in) ? POOL_VNAN64 : POOL_VNAN32);
 
-    v_rrr(&e->as, X_ANDNPS, c->reg[0], XMM0, c->reg[0]);
-    v_rip(&e->as, X_ANDPS, XMM0, XMM0, nan);
-    v_rrr(&e->as, X_ORPS, c->reg[0], c->reg[0], XMM0);
+    v_rrr(&e->as, X_ANDNPS | vec_width(in), c->reg[0], XMM0, c->reg[0]);
+    v_rip(&e->as, X_ANDPS | vec_width(in), XMM0, XMM0, nan);
+    v_rrr(&e->as, X_ORPS | vec_width(in), c->reg[0], c->reg[0], XMM0);
     x_jmp_back(&e->as, c->back);
 }
 
@@ -249,7 +227,7 @@ static void fma_231(Emit *e, const IrInsn *in, unsigned d, unsigned a, unsigned 
 {
     static const unsigned forms[4] = {X_VFMADD231PS, X_VFNMADD231PS, X_VFMSUB231PS, X_VFNMSUB231PS};
 
-    v_rrr(&e->as, forms[in->aux >> 4 & 3] | (is_f64(in) ? X_W : 0), d, a, b);
+    v_rrr(&e->as, forms[in->aux >> 4 & 3] | (is_f64(in) ? X_W : 0) | vec_width(in), d, a, b);
 }
 
 /* The host does not call infinity times zero invalid if a quiet NaN is added. reg: result, factors,
@@ -261,23 +239,22 @@ static void cold_vfma(Emit *e, const Cold *c)
     emit_mov(e, XMM0, c->reg[1]);
     emit_mov(e, XMM1, c->reg[2]);
     x_mov_imm(&e->as, RCX, in->aux & 15);
-    call_function(e, (const void *)inf_times_zero);
+    x_mov_imm(&e->as, RDX, ir_type_bytes(in->type));
+    call_function(e, inf_times_zero);
     if (c->reg[0] == XMM1) {
         emit_mov(e, XMM1, c->reg[3]);
         fma_231(e, in, XMM1, c->reg[1], c->reg[2]);
     }
-    v_rrr(&e->as, X_CMPPS | (is_f64(in) ? X_66 : 0), XMM0, c->reg[0], c->reg[0]);
+    v_rrr(&e->as, fp_form(in, X_CMPPS), XMM0, c->reg[0], c->reg[0]);
     asm_u8(&e->as, 3);
     cold_vec_nan(e, c);
 }
 
 static Cold *check_nan(Emit *e, const IrInsn *in, unsigned d, void (*cold)(Emit *, const Cold *))
 {
-    unsigned test = is_f64(in) ? X_VTESTPD : X_VTESTPS;
-
-    v_rrr(&e->as, X_CMPPS | (is_f64(in) ? X_66 : 0), XMM0, d, d);
+    v_rrr(&e->as, fp_form(in, X_CMPPS), XMM0, d, d);
     asm_u8(&e->as, 3); /* unordered */
-    v_rrr(&e->as, test, XMM0, 0, XMM0);
+    emit_test_signs(e, in, XMM0);
     Cold *c = cold_new(e, cold, x_jcc32(&e->as, CC_NE));
     c->reg[0] = d;
     c->back = e->as.p;
@@ -304,20 +281,20 @@ static void cold_vec_minmax(Emit *e, const Cold *c)
 static void vec_minmax(Emit *e, const IrInsn *in)
 {
     bool max = (in->aux & 0xf0) == IR_VEC_FMAX;
-    unsigned wide = is_f64(in) ? X_66 : 0, op = (max ? X_MAXPS : X_MINPS) | wide;
+    unsigned op = fp_form(in, max ? X_MAXPS : X_MINPS);
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
     unsigned d = reg_def(e, NOREG, NOREG);
 
-    v_rrr(&e->as, X_CMPPS | wide, XMM0, ra, rb);
+    v_rrr(&e->as, fp_form(in, X_CMPPS), XMM0, ra, rb);
     asm_u8(&e->as, 3); /* unordered */
-    v_rrr(&e->as, wide ? X_VTESTPD : X_VTESTPS, XMM0, 0, XMM0);
+    emit_test_signs(e, in, XMM0);
     Cold *c = cold_new(e, cold_vec_minmax, x_jcc32(&e->as, CC_NE));
     c->reg[0] = d;
     c->reg[1] = ra;
     c->reg[2] = rb;
     v_rrr(&e->as, op, XMM0, ra, rb);
     v_rrr(&e->as, op, XMM1, rb, ra);
-    v_rrr(&e->as, max ? X_ANDPS : X_ORPS, d, XMM0, XMM1);
+    v_rrr(&e->as, (max ? X_ANDPS : X_ORPS) | vec_width(in), d, XMM0, XMM1);
     c->back = e->as.p;
     reg_bind(e, d, 0);
 }
@@ -335,7 +312,7 @@ void op_vfp(Emit *e, const IrInsn *in)
         return;
     }
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), d = reg_def(e, ra, rb);
-    v_rrr(&e->as, ops[in->aux >> 4 & 3] | (is_f64(in) ? X_66 : 0), d, ra, rb);
+    v_rrr(&e->as, fp_form(in, ops[in->aux >> 4 & 3]), d, ra, rb);
     check_nan(e, in, d, cold_vec_nan);
     reg_bind(e, d, 0);
 }
@@ -346,16 +323,17 @@ void op_vfma(Emit *e, const IrInsn *in)
     unsigned d;
 
     if (!e->avx || !e->f->fma) {
+        unsigned slot = slot_take(e, in->type);
+
+        slot_store(e, in->type, slot, rc);
         d = reg_def(e, NOREG, NOREG);
-        fp_rr(e, X_MOVD_R | X_W, rc, RCX);
-        fp_rr(e, X_PSHUFD, XMM0, rc);
-        asm_u8(&e->as, 0xee);
-        fp_rr(e, X_MOVD_R | X_W, XMM0, RDX);
         emit_mov(e, XMM0, ra);
         emit_mov(e, XMM1, rb);
-        call_function(e, (const void *)eval_fmas[is_f64(in)][in->aux >> 4 & 3]);
+        x_rm(&e->as, X_LEA | X_W, RDX, ENV, slot_disp(e, slot));
+        emit_call_eval(e, in);
         emit_mov(e, d, XMM0);
         reg_bind(e, d, 0);
+        slot_give(e, in->type, slot);
         return;
     }
     /* The factors are looked at again if a result is a NaN. */

@@ -109,13 +109,28 @@ typedef struct SyncRecord {
     uint32_t undone;
 } SyncRecord;
 
-#define SNAP_WORD(offset, type, raw, reg) \
-    ((uint32_t)(offset) << 8 | (raw) << 6 | ((type) == IR_V128) << 5 | (reg))
+/* A register of a snapshot. What it holds: 8 bytes, an f64 that may be raw, a v128, a v256. */
+enum { SNAP_8, SNAP_F64_RAW, SNAP_16, SNAP_32 };
+#define SNAP_WORD(offset, kind, reg) ((uint32_t)(offset) << 8 | (kind) << 5 | (reg))
 #define SNAP_OFFSET(word) ((int32_t)(word) >> 8)
-#define SNAP_WIDE(word) ((word) >> 5 & 1)
-#define SNAP_RAW(word) ((word) >> 6 & 1)
+#define SNAP_KIND(word) ((word) >> 5 & 3)
+#define SNAP_RAW(word) (SNAP_KIND(word) == SNAP_F64_RAW)
 #define SNAP_REG(word) ((word)&31)
 #define SNAP_LOW 0x7f /* all but the offset */
+
+static inline unsigned snap_kind(unsigned type, bool raw)
+{
+    return type == IR_V256 ? SNAP_32 : type == IR_V128 ? SNAP_16 : raw ? SNAP_F64_RAW : SNAP_8;
+}
+
+/* As a type to be stored. */
+static inline unsigned snap_type(uint32_t word)
+{
+    return SNAP_KIND(word) == SNAP_32 ? IR_V256 : SNAP_KIND(word) == SNAP_16 ? IR_V128 : IR_F64;
+}
+
+/* What a region keeps in vector registers: nothing, at most 128 bits, more. */
+typedef enum Vectors { VECTORS_NONE, VECTORS_XMM, VECTORS_YMM, NVECTORS } Vectors;
 
 /* Common code at the start of code memory: executable addresses. */
 typedef struct Stubs {
@@ -125,13 +140,17 @@ typedef struct Stubs {
     uint8_t *lookup;      /* pc is in state */
     uint8_t *lookup_drop; /* the same, dropping the return stack */
     uint8_t *lookup_plain;
-    /* Memory callbacks: [1] also preserves xmm registers. rax = address, other arguments in rdx,
-     * rcx, and bytes of the TEST instruction that follows the call; results in rax or xmm0. */
-    uint8_t *load[2], *store[2], *load128[2], *store128[2], *rmw[2], *cas[2], *translate[2];
+    /* Memory callbacks, by what they preserve of vector registers (Vectors). rax = address, other
+     * arguments in rdx, rcx, and bytes of the TEST instruction that follows the call; results in rax or
+     * xmm0. */
+    uint8_t *load[NVECTORS], *store[NVECTORS], *load_vector[NVECTORS], *store_vector[NVECTORS];
+    uint8_t *rmw[NVECTORS], *cas[NVECTORS], *translate[NVECTORS];
     /* Calls the C function in rax with arguments in rcx, rdx and xmm0, xmm1; preserves the
      * allocatable registers; results in rax or xmm0. */
-    uint8_t *math;
-    /* Constants, 16-byte aligned. */
+    uint8_t *math[NVECTORS];
+    /* The same with a VectorFn, for what is in (x or y)mm0 and 1, to the first of which the result goes. */
+    uint8_t *vector_math[NVECTORS];
+    /* Constants, aligned to their size. */
     const uint8_t *pool;
 } Stubs;
 
@@ -144,15 +163,16 @@ enum {
     POOL_BOX = 64,
     POOL_NAN64 = 80,
     POOL_NAN32 = 96,
-    POOL_VNAN64 = 112,
-    POOL_VNAN32 = 128,
-    POOL_FLAGS = 144,  /* IrFpFlag of each value of MXCSR's six sticky bits */
-    POOL_TOP = 208,    /* by log2 of the lane size: the top bit of each lane */
-    POOL_BITS = 272,   /* by log2 of the lane size: in lane i, bit i */
-    POOL_SPREAD = 336, /* for PSHUFB: byte 0 eight times, byte 1 eight times */
-    POOL_LOW8 = 352,   /* the low byte of each 16 bits */
-    POOL_LOW16 = 368,  /* and the low half of each 32 */
-    POOL_SIZE = 384
+    POOL_FLAGS = 112, /* IrFpFlag of each value of MXCSR's six sticky bits */
+    /* 32 bytes each. */
+    POOL_VNAN64 = 192,
+    POOL_VNAN32 = 224,
+    POOL_TOP = 256,    /* by log2 of the lane size: the top bit of each lane */
+    POOL_BITS = 384,   /* by log2 of the lane size: in lane i, bit i */
+    POOL_SPREAD = 512, /* for PSHUFB: byte 0 eight times, byte 1 eight times and so on */
+    POOL_LOW8 = 544,   /* the low byte of each 16 bits */
+    POOL_LOW16 = 576,  /* and the low half of each 32 */
+    POOL_SIZE = 608
 };
 
 struct Emit {
@@ -177,7 +197,7 @@ struct Emit {
     uint32_t entry_canon; /* homes that are tested at the region's entry */
     uint32_t locked;      /* operands of the current instruction */
     uint32_t pin_mask;    /* homes of pinned variables */
-    uint32_t xmm_used;    /* whether the region keeps anything in vector registers */
+    Vectors vectors;      /* that the region has had so far */
     uint64_t slots_free;
     uint8_t *var_reg;     /* per variable: register that holds it, NOREG */
     uint8_t *home;        /* per variable: NOREG if not pinned */
@@ -253,6 +273,12 @@ static inline unsigned result_type(const IrInsn *in)
     return op_result_type[in->op] ? op_result_type[in->op] : in->type;
 }
 
+/* X_L for an op on v256. */
+static inline unsigned vec_width(const IrInsn *in)
+{
+    return in->type == IR_V256 ? X_L : 0;
+}
+
 /* Whether an instruction of this kind may be left out if nothing uses its value. */
 extern const bool op_is_skippable[IR_NOPS];
 
@@ -291,6 +317,11 @@ void regs_begin_region(Emit *e);
 void regs_begin_block(Emit *e, const BlockState *state); /* inherited */
 void regs_begin_join(Emit *e, const BlockInfo *info);
 int32_t regs_save_state(Emit *e);
+/* A value of @type, not an integer, is there from here on. */
+static inline void regs_note_vector(Emit *e, unsigned type)
+{
+    e->vectors = MAX(e->vectors, type == IR_V256 ? VECTORS_YMM : VECTORS_XMM);
+}
 unsigned reg_use(Emit *e, IrRef ref);     /* in a register, locked */
 unsigned reg_use_raw(Emit *e, IrRef ref); /* the same, by a user to whom all quiet NaNs are alike */
 unsigned reg_use_or(Emit *e, IrRef ref,
@@ -315,6 +346,9 @@ void regs_begin_scratch(Emit *e, uint32_t valid);
 uint32_t regs_snapshot(Emit *e);
 void emit_snapshot_stores(Emit *e, uint32_t snap);
 int32_t slot_disp(const Emit *e, unsigned slot); /* of a spill slot */
+unsigned slot_take(Emit *e, unsigned type);      /* NOSLOT (and e->failed): there is none */
+void slot_give(Emit *e, unsigned type, unsigned slot);
+void slot_store(Emit *e, unsigned type, unsigned slot, unsigned reg);
 void emit_mov(Emit *e, unsigned dst, unsigned src);
 void emit_load_const(Emit *e, unsigned dst, const IrInsn *in);
 
@@ -369,6 +403,8 @@ void fp_rip_load(Emit *e, unsigned op, unsigned d, unsigned pool);
 void fp_rm(Emit *e, unsigned op, unsigned reg, unsigned base, int32_t disp);
 
 /* emit-vec.c */
+/* A function on vectors of two or four words: @ab[0], which becomes the result, and @ab[1]. */
+typedef void VectorFn(uint64_t ab[2][4], uint64_t rcx, uint64_t rdx);
 void emit_call_eval(Emit *e, const IrInsn *in); /* xmm0 = the op of xmm0 and xmm1, by a function */
 void emit_check_nan(Emit *e, const IrInsn *in, unsigned d); /* makes NaN lanes canonical */
 

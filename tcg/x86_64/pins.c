@@ -91,7 +91,7 @@ static void assign_homes(Emit *e, uint64_t *gain)
         e->home[best] = home;
         e->pin_mask |= 1u << home;
         if (is_xmm(home)) {
-            e->xmm_used = true;
+            regs_note_vector(e, e->ir->vars[best].type);
         }
     }
 }

@@ -80,11 +80,17 @@ void emit_mov(Emit *e, unsigned dst, unsigned src)
 {
     if (dst != src) {
         if (is_xmm(dst)) {
-            fp_rr(e, X_MOVAPS, dst, src);
+            fp_rr(e, X_MOVAPS | (e->vectors == VECTORS_YMM ? X_L : 0), dst, src);
         } else {
             x_mov(&e->as, X_W, dst, src);
         }
     }
+}
+
+/* @vector or @scalar for a value of @type. */
+static unsigned move_op(unsigned type, unsigned vector, unsigned scalar)
+{
+    return type == IR_V256 ? vector | X_L : type == IR_V128 ? vector : scalar;
 }
 
 static void emit_store(Emit *e, unsigned type, unsigned reg, int32_t disp)
@@ -92,7 +98,7 @@ static void emit_store(Emit *e, unsigned type, unsigned reg, int32_t disp)
     if (!is_xmm(reg)) {
         x_rm(&e->as, X_MOV_MR | X_W, reg, ENV, disp);
     } else {
-        fp_rm(e, type == IR_V128 ? X_MOVUPS_MR : X_MOVSD_MR, reg, ENV, disp);
+        fp_rm(e, move_op(type, X_MOVUPS_MR, X_MOVSD_MR), reg, ENV, disp);
     }
 }
 
@@ -101,7 +107,7 @@ static void emit_load(Emit *e, unsigned type, unsigned reg, int32_t disp)
     if (!is_xmm(reg)) {
         x_rm(&e->as, X_MOV | X_W, reg, ENV, disp);
     } else {
-        fp_rm(e, type == IR_V128 ? X_MOVUPS : X_MOVSD, reg, ENV, disp);
+        fp_rm(e, move_op(type, X_MOVUPS, X_MOVSD), reg, ENV, disp);
     }
 }
 
@@ -155,19 +161,49 @@ static bool is_const_op(unsigned op)
 
 /* ---- Choosing registers. ---- */
 
+static uint64_t slot_bits(unsigned type)
+{
+    return type == IR_V256 ? 3 : 1;
+}
+
+unsigned slot_take(Emit *e, unsigned type)
+{
+    uint64_t free = type == IR_V256 ? e->slots_free & e->slots_free >> 1 : e->slots_free;
+    unsigned slot;
+
+    if (free == 0) {
+        e->failed = true;
+        return NOSLOT;
+    }
+    slot = __builtin_ctzll(free);
+    e->slots_free &= ~(slot_bits(type) << slot);
+    return slot;
+}
+
+void slot_give(Emit *e, unsigned type, unsigned slot)
+{
+    if (slot != NOSLOT) {
+        e->slots_free |= slot_bits(type) << slot;
+    }
+}
+
+void slot_store(Emit *e, unsigned type, unsigned slot, unsigned reg)
+{
+    if (slot != NOSLOT) {
+        emit_store(e, type, reg, slot_disp(e, slot));
+    }
+}
+
 static void spill_value(Emit *e, IrRef ref)
 {
     Value *v = &e->vals[ref];
 
     if (v->slot == NOSLOT && !is_const_op(e->insns[ref].op)) {
-        if (e->slots_free == 0) {
-            e->failed = true;
-        } else {
-            reg_canonicalize(e, v->reg);
-            v->slot = __builtin_ctzll(e->slots_free);
-            e->slots_free &= e->slots_free - 1;
-            emit_store(e, result_type(&e->insns[ref]), v->reg, slot_disp(e, v->slot));
-        }
+        unsigned type = result_type(&e->insns[ref]);
+
+        reg_canonicalize(e, v->reg);
+        v->slot = slot_take(e, type);
+        slot_store(e, type, v->slot, v->reg);
     }
     unlink_value(e, ref);
 }
@@ -216,9 +252,6 @@ static unsigned alloc_reg(Emit *e, uint32_t cls)
     unsigned best = NOREG;
     uint32_t best_cost = UINT32_MAX;
 
-    if (cls & XMM_MASK) {
-        e->xmm_used = true;
-    }
     if (mask) {
         best = __builtin_ctz(mask);
         e->raw_mask &= ~(1u << best);
@@ -238,9 +271,14 @@ static unsigned alloc_reg(Emit *e, uint32_t cls)
     return best;
 }
 
-static uint32_t class_of(unsigned type)
+/* Where values of @type go, one of which is about to. */
+static uint32_t class_for(Emit *e, unsigned type)
 {
-    return type_is_int(type) ? GPR_MASK : XMM_MASK;
+    if (type_is_int(type)) {
+        return GPR_MASK;
+    }
+    regs_note_vector(e, type);
+    return XMM_MASK;
 }
 
 unsigned reg_use_raw(Emit *e, IrRef ref)
@@ -249,7 +287,7 @@ unsigned reg_use_raw(Emit *e, IrRef ref)
     const IrInsn *in = &e->insns[ref];
 
     if (v->reg == NOREG) {
-        unsigned r = alloc_reg(e, class_of(result_type(in)));
+        unsigned r = alloc_reg(e, class_for(e, result_type(in)));
 
         if (v->slot != NOSLOT) {
             emit_load(e, result_type(in), r, slot_disp(e, v->slot));
@@ -307,7 +345,7 @@ static void release_value(Emit *e, IrRef ref)
         unlink_value(e, ref);
     }
     if (v->slot != NOSLOT) {
-        e->slots_free |= UINT64_C(1) << v->slot;
+        slot_give(e, result_type(&e->insns[ref]), v->slot);
         v->slot = NOSLOT;
     }
 }
@@ -356,7 +394,7 @@ static bool reusable(const Emit *e, unsigned r, uint32_t cls)
 unsigned reg_def(Emit *e, unsigned prefer, unsigned prefer2)
 {
     const Value *v = &e->vals[e->cur];
-    uint32_t cls = class_of(result_type(&e->insns[e->cur]));
+    uint32_t cls = class_for(e, result_type(&e->insns[e->cur]));
     unsigned r = NOREG;
 
     regs_release_args(e);
@@ -365,9 +403,6 @@ unsigned reg_def(Emit *e, unsigned prefer, unsigned prefer2)
 
         r = e->home[var] != NOREG ? e->home[var] : e->var_reg[var];
         if (r != NOREG && e->reg[r].head == IR_NOREF) {
-            if (is_xmm(r)) {
-                e->xmm_used = true;
-            }
             e->locked |= 1u << r;
             return r;
         }
@@ -402,9 +437,11 @@ void reg_get_var(Emit *e, unsigned var)
     unsigned r = e->var_reg[var];
 
     if (r == NOREG) {
+        uint32_t cls = class_for(e, e->ir->vars[var].type);
+
         r = e->home[var];
         if (r == NOREG) {
-            r = alloc_reg(e, class_of(e->ir->vars[var].type));
+            r = alloc_reg(e, cls);
         } else if (e->reg[r].head != IR_NOREF) {
             evict(e, r);
         }
@@ -610,7 +647,7 @@ void regs_begin_region(Emit *e)
     e->raw_mask = 0;
     e->entry_canon = 0;
     e->slots_free = ~UINT64_C(0) >> (64 - TCG_SPILL_SLOTS);
-    e->xmm_used = false;
+    e->vectors = VECTORS_NONE;
     memset(e->home, NOREG, e->ir->nvars);
     memset(e->var_reg, NOREG, e->ir->nvars);
 }
@@ -675,7 +712,7 @@ uint32_t regs_snapshot(Emit *e)
             unsigned r = __builtin_ctz(mask);
             const IrVar *var = &e->ir->vars[e->reg[r].var];
 
-            words[++n] = SNAP_WORD(var->offset, var->type, e->raw_mask >> r & 1, r);
+            words[++n] = SNAP_WORD(var->offset, snap_kind(var->type, e->raw_mask >> r & 1), r);
         }
         words[0] = n;
         e->snap = e->words->len;
@@ -692,7 +729,7 @@ void emit_snapshot_stores(Emit *e, uint32_t snap)
         if (SNAP_RAW(words[k])) {
             emit_canonical(e, SNAP_REG(words[k]));
         }
-        emit_store(e, SNAP_WIDE(words[k]) ? IR_V128 : IR_F64, SNAP_REG(words[k]),
+        emit_store(e, snap_type(words[k]), SNAP_REG(words[k]),
                    env_disp(SNAP_OFFSET(words[k])));
     }
 }

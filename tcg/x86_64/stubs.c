@@ -16,10 +16,10 @@
 
 #define NO_GUEST_ADDRESS UINT64_C(0x8000000000000001)
 
-/* Of the memory callbacks: a TcgFrame, 16 bytes for a vector, and padding, so that rsp is
- * aligned. */
-#define FRAME_VECTOR ((int32_t)sizeof(TcgFrame))
-#define FRAME_BYTES (FRAME_VECTOR + 16 + 8)
+/* Of the memory callbacks: a TcgFrame and padding, so that rsp is aligned. The frame's places for xmm0 and xmm1,
+ * which are not allocated, are for vectors in memory. */
+#define FRAME_VECTOR ((int32_t)offsetof(TcgFrame, ymm))
+#define FRAME_BYTES ((int32_t)sizeof(TcgFrame) + 8)
 #define FRAME_RETURN FRAME_BYTES
 
 static const uint8_t saved_by_enter[] = {RBP, RBX, R12, R13, R14, R15};
@@ -65,6 +65,9 @@ static void emit_enter(Emit *e, Stubs *s)
 static void emit_leave(Emit *e, Stubs *s)
 {
     s->leave = begin_stub(e);
+    if (e->f->avx2) {
+        x_vzeroupper(&e->as);
+    }
     x_rm(&e->as, X_MOV | X_W, RSP, ENV, env_disp(e->rt->off_stack));
     x_rm(&e->as, X_MOV | X_W, RSP, RSP, 16);
     for (size_t i = ARRAY_SIZE(saved_by_enter); i-- > 0;) {
@@ -108,7 +111,15 @@ static void emit_engine_calls(Emit *e, Stubs *s)
 
 /* ---- Memory callbacks. ---- */
 
-static void save_registers(Emit *e, bool xmm)
+/* Moves a vector register (of 256 bits, if that is what @vectors says) from or to the frame. */
+static void frame_vector(Emit *e, Vectors vectors, unsigned op, unsigned r)
+{
+    unsigned wide = vectors == VECTORS_YMM ? X_L : 0;
+
+    fp_rm(e, op | wide, r, RSP, FRAME_VECTOR + 32 * (r - XMM0));
+}
+
+static void save_registers(Emit *e, Vectors vectors)
 {
     x_rm(&e->as, X_LEA | X_W, RSP, RSP, -FRAME_BYTES);
     for (uint32_t mask = ALLOC_GPRS; mask; mask &= mask - 1) {
@@ -116,24 +127,28 @@ static void save_registers(Emit *e, bool xmm)
 
         x_rm(&e->as, X_MOV_MR | X_W, r, RSP, offsetof(TcgFrame, gpr) + 8 * r);
     }
-    for (uint32_t mask = xmm ? ALLOC_XMMS : 0; mask; mask &= mask - 1) {
-        unsigned r = __builtin_ctz(mask);
-
-        fp_rm(e, X_MOVAPS_MR, r, RSP, offsetof(TcgFrame, xmm) + 16 * (r - XMM0));
+    for (uint32_t mask = vectors ? ALLOC_XMMS : 0; mask; mask &= mask - 1) {
+        frame_vector(e, vectors, X_MOVUPS_MR, __builtin_ctz(mask));
     }
 }
 
-static void restore_registers(Emit *e, bool xmm)
+/* Before a C function. */
+static void clear_upper(Emit *e, Vectors vectors)
+{
+    if (vectors == VECTORS_YMM) {
+        x_vzeroupper(&e->as);
+    }
+}
+
+static void restore_registers(Emit *e, Vectors vectors)
 {
     for (uint32_t mask = ALLOC_GPRS & ~CALLEE_SAVED; mask; mask &= mask - 1) {
         unsigned r = __builtin_ctz(mask);
 
         x_rm(&e->as, X_MOV | X_W, r, RSP, offsetof(TcgFrame, gpr) + 8 * r);
     }
-    for (uint32_t mask = xmm ? ALLOC_XMMS : 0; mask; mask &= mask - 1) {
-        unsigned r = __builtin_ctz(mask);
-
-        fp_rm(e, X_MOVAPS, r, RSP, offsetof(TcgFrame, xmm) + 16 * (r - XMM0));
+    for (uint32_t mask = vectors ? ALLOC_XMMS : 0; mask; mask &= mask - 1) {
+        frame_vector(e, vectors, X_MOVUPS, __builtin_ctz(mask));
     }
     x_rm(&e->as, X_LEA | X_W, RSP, RSP, FRAME_BYTES);
     asm_u8(&e->as, 0xc3);
@@ -142,8 +157,8 @@ static void restore_registers(Emit *e, bool xmm)
 typedef enum Callback {
     CB_LOAD,
     CB_STORE,
-    CB_LOAD128,
-    CB_STORE128,
+    CB_LOAD_VECTOR,
+    CB_STORE_VECTOR,
     CB_RMW,
     CB_CAS,
     CB_TRANSLATE
@@ -151,17 +166,19 @@ typedef enum Callback {
 
 /* Arguments from where the out-of-line code put them (see Stubs) to where C wants them. r11: the
  * return address, at the TEST instruction with the information bytes. */
-static void emit_callback_args(Emit *e, Callback cb)
+static void emit_callback_args(Emit *e, Callback cb, Vectors vectors)
 {
     x_mov(&e->as, X_W, RSI, RAX);
     switch (cb) {
     case CB_LOAD: x_rm(&e->as, X_MOVZX8, RDX, R11, 1); break;
     case CB_STORE: x_rm(&e->as, X_MOVZX8, RCX, R11, 1); break;
-    case CB_STORE128:
-        fp_rm(e, X_MOVAPS_MR, XMM0, RSP, FRAME_VECTOR);
+    case CB_STORE_VECTOR:
+        frame_vector(e, vectors, X_MOVUPS_MR, XMM0);
+        /* fall through */
+    case CB_LOAD_VECTOR:
         x_rm(&e->as, X_LEA | X_W, RDX, RSP, FRAME_VECTOR);
+        x_rm(&e->as, X_MOVZX8, RCX, R11, 1);
         break;
-    case CB_LOAD128: x_rm(&e->as, X_LEA | X_W, RDX, RSP, FRAME_VECTOR); break;
     case CB_RMW:
         x_rm(&e->as, X_MOVZX8, R8, R11, 1);
         x_rm(&e->as, X_MOVZX8, RCX, R11, 2);
@@ -171,22 +188,29 @@ static void emit_callback_args(Emit *e, Callback cb)
     }
 }
 
-static void emit_callback(Emit *e, uint8_t *stub[2], Callback cb, const void *fn)
+/* Hosts without AVX2 have no v256. */
+static Vectors last_vectors(const Emit *e)
 {
-    for (int xmm = 0; xmm < 2; xmm++) {
-        stub[xmm] = begin_stub(e);
-        save_registers(e, xmm);
+    return e->f->avx2 ? VECTORS_YMM : VECTORS_XMM;
+}
+
+static void emit_callback(Emit *e, uint8_t *stub[NVECTORS], Callback cb, const void *fn)
+{
+    for (Vectors vectors = VECTORS_NONE; vectors <= last_vectors(e); vectors++) {
+        stub[vectors] = begin_stub(e);
+        save_registers(e, vectors);
         x_rm(&e->as, X_MOV | X_W, R11, RSP, FRAME_RETURN);
         x_rm(&e->as, X_MOV_MR | X_W, R11, ENV, env_disp(e->rt->off_sync_pc));
         x_rm(&e->as, X_MOV_MR | X_W, RSP, ENV, env_disp(e->rt->off_sync_frame));
-        emit_callback_args(e, cb);
+        emit_callback_args(e, cb, vectors);
+        clear_upper(e, vectors);
         x_rm(&e->as, X_LEA | X_W, RDI, ENV, env_disp(e->rt->off_vcpu));
         x_call_c(&e->as, fn);
         x_store_imm(&e->as, ENV, env_disp(e->rt->off_sync_frame), 0, RCX);
-        if (cb == CB_LOAD128) {
-            fp_rm(e, X_MOVAPS, XMM0, RSP, FRAME_VECTOR);
+        if (cb == CB_LOAD_VECTOR) {
+            frame_vector(e, vectors, X_MOVUPS, XMM0);
         }
-        restore_registers(e, xmm);
+        restore_registers(e, vectors);
     }
 }
 
@@ -194,39 +218,61 @@ static void emit_callbacks(Emit *e, Stubs *s)
 {
     emit_callback(e, s->load, CB_LOAD, e->rt->load);
     emit_callback(e, s->store, CB_STORE, e->rt->store);
-    emit_callback(e, s->load128, CB_LOAD128, e->rt->load128);
-    emit_callback(e, s->store128, CB_STORE128, e->rt->store128);
+    emit_callback(e, s->load_vector, CB_LOAD_VECTOR, e->rt->load_vector);
+    emit_callback(e, s->store_vector, CB_STORE_VECTOR, e->rt->store_vector);
     emit_callback(e, s->rmw, CB_RMW, e->rt->rmw);
     emit_callback(e, s->cas, CB_CAS, e->rt->cas);
     emit_callback(e, s->translate, CB_TRANSLATE, e->rt->translate);
 }
 
-static void emit_math(Emit *e, Stubs *s)
+static void emit_math(Emit *e, uint8_t *stub[NVECTORS])
 {
-    s->math = begin_stub(e);
-    save_registers(e, true);
-    x_mov(&e->as, X_W, RDI, RCX);
-    x_mov(&e->as, X_W, RSI, RDX);
-    x_rr(&e->as, X_GROUP5, 2, RAX);
-    restore_registers(e, true);
+    for (Vectors vectors = VECTORS_XMM; vectors <= last_vectors(e); vectors++) {
+        stub[vectors] = begin_stub(e);
+        save_registers(e, vectors);
+        clear_upper(e, vectors);
+        x_mov(&e->as, X_W, RDI, RCX);
+        x_mov(&e->as, X_W, RSI, RDX);
+        x_rr(&e->as, X_GROUP5, 2, RAX);
+        restore_registers(e, vectors);
+    }
+}
+
+static void emit_vector_math(Emit *e, uint8_t *stub[NVECTORS])
+{
+    for (Vectors vectors = VECTORS_XMM; vectors <= last_vectors(e); vectors++) {
+        stub[vectors] = begin_stub(e);
+        save_registers(e, vectors);
+        frame_vector(e, vectors, X_MOVUPS_MR, XMM0);
+        frame_vector(e, vectors, X_MOVUPS_MR, XMM1);
+        clear_upper(e, vectors);
+        x_rm(&e->as, X_LEA | X_W, RDI, RSP, FRAME_VECTOR);
+        x_mov(&e->as, X_W, RSI, RCX);
+        x_rr(&e->as, X_GROUP5, 2, RAX);
+        frame_vector(e, vectors, X_MOVUPS, XMM0);
+        restore_registers(e, vectors);
+    }
 }
 
 /* The constants of the pool that are regular. */
 static void emit_lane_constants(uint8_t *pool)
 {
     for (unsigned log2 = 0; log2 < 4; log2++) {
+        uint8_t *top = pool + POOL_TOP + 32 * log2, *bits = pool + POOL_BITS + 32 * log2;
         unsigned size = 1 << log2;
 
-        for (unsigned i = 0; i < 16 / size; i++) {
-            pool[POOL_TOP + 16 * log2 + (i + 1) * size - 1] = 0x80;
-            /* The comparison of 64-bit lanes is by 32 bits. */
-            pool[POOL_BITS + 16 * log2 + i * size] = 1u << (i & 7);
+        for (unsigned i = 0; i < 32 / size; i++) {
+            top[(i + 1) * size - 1] = 0x80;
+            /* A vmask has bits of its lanes in lanes of 1 (spread) to 4 bytes. */
+            bits[i * size + (size > 1 ? i / 8 : 0)] = 1u << (i & 7);
             if (size == 8) {
-                pool[POOL_BITS + 16 * log2 + i * size + 4] = 1u << i;
+                bits[i * size + 4] = 1u << i;
             }
         }
     }
-    for (unsigned i = 0; i < 16; i++) {
+    for (unsigned i = 0; i < 32; i++) {
+        pool[POOL_VNAN64 + i] = i % 8 == 7 ? 0x7f : i % 8 == 6 ? 0xf8 : 0;
+        pool[POOL_VNAN32 + i] = i % 4 == 3 ? 0x7f : i % 4 == 2 ? 0xc0 : 0;
         pool[POOL_SPREAD + i] = i / 8;
         pool[POOL_LOW8 + i] = i % 2 ? 0 : 0xff;
         pool[POOL_LOW16 + i] = i % 4 < 2 ? 0xff : 0;
@@ -243,10 +289,6 @@ static void emit_pool(Emit *e, Stubs *s)
         [POOL_BOX / 8] = UINT64_C(0xffffffff00000000),
         [POOL_NAN64 / 8] = UINT64_C(0x7ff8000000000000),
         [POOL_NAN32 / 8] = UINT64_C(0x7fc00000),
-        [POOL_VNAN64 / 8] = UINT64_C(0x7ff8000000000000),
-        [POOL_VNAN64 / 8 + 1] = UINT64_C(0x7ff8000000000000),
-        [POOL_VNAN32 / 8] = UINT64_C(0x7fc000007fc00000),
-        [POOL_VNAN32 / 8 + 1] = UINT64_C(0x7fc000007fc00000),
     };
 
     asm_align(&e->as, 64, 0);
@@ -274,7 +316,8 @@ void stubs_emit(Tcg *tcg)
     emit_leave(e, s);
     emit_engine_calls(e, s);
     emit_callbacks(e, s);
-    emit_math(e, s);
+    emit_math(e, s->math);
+    emit_vector_math(e, s->vector_math);
     asm_align(&e->as, 64, 0);
     tcg->stubs_size = e->as.p - tcg->mem.write;
 }

@@ -13,7 +13,7 @@
  *     host address: difference from the last one
  *     guest pc: signed difference, at first from that of the region's entry
  *     undone instructions, if the table's first byte is 1
- *     2 * registers in the snapshot + 0, then for each of them a byte SNAP_REG | SNAP_WIDE << 5 and
+ *     2 * registers in the snapshot + 0, then for each of them a byte SNAP_REG | SNAP_KIND << 5 and
  *     the signed offset in state of what it holds; or just 1: the same snapshot as in the last record
  */
 #include "tcg/x86_64/emit.h"
@@ -120,13 +120,13 @@ static const uint8_t *skip_snapshot(const uint8_t *at, uint64_t nregs)
 static void restore_snapshot(const uint8_t *at, const TcgFrame *frame, void *state)
 {
     for (uint64_t n = get(&at) / 2; n; n--) {
-        unsigned reg = SNAP_REG(*at), bytes = SNAP_WIDE(*at) ? 16 : 8;
+        unsigned reg = SNAP_REG(*at), bytes = MAX(ir_type_bytes(snap_type(*at)), 8u);
         bool raw = SNAP_RAW(*at);
 
         at++;
         char *to = (char *)state + get_signed(&at);
         if (is_xmm(reg)) {
-            memcpy(to, frame->xmm[reg - XMM0], bytes);
+            memcpy(to, frame->ymm[reg - XMM0], bytes);
             if (raw) {
                 nan_make_canonical(to);
             }

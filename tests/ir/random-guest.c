@@ -22,11 +22,17 @@
         "v" #n, IR_V128, offsetof(RandomState, v) + 16 * n \
     }
 
+#define VAR_W(n)                                           \
+    {                                                      \
+        "w" #n, IR_V256, offsetof(RandomState, w) + 32 * n \
+    }
+
 static const IrVar random_vars[RANDOM_NVARS] = {
     VAR_X(0),  VAR_X(1),  VAR_X(2),  VAR_X(3),  VAR_X(4),  VAR_X(5),  VAR_X(6),  VAR_X(7),
     VAR_X(8),  VAR_X(9),  VAR_X(10), VAR_X(11), VAR_X(12), VAR_X(13), VAR_X(14), VAR_X(15),
     VAR_X(16), VAR_X(17), VAR_X(18), VAR_X(19), VAR_F(0),  VAR_F(1),  VAR_F(2),  VAR_F(3),
     VAR_F(4),  VAR_F(5),  VAR_F(6),  VAR_F(7),  VAR_F(8),  VAR_F(9),  VAR_V(0),  VAR_V(1),
+    VAR_W(0),  VAR_W(1),
 };
 
 static G_GNUC_NORETURN void guest_fault(RandomGuest *guest, uint64_t addr)
@@ -160,14 +166,14 @@ static void guest_store(void *vcpu, uint64_t addr, uint64_t value, unsigned memo
     memcpy(host_address(vcpu, addr, memop), &value, ir_memop_bytes(memop));
 }
 
-static void guest_load128(void *vcpu, uint64_t addr, void *value)
+static void guest_load_vector(void *vcpu, uint64_t addr, void *value, unsigned bytes)
 {
-    memcpy(value, host_address(vcpu, addr, IR_128), 16);
+    memcpy(value, host_address(vcpu, addr, bytes == 32 ? IR_256 : IR_128), bytes);
 }
 
-static void guest_store128(void *vcpu, uint64_t addr, const void *value)
+static void guest_store_vector(void *vcpu, uint64_t addr, const void *value, unsigned bytes)
 {
-    memcpy(host_address(vcpu, addr, IR_128), value, 16);
+    memcpy(host_address(vcpu, addr, bytes == 32 ? IR_256 : IR_128), value, bytes);
 }
 
 static uint64_t rmw_value(unsigned rmw, unsigned memop, uint64_t old, uint64_t value)
@@ -235,8 +241,8 @@ void random_runtime(TcgRuntime *rt)
     *rt = (TcgRuntime){
         .load = guest_load,
         .store = guest_store,
-        .load128 = guest_load128,
-        .store128 = guest_store128,
+        .load_vector = guest_load_vector,
+        .store_vector = guest_store_vector,
         .rmw = guest_rmw,
         .cas = guest_cas,
         .translate = guest_translate,
@@ -336,6 +342,8 @@ void random_guest_fill(RandomGuest *guest, GRand *rng)
     }
     for (unsigned i = 0; i < RANDOM_NV * 2; i++) {
         guest->state.v[i / 2][i & 1] = random_u64(rng);
+        guest->state.w[i / 2][i & 1] = random_u64(rng);
+        guest->state.w[i / 2][2 + (i & 1)] = random_u64(rng);
     }
     for (unsigned i = 0; i < RANDOM_ENV_BYTES; i++) {
         guest->state.env[i] = (uint8_t)g_rand_int(rng);
@@ -389,7 +397,7 @@ bool random_result_equal(const RandomResult *a, const RandomResult *b, GString *
     for (unsigned i = 0; i < RANDOM_NVARS; i++) {
         const char *pa = (const char *)&a->state + random_vars[i].offset;
         const char *pb = (const char *)&b->state + random_vars[i].offset;
-        size_t size = random_vars[i].type == IR_V128 ? 16 : 8;
+        size_t size = ir_type_bytes(random_vars[i].type);
 
         if (memcmp(pa, pb, size) != 0) {
             uint64_t va, vb;

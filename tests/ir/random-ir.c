@@ -66,14 +66,19 @@ static IrRef op0(Gen *g, IrOp op, IrType type, int64_t imm)
     return ir_emit(g->ir, op, type, 0, IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF, imm);
 }
 
+static unsigned vector_var(Gen *g, IrType type)
+{
+    return RANDOM_NX + RANDOM_NF + (type == IR_V256 ? RANDOM_NV : 0) + pick(g, RANDOM_NV);
+}
+
 static IrRef get_var(Gen *g, IrType type)
 {
     unsigned var = pick(g, RANDOM_NX);
 
     if (type == IR_F64) {
         var = RANDOM_NX + pick(g, RANDOM_NF);
-    } else if (type == IR_V128) {
-        var = RANDOM_NX + RANDOM_NF + pick(g, RANDOM_NV);
+    } else if (ir_type_is_vector(type)) {
+        var = vector_var(g, type);
     }
     return ir_get_var(g->ir, var);
 }
@@ -113,6 +118,11 @@ static IrRef value(Gen *g, IrType type)
         return g->pool[type][g->npool[type] - 1 - pick(g, last)];
     }
     return g->pool[type][pick(g, g->npool[type])];
+}
+
+static IrType vector_type(Gen *g)
+{
+    return (g->features & RANDOM_WIDE) && one_in(g, 2) ? IR_V256 : IR_V128;
 }
 
 static IrType int_type(Gen *g)
@@ -233,7 +243,9 @@ static void gen_set_var(Gen *g)
     unsigned kind = pick(g, 8);
 
     if (kind == 0 && (g->features & RANDOM_VECTOR)) {
-        ir_set_var(g->ir, RANDOM_NX + RANDOM_NF + pick(g, RANDOM_NV), value(g, IR_V128));
+        IrType type = vector_type(g);
+
+        ir_set_var(g->ir, vector_var(g, type), value(g, type));
     } else if (kind <= 2) {
         IrRef v =
             one_in(g, 2) ? value(g, IR_F64) : ir_op1(g->ir, IR_fbox, IR_F64, 0, value(g, IR_F32));
@@ -289,12 +301,14 @@ static void gen_access(Gen *g, IrRef addr, int32_t offset, bool host)
     IrType type = (IrType)(IR_I32 + pick(g, g->features & RANDOM_VECTOR ? 5 : 4));
     unsigned memop;
 
+    type = type == IR_V128 ? vector_type(g) : type;
     switch (type) {
     case IR_I32: memop = memops[pick(g, 5)]; break;
     case IR_I64: memop = memops[pick(g, 8)]; break;
     case IR_F32: memop = IR_U32; break;
     case IR_F64: memop = IR_64; break;
-    default: memop = IR_128; break;
+    case IR_V128: memop = IR_128; break;
+    default: memop = IR_256; break;
     }
     if ((type == IR_I32 || type == IR_I64) && one_in(g, 8)) {
         memop |= IR_BIG_ENDIAN;
@@ -433,7 +447,8 @@ static void gen_vector_lanes(Gen *g)
         IR_VEC_MAXU | 1, IR_VEC_MINS | 4,  IR_VEC_MAXU | 2,  IR_VEC_ADDS | 1, IR_VEC_ADDS | 2,
         IR_VEC_ADDU | 1, IR_VEC_ADDU | 2,  IR_VEC_SUBS | 1,  IR_VEC_SUBS | 2, IR_VEC_SUBU | 1,
         IR_VEC_SUBU | 2, IR_VEC_MULHS | 2, IR_VEC_MULHU | 2, IR_VEC_AVGU | 1, IR_VEC_AVGU | 2};
-    IrRef a = value(g, IR_V128), b = value(g, IR_V128), c = value(g, IR_V128);
+    IrType v = vector_type(g);
+    IrRef a = value(g, v), b = value(g, v), c = value(g, v);
     unsigned lane = 4u << pick(g, 2);
 
     switch (pick(g, 6)) {
@@ -441,41 +456,57 @@ static void gen_vector_lanes(Gen *g)
         unsigned kind = pick(g, 9) << 4;
 
         lane = kind == IR_VEC_NARROW ? 4 : kind >= IR_VEC_WIDEN ? 8 : lane;
-        give(g, IR_V128, ir_op2(g->ir, IR_vfcvt, IR_V128, kind | lane, a, b));
+        give(g, v, ir_op2(g->ir, IR_vfcvt, v, kind | lane, a, b));
         break;
     }
-    case 0: give(g, IR_V128, ir_op2(g->ir, IR_vint, IR_V128, ints[pick(g, 20)], a, b)); break;
-    case 1: give(g, IR_V128, ir_op2(g->ir, IR_vfp, IR_V128, pick(g, 6) << 4 | lane, a, b)); break;
-    case 2: give(g, IR_V128, ir_op1(g->ir, IR_vfsqrt, IR_V128, lane, a)); break;
-    case 3: give(g, IR_V128, ir_op2(g->ir, IR_vfcmp, IR_V128, pick(g, 3) << 4 | lane, a, b)); break;
+    case 0: give(g, v, ir_op2(g->ir, IR_vint, v, ints[pick(g, 20)], a, b)); break;
+    case 1: give(g, v, ir_op2(g->ir, IR_vfp, v, pick(g, 6) << 4 | lane, a, b)); break;
+    case 2: give(g, v, ir_op1(g->ir, IR_vfsqrt, v, lane, a)); break;
+    case 3: give(g, v, ir_op2(g->ir, IR_vfcmp, v, pick(g, 3) << 4 | lane, a, b)); break;
     default:
-        give(g, IR_V128,
-             ir_emit(g->ir, IR_vfma, IR_V128, pick(g, 4) << 4 | lane, a, b, c, IR_NOREF, 0));
+        give(g, v, ir_emit(g->ir, IR_vfma, v, pick(g, 4) << 4 | lane, a, b, c, IR_NOREF, 0));
         break;
     }
 }
 
-/* Masks, single lanes, lanes of other sizes. */
+/* Single lanes and halves. */
+static void gen_vector_parts(Gen *g)
+{
+    IrRef a = value(g, IR_V128), b = value(g, IR_V128);
+    unsigned log2 = pick(g, 4), lane = 1u << log2 | pick(g, 16 >> log2) << 4;
+    IrRef q = value(g, IR_I64);
+
+    if ((g->features & RANDOM_WIDE) && one_in(g, 2)) {
+        give(g, IR_V256, ir_op2(g->ir, IR_vjoin, IR_V256, 0, a, b));
+        give(g, IR_V128, ir_op1(g->ir, IR_vhalf, IR_V128, pick(g, 2), value(g, IR_V256)));
+    } else if (one_in(g, 2)) {
+        give(g, IR_I64, ir_op1(g->ir, IR_vget, IR_V128, lane, a));
+    } else {
+        give(g, IR_V128, ir_op2(g->ir, IR_vset, IR_V128, lane, a, q));
+    }
+}
+
+/* Masks, lanes of other sizes. */
 static void gen_vector_shapes(Gen *g)
 {
-    IrRef a = value(g, IR_V128), b = value(g, IR_V128), q = value(g, IR_I64);
-    unsigned log2 = pick(g, 4), lane = 1u << log2, small = 1u << pick(g, 3);
-    unsigned index = pick(g, 16 >> log2) << 4;
+    IrType v = vector_type(g);
+    IrRef a = value(g, v), b = value(g, v), q = value(g, IR_I64);
+    unsigned lane = 1u << pick(g, 4), small = 1u << pick(g, 3);
 
     switch (pick(g, 10)) {
-    case 7: give(g, IR_V128, ir_op2(g->ir, IR_vshuffle, IR_V128, 0, a, b)); break;
-    case 6: give(g, IR_V128, ir_op2(g->ir, IR_valign, IR_V128, pick(g, 16), a, b)); break;
-    case 0: give(g, IR_V128, ir_op2(g->ir, IR_vcmp, IR_V128, pick(g, 3) << 4 | lane, a, b)); break;
-    case 1: give(g, IR_I64, ir_op1(g->ir, IR_vbits, IR_I64, lane, a)); break;
-    case 2: give(g, IR_I64, ir_op1(g->ir, IR_vget, IR_I64, lane | index, a)); break;
-    case 3: give(g, IR_V128, ir_op2(g->ir, IR_vset, IR_V128, lane | index, a, q)); break;
-    case 4: give(g, IR_V128, ir_op1(g->ir, IR_vext, IR_V128, small | pick(g, 4) << 4, a)); break;
-    case 5: give(g, IR_V128, ir_op2(g->ir, IR_vnarrow, IR_V128, small, a, b)); break;
+    case 7: give(g, v, ir_op2(g->ir, IR_vshuffle, v, 0, a, b)); break;
+    case 6: give(g, v, ir_op2(g->ir, IR_valign, v, pick(g, ir_type_bytes(v)), a, b)); break;
+    case 0: give(g, v, ir_op2(g->ir, IR_vcmp, v, pick(g, 3) << 4 | lane, a, b)); break;
+    case 1: give(g, IR_I64, ir_op1(g->ir, IR_vbits, v, lane, a)); break;
+    case 2:
+    case 3: gen_vector_parts(g); break;
+    case 4: give(g, v, ir_op1(g->ir, IR_vext, v, small | pick(g, 4) << 4, a)); break;
+    case 5: give(g, v, ir_op2(g->ir, IR_vnarrow, v, small, a, b)); break;
     default: {
-        IrRef mask = ir_op1(g->ir, IR_vmask, IR_V128, lane, q);
+        IrRef mask = ir_op1(g->ir, IR_vmask, v, lane, q);
 
-        give(g, IR_V128, mask);
-        give(g, IR_V128, ir_emit(g->ir, IR_vsel, IR_V128, 0, a, b, mask, IR_NOREF, 0));
+        give(g, v, mask);
+        give(g, v, ir_emit(g->ir, IR_vsel, v, 0, a, b, mask, IR_NOREF, 0));
         break;
     }
     }
@@ -484,19 +515,20 @@ static void gen_vector_shapes(Gen *g)
 static void gen_vector(Gen *g)
 {
     static const uint8_t ops[] = {IR_vand, IR_vor, IR_vxor, IR_vadd, IR_vsub};
+    IrType v = vector_type(g);
 
     if (one_in(g, 3)) {
         gen_vector_shapes(g);
     } else if (one_in(g, 4)) {
-        give(g, IR_V128, ir_op1(g->ir, IR_vsplat, IR_V128, 1u << pick(g, 4), value(g, IR_I64)));
+        give(g, v, ir_op1(g->ir, IR_vsplat, v, 1u << pick(g, 4), value(g, IR_I64)));
     } else if (one_in(g, 8)) {
-        give(g, IR_V128, op0(g, IR_vzero, IR_V128, 0));
+        give(g, v, op0(g, IR_vzero, v, 0));
     } else if (one_in(g, 3)) {
         gen_vector_lanes(g);
     } else {
-        IrRef a = value(g, IR_V128), b = value(g, IR_V128);
+        IrRef a = value(g, v), b = value(g, v);
 
-        give(g, IR_V128, ir_op2(g->ir, (IrOp)ops[pick(g, 5)], IR_V128, 1u << pick(g, 4), a, b));
+        give(g, v, ir_op2(g->ir, (IrOp)ops[pick(g, 5)], v, 1u << pick(g, 4), a, b));
     }
 }
 

@@ -3,7 +3,7 @@
  * region before and after optimization; the emitter's tests run it in the interpreter and on the
  * host.
  *
- * The guest: 20 integer and 10 FP variables, two vectors, 64 bytes of env, and two pages of memory.
+ * The guest: 20 integer and 10 FP variables, two vectors of each width, 64 bytes of env, and two pages of memory.
  * An access outside of them, a misaligned one where alignment is asked for, and the helper "trap"
  * fault: they leave by siglongjmp to guest->unwind.
  */
@@ -16,7 +16,7 @@
 #define RANDOM_NX 20
 #define RANDOM_NF 10
 #define RANDOM_NV 2
-#define RANDOM_NVARS (RANDOM_NX + RANDOM_NF + RANDOM_NV)
+#define RANDOM_NVARS (RANDOM_NX + RANDOM_NF + 2 * RANDOM_NV)
 #define RANDOM_ENV_BYTES 64
 
 #define RANDOM_MEM_BASE UINT64_C(0x7ffff000)
@@ -35,7 +35,8 @@ typedef enum RandomFeature {
     RANDOM_BRANCH = 64, /* several blocks, loops */
     RANDOM_XLATE = 128, /* translate, ld_host, st_host */
     RANDOM_COUNT = 256, /* count, poll */
-    RANDOM_ALL = 511,
+    RANDOM_WIDE = 512,  /* with RANDOM_VECTOR: v256, too */
+    RANDOM_ALL = 1023,
 } RandomFeature;
 
 /* What is compared after a run. */
@@ -45,6 +46,7 @@ typedef struct RandomState {
     uint64_t v[RANDOM_NV][2];
     uint64_t pc;
     uint8_t env[RANDOM_ENV_BYTES];
+    uint64_t w[RANDOM_NV][4];
 } RandomState;
 
 typedef struct RandomTlb {

@@ -350,7 +350,7 @@ static void loop_fp(IrRegion *ir)
 
 static IrRef vop(IrRegion *ir, IrOp op, unsigned aux, IrRef a, IrRef b)
 {
-    return ir_op2(ir, op, op == IR_vbits || op == IR_vget ? IR_I64 : IR_V128, aux, a, b);
+    return ir_op2(ir, op, IR_V128, aux, a, b);
 }
 
 static IrRef select_lanes(IrRegion *ir, IrRef v, IrRef old, unsigned lane, IrRef bits)
@@ -443,6 +443,47 @@ static void vmflt(IrRegion *ir)
     SET(1, vop(ir, IR_vbits, 8, vop(ir, IR_vfcmp, IR_FLT_SIGNAL << 4 | 8, V(0), V(1)), IR_NOREF));
 }
 
+/* The same of 256 bits, and what only they have. */
+#define W(n) ir_get_var(ir, RANDOM_NX + RANDOM_NF + RANDOM_NV + (n))
+#define SETW(n, v) ir_set_var(ir, RANDOM_NX + RANDOM_NF + RANDOM_NV + (n), v)
+
+static IrRef wop(IrRegion *ir, IrOp op, unsigned aux, IrRef a, IrRef b)
+{
+    return ir_op2(ir, op, IR_V256, aux, a, b);
+}
+
+static void wide_vadd_masked(IrRegion *ir)
+{
+    IrRef mask = wop(ir, IR_vmask, 2, X(1), IR_NOREF), sum = wop(ir, IR_vadd, 2, W(1), W(0));
+
+    SETW(1, ir_emit(ir, IR_vsel, IR_V256, 0, sum, W(1), mask, IR_NOREF, 0));
+}
+
+static void wide_vfmacc(IrRegion *ir)
+{
+    SETW(1, ir_emit(ir, IR_vfma, IR_V256, 4, W(0), W(0), W(1), IR_NOREF, 0));
+}
+
+static void wide_vmseq(IrRegion *ir)
+{
+    SET(1, wop(ir, IR_vbits, 2, wop(ir, IR_vcmp, IR_VEC_EQ | 2, W(0), W(1)), IR_NOREF));
+}
+
+static void wide_vnsrl(IrRegion *ir)
+{
+    SETW(1, wop(ir, IR_vnarrow, 2, W(0), W(1)));
+}
+
+static void wide_vslidedown(IrRegion *ir)
+{
+    SETW(1, wop(ir, IR_valign, 4, W(0), W(1)));
+}
+
+static void set_low_half(IrRegion *ir)
+{
+    SETW(1, wop(ir, IR_vjoin, 0, V(0), ir_op1(ir, IR_vhalf, IR_V128, 1, W(1))));
+}
+
 static const Idiom straight[] = {
     {"addi", 4, addi},
     {"add", 5, add},
@@ -497,6 +538,12 @@ static const Idiom straight[] = {
     {"vfmacc.vv", 8, vfmacc},
     {"vfsqrt.v", 7, vfsqrt},
     {"vmflt.vv", 6, vmflt},
+    {"wide vadd masked", 11, wide_vadd_masked},
+    {"wide vfmacc", 8, wide_vfmacc},
+    {"wide vmseq", 8, wide_vmseq},
+    {"wide vnsrl", 8, wide_vnsrl},
+    {"wide vslidedown", 6, wide_vslidedown},
+    {"set low half", 6, set_low_half},
 };
 
 /* Second tier. */

@@ -14,7 +14,7 @@
 #define DENORMAL_FLAG 2u              /* of MXCSR: not an IEEE flag, nobody reads it */
 
 static const char *const feature_masks[] = {
-    "", "all", "bmi1,lzcnt,popcnt", "avx", "fma,avx2", "bmi2,sse41",
+    "", "all", "bmi1,lzcnt,popcnt", "avx", "fma,avx2", "bmi2,sse41", "fma",
 };
 
 /* The ways to leave that translated code does not tell apart (an indirect exit to a constant is a
@@ -216,6 +216,7 @@ static const RandomTest random_tests[] = {
     {"fp", RANDOM_FP, 1500},
     {"fp-loops", RANDOM_FP | RANDOM_BRANCH | RANDOM_MEMORY | RANDOM_FAULT, 1500},
     {"vector", RANDOM_VECTOR | RANDOM_MEMORY, 700},
+    {"wide", RANDOM_VECTOR | RANDOM_WIDE | RANDOM_MEMORY | RANDOM_FAULT | RANDOM_CALL, 1500},
     {"all", RANDOM_ALL, 3000},
 };
 
@@ -226,9 +227,10 @@ static void test_random(gconstpointer data)
 
     for (size_t m = 0; m < G_N_ELEMENTS(feature_masks); m++) {
         Case *c = case_new(feature_masks[m]);
+        unsigned without = tcg_features(c->native->tcg)->avx2 ? 0 : RANDOM_WIDE;
 
         for (unsigned i = 0; i < cases; i++) {
-            random_case(c, (unsigned)m * 100000 + i, test->features);
+            random_case(c, (unsigned)m * 100000 + i, test->features & ~without);
         }
         g_test_message("%u runs left at the entry", c->left_in_all);
         case_free(c);

@@ -598,6 +598,24 @@ static void build_group_blocks(IrRegion *ir)
     ir_exit_direct(ir, 0x2000);
 }
 
+/* A vector set by halves, whose other half and whole are wanted. */
+static void build_halves(IrRegion *ir)
+{
+    const unsigned v = RANDOM_NX + RANDOM_NF, w = v + RANDOM_NV;
+    IrRef high;
+
+    at(ir, 0);
+    high = ir_op1(ir, IR_vhalf, IR_V128, 1, get(ir, w));
+    set(ir, w, ir_op2(ir, IR_vjoin, IR_V256, 0, get(ir, v), high));
+    at(ir, 1);
+    set(ir, v, ir_op1(ir, IR_vhalf, IR_V128, 0, get(ir, w)));
+    set(ir, v + 1, ir_op1(ir, IR_vhalf, IR_V128, 1, get(ir, w)));
+    at(ir, 2);
+    high = ir_op1(ir, IR_vhalf, IR_V128, 1, get(ir, w + 1));
+    set(ir, w, ir_op2(ir, IR_vjoin, IR_V256, 0, ir_op1(ir, IR_vhalf, IR_V128, 0, get(ir, w + 1)), high));
+    ir_exit_direct(ir, 0x2000);
+}
+
 static const struct Golden {
     const char *name;
     void (*build)(IrRegion *ir);
@@ -615,6 +633,7 @@ static const struct Golden {
     {"loop", build_loop},
     {"groups", build_groups},
     {"group-blocks", build_group_blocks},
+    {"halves", build_halves},
     {"unreachable", build_unreachable},
 };
 
