@@ -190,9 +190,7 @@ static void eval_moves(IrOp op, unsigned bytes, unsigned aux, uint64_t *result, 
         memcpy(r, a, 16);
         set_lane(r, aux & 15, aux >> 4, b[0]);
         break;
-    case IR_vget:
-        result[0] = lane_of(a, aux & 15, aux >> 4);
-        return;
+    case IR_vget: result[0] = lane_of(a, aux & 15, aux >> 4); return;
     case IR_vhalf: memcpy(r, a + (aux ? 2 : 0), 16); break;
     case IR_vjoin:
         memcpy(r, a, 16);

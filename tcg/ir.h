@@ -199,8 +199,8 @@ typedef struct IrRegion {
     int32_t pc_var;    /* index of the variable or -1: see pc_offset */
     int32_t pc_offset; /* of the guest pc (64 bits) in architectural state */
     bool overflow;     /* more than IR_MAX_INSNS: the region is useless, make it smaller */
-    int32_t
-        kick_offset; /* of the word that poll looks at, or 0: level 2 makes no vector loops; kept by reset */
+    /* of the word that poll looks at, or 0: level 2 makes no vector loops; kept by reset */
+    int32_t kick_offset;
     bool wide;                    /* the back end takes v256; kept by reset */
     bool no_groups;               /* level 2 does not make translate ops; kept by reset */
     struct IrOptScratch *scratch; /* of the optimizer, kept from region to region */

@@ -6,7 +6,8 @@
 #include "tcg/ir.h"
 #include <inttypes.h>
 
-static const char *const type_names[IR_NTYPES] = {"", ".i32", ".i64", ".f32", ".f64", ".v128", ".v256"};
+static const char *const type_names[IR_NTYPES] = {"",     ".i32",  ".i64", ".f32",
+                                                  ".f64", ".v128", ".v256"};
 static const char *const cond_names[] = {"eq", "ne",  "lt",  "ge",  "le",
                                          "gt", "ltu", "geu", "leu", "gtu"};
 static const char *const rmw_names[] = {"swap", "add", "and",  "or",  "xor",

@@ -36,15 +36,17 @@ typedef struct RiscvCpuConfig {
 
 /*
  * Variable numbers in IR are those of the registers: x1..x31 are 1..31 (0 is never used), f0..f31 are
- * 32..63. The pc is not a variable. The vector registers are from 64 on, in pieces of 16 bytes: where
- * mstatus.VS is Off translations do without these.
+ * 32..63. The pc is not a variable. The vector registers are from 64 on, where mstatus.VS is not Off: for each 32
+ * bytes two pieces of 16, and the same as one piece of 32. A translation uses either the ones or the others.
  */
 #define RISCV_VLENB_MAX 64
 #define RISCV_VAR_X(n) (n)
 #define RISCV_VAR_F(n) (32 + (n))
-#define RISCV_VAR_V(piece) (64 + (piece))
+#define RISCV_VAR_V16(piece) (64 + (piece) / 2 * 3 + (piece) % 2)
+#define RISCV_VAR_V32(piece) (64 + (piece)*3 + 2)
 #define RISCV_NVARS_SCALAR 64
-#define RISCV_NVARS (64 + 32 * RISCV_VLENB_MAX / 16)
+#define RISCV_NVARS_VECTOR(vlenb) (64 + 3 * (vlenb))
+#define RISCV_NVARS RISCV_NVARS_VECTOR(RISCV_VLENB_MAX)
 
 /* tb_flags(): what translations depend on. */
 #define RISCV_TB_PRIV_MASK 3u /* RiscvPriv */

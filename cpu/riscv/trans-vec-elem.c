@@ -1,5 +1,5 @@
 /*
- * Vector arithmetic on elements as host vectors of 16 bytes: a register group is a row of pieces, and an
+ * Vector arithmetic on elements as host vectors of 16 or 32 bytes: a register group is a row of pieces, and an
  * instruction is done to each. Where not all elements of a piece are active (masks, vl below VLMAX,
  * fractional groups), the old contents are kept by selection, and operands of floating-point operations
  * are replaced in lanes that must not raise flags.
@@ -177,7 +177,7 @@ static IrRef piece_macc(Elem *e, unsigned i, IrRef a, IrRef b)
     IrRef factor = e->r->swap ? d : a, addend = e->r->swap ? a : d;
     unsigned lane = 1u << e->log2;
     if (e->r->kind == ELEM_FMA) {
-        return ir_emit(e->ctx->ir, IR_vfma, IR_V128, (unsigned)e->r->aux << 4 | lane,
+        return ir_emit(e->ctx->ir, IR_vfma, vec_piece_type(e->ctx), (unsigned)e->r->aux << 4 | lane,
                        quiet(e, factor), quiet(e, b), quiet(e, addend), IR_NOREF, 0);
     }
     IrRef product = vop2(e->ctx, IR_vint, IR_VEC_MUL | lane, factor, b);
@@ -252,9 +252,9 @@ static IrRef piece_result(Elem *e, unsigned i)
 /* vxsat is set if a lane of @differs is not zero. */
 static void gen_saturated(RiscvDis *ctx, IrRef differs)
 {
-    IrRef same = vop2(ctx, IR_vcmp, IR_VEC_EQ | 1, differs, vop1(ctx, IR_vzero, 0, IR_NOREF));
-    IrRef bits = vop1(ctx, IR_vbits, 1, same);
-    IrRef sat = ir_op2(ctx->ir, IR_setcond, IR_I64, IR_NE, bits, c64(ctx, 0xffff));
+    IrRef same = vop2(ctx, IR_vcmp, IR_VEC_EQ | 1, differs, vzero(ctx));
+    IrRef bits = vop1(ctx, IR_vbits, 1, same), all = c64(ctx, ctx->wide ? 0xffffffff : 0xffff);
+    IrRef sat = ir_op2(ctx->ir, IR_setcond, IR_I64, IR_NE, bits, all);
     IrRef old = ir_ld_env(ctx->ir, IR_I64, IR_U8, ENV(vxsat));
     ir_st_env(ctx->ir, IR_I64, IR_U8, ENV(vxsat), op2(ctx, IR_or, old, sat));
 }
@@ -286,7 +286,7 @@ static bool widths_fit(const RiscvDis *ctx, const VecRow *row, unsigned kind)
     }
     if (kind == ELEM_FP || kind == ELEM_FMA || kind == ELEM_WIDEN) {
         /* Widening may raise flags: of all elements then. */
-        return vec_sew(ctx) == 2 && vec_whole_pieces(ctx, vec_emul(ctx));
+        return vec_sew(ctx) == 2 && vec_whole_pieces(ctx, vec_emul(ctx) + row->d);
     }
     return kind == ELEM_OP || kind == ELEM_MACC;
 }
@@ -391,6 +391,6 @@ bool gen_vec_elements(RiscvDis *ctx, const VecRow *row)
     if (row->form != VEC_V && row->form != VEC_UNARY) {
         e.scalar = wide_scalar(&e);
     }
-    gen_pieces(&e, MAX(bytes / 16, 1u), &active);
+    gen_pieces(&e, MAX(bytes / vec_piece_bytes(ctx), 1u), &active);
     return true;
 }

@@ -10,10 +10,15 @@ static bool has_flags(const RiscvDis *ctx, uint32_t flags)
     return (ctx->flags & flags) == flags;
 }
 
-unsigned vec_whole_pieces(const RiscvDis *ctx, int emul)
+unsigned vec_whole_bytes(const RiscvDis *ctx, int emul)
 {
     unsigned bytes = emul >= 0 ? ctx->vlenb << emul : ctx->vlenb >> -emul;
-    return has_flags(ctx, RISCV_TB_VLMAX | RISCV_TB_VSTART0) && !insn_masked(ctx) ? bytes / 16 : 0;
+    return has_flags(ctx, RISCV_TB_VLMAX | RISCV_TB_VSTART0) && !insn_masked(ctx) ? bytes : 0;
+}
+
+unsigned vec_whole_pieces(const RiscvDis *ctx, int emul)
+{
+    return vec_whole_bytes(ctx, emul) / vec_piece_bytes(ctx);
 }
 
 bool vec_host_mode(const RiscvDis *ctx)
@@ -51,7 +56,7 @@ bool vec_active_begin(RiscvDis *ctx, VecActive *active, bool masked)
     if (!has_flags(ctx, RISCV_TB_VSTART0)) {
         return false;
     }
-    active->all = full && !masked && (active->n << vec_sew(ctx)) % 16 == 0;
+    active->all = full && !masked && (active->n << vec_sew(ctx)) % vec_piece_bytes(ctx) == 0;
     IrRef vl = full || active->all ? IR_NOREF : ir_ld_env(ctx->ir, IR_I64, IR_64, ENV(vl));
     for (unsigned k = 0; !active->all && k < words_of(active->n); k++) {
         IrRef tail = full ? c64(ctx, (int64_t)word_mask(active->n, k)) : vec_first_bits(ctx, vl, k);
@@ -62,7 +67,7 @@ bool vec_active_begin(RiscvDis *ctx, VecActive *active, bool masked)
 
 IrRef vec_piece_mask(RiscvDis *ctx, const IrRef *word, unsigned piece, int log2)
 {
-    unsigned at = vec_first_element(piece, log2);
+    unsigned at = vec_first_element(ctx, piece, log2);
     IrRef bits = word[at / 64];
     if (at % 64) {
         bits = op2(ctx, IR_shr, bits, c64(ctx, at % 64));
@@ -104,8 +109,7 @@ static void set_mask_word(RiscvDis *ctx, int rd, unsigned k, const VecActive *ac
         IrRef kept = op2(ctx, IR_andn, vword(ctx, rd, k), valid);
         bits = op2(ctx, IR_or, kept, op2(ctx, IR_and, bits, valid));
     }
-    IrRef piece = get_piece(ctx, rd, k / 2);
-    set_piece(ctx, rd, k / 2, vop2(ctx, IR_vset, 8 | (k % 2) << 4, piece, bits));
+    set_16(ctx, rd, k / 2, vop2(ctx, IR_vset, 8 | (k % 2) << 4, get_16(ctx, rd, k / 2), bits));
 }
 
 static IrRef compare_piece(RiscvDis *ctx, const CompareRow *r, IrRef a, IrRef b, IrRef mask)
@@ -131,7 +135,7 @@ static bool gen_compare(RiscvDis *ctx, const VecRow *row)
     }
     IrRef scalar = row->form == VEC_V ? IR_NOREF : vsplat(ctx, log2, vec_scalar(ctx, row));
     IrRef words[VEC_MAX_WORDS];
-    unsigned lanes = 16u >> log2, n = words_of(active.n);
+    unsigned lanes = vec_piece_bytes(ctx) >> log2, n = words_of(active.n);
     for (unsigned k = 0; k < n; k++) {
         words[k] = c64(ctx, 0);
     }
@@ -139,7 +143,7 @@ static bool gen_compare(RiscvDis *ctx, const VecRow *row)
         IrRef mask = active.all ? IR_NOREF : vec_piece_mask(ctx, active.word, i, log2);
         IrRef b = scalar == IR_NOREF ? get_piece(ctx, insn_rs1(ctx), i) : scalar;
         IrRef v = compare_piece(ctx, r, get_piece(ctx, insn_rs2(ctx), i), b, mask);
-        unsigned at = vec_first_element(i, log2);
+        unsigned at = vec_first_element(ctx, i, log2);
         IrRef bits = vop1(ctx, IR_vbits, 1u << log2, v);
         bits = op2(ctx, IR_shl, bits, c64(ctx, at % 64));
         words[at / 64] = op2(ctx, IR_or, words[at / 64], bits);
@@ -165,7 +169,7 @@ static bool gen_merge(RiscvDis *ctx, const VecRow *row)
     for (unsigned k = 0; k < words_of(active.n); k++) {
         chosen[k] = vword(ctx, 0, k);
     }
-    for (unsigned i = 0; i * (16u >> log2) < active.n; i++) {
+    for (unsigned i = 0; vec_first_element(ctx, i, log2) < active.n; i++) {
         IrRef b = scalar == IR_NOREF ? get_piece(ctx, insn_rs1(ctx), i) : scalar;
         IrRef v =
             vsel(ctx, b, get_piece(ctx, insn_rs2(ctx), i), vec_piece_mask(ctx, chosen, i, log2));
@@ -284,11 +288,11 @@ static IrRef neutral_element(RiscvDis *ctx, const ReduceRow *r, int log2)
     return vsplat(ctx, log2, c64(ctx, values[r->neutral]));
 }
 
-/* Halves of the vector onto each other, down to one lane of 1 << @log2 bytes. */
+/* Halves of a vector of 16 bytes onto each other, down to one lane of 1 << @log2 bytes. */
 static IrRef fold_lanes(RiscvDis *ctx, IrOp op, unsigned aux, IrRef v, int log2)
 {
     for (int half = 3; half >= log2; half--) {
-        IrRef upper = vsplat(ctx, half, vop1(ctx, IR_vget, 1u << half | 1 << 4, v));
+        IrRef upper = vsplat_16(ctx, half, vop1(ctx, IR_vget, 1u << half | 1 << 4, v));
         v = vop2(ctx, op, aux, v, upper);
     }
     return v;
@@ -297,7 +301,7 @@ static IrRef fold_lanes(RiscvDis *ctx, IrOp op, unsigned aux, IrRef v, int log2)
 static void set_element0(RiscvDis *ctx, int log2, IrRef v)
 {
     int rd = insn_rd(ctx);
-    set_piece(ctx, rd, 0, vop2(ctx, IR_vset, 1u << log2, get_piece(ctx, rd, 0), v));
+    set_16(ctx, rd, 0, vop2(ctx, IR_vset, 1u << log2, get_16(ctx, rd, 0), v));
 }
 
 static bool gen_reduce_int(RiscvDis *ctx, const VecRow *row)
@@ -314,7 +318,7 @@ static bool gen_reduce_int(RiscvDis *ctx, const VecRow *row)
     }
     unsigned aux = r->aux | 1u << log2;
     IrRef sum = IR_NOREF;
-    for (unsigned i = 0; i * (16u >> log2) < active.n; i++) {
+    for (unsigned i = 0; vec_first_element(ctx, i, log2) < active.n; i++) {
         IrRef v = get_piece(ctx, insn_rs2(ctx), i);
         if (!active.all) {
             v = vsel(ctx, v, neutral_element(ctx, r, log2),
@@ -322,8 +326,11 @@ static bool gen_reduce_int(RiscvDis *ctx, const VecRow *row)
         }
         sum = sum == IR_NOREF ? v : vop2(ctx, (IrOp)r->op, aux, sum, v);
     }
+    if (ctx->wide) {
+        sum = vop2(ctx, (IrOp)r->op, aux, vhalf(ctx, sum, 0), vhalf(ctx, sum, 1));
+    }
     sum = fold_lanes(ctx, (IrOp)r->op, aux, sum, log2);
-    sum = vop2(ctx, (IrOp)r->op, aux, sum, get_piece(ctx, insn_rs1(ctx), 0));
+    sum = vop2(ctx, (IrOp)r->op, aux, sum, get_16(ctx, insn_rs1(ctx), 0));
     set_element0(ctx, log2, vop1(ctx, IR_vget, 1u << log2, sum));
     return true;
 }
@@ -332,7 +339,7 @@ static bool gen_reduce_int(RiscvDis *ctx, const VecRow *row)
 static IrRef fp_element(RiscvDis *ctx, int reg, unsigned i, int log2)
 {
     unsigned lanes = 16u >> log2;
-    IrRef v = vop1(ctx, IR_vget, 1u << log2 | i % lanes << 4, get_piece(ctx, reg, i / lanes));
+    IrRef v = vop1(ctx, IR_vget, 1u << log2 | i % lanes << 4, get_16(ctx, reg, i / lanes));
     if (log2 == 3) {
         return ir_op1(ctx->ir, IR_bits_if, IR_F64, 0, v);
     }
@@ -344,7 +351,7 @@ static bool gen_reduce_fp(RiscvDis *ctx, const VecRow *row)
 {
     enum { MAX_ELEMENTS = 16 };
     int log2 = vec_sew(ctx);
-    unsigned n = vec_whole_pieces(ctx, vec_emul(ctx)) * (16u >> log2);
+    unsigned n = vec_whole_bytes(ctx, vec_emul(ctx)) >> log2;
     IrType type = log2 == 3 ? IR_F64 : IR_F32;
     IrOp op = row->fn == riscv_vec_fredsum ? IR_fadd
               : row->fn == riscv_vec_fmin  ? IR_fminnum
@@ -372,7 +379,7 @@ static void gen_get_element0(RiscvDis *ctx, const VecRow *row)
 {
     static const uint8_t memops[] = {IR_S8, IR_S16, IR_S32};
     int log2 = vec_sew(ctx);
-    IrRef v = vop1(ctx, IR_vget, 1u << log2, get_piece(ctx, insn_rs2(ctx), 0));
+    IrRef v = vop1(ctx, IR_vget, 1u << log2, get_16(ctx, insn_rs2(ctx), 0));
     if (row->flags & VEC_TO_F) {
         if (log2 == 2) {
             v = op2(ctx, IR_or, v, c64(ctx, ~INT64_C(0xffffffff)));
@@ -386,7 +393,7 @@ static void gen_get_element0(RiscvDis *ctx, const VecRow *row)
 static bool gen_move_group(RiscvDis *ctx)
 {
     enum { MAX_PIECES = 32 };
-    unsigned n = (unsigned)(insn_rs1(ctx) + 1) * ctx->vlenb / 16;
+    unsigned n = (unsigned)(insn_rs1(ctx) + 1) * ctx->vlenb / vec_piece_bytes(ctx);
     IrRef v[MAX_PIECES];
     for (unsigned i = 0; i < n; i++) {
         v[i] = get_piece(ctx, insn_rs2(ctx), i);
@@ -401,9 +408,9 @@ static bool gen_move_group(RiscvDis *ctx)
 static bool gen_index(RiscvDis *ctx)
 {
     int log2 = vec_sew(ctx);
-    unsigned n = vec_whole_pieces(ctx, vec_emul(ctx)), lanes = 16u >> log2;
+    unsigned n = vec_whole_pieces(ctx, vec_emul(ctx)), lanes = vec_piece_bytes(ctx) >> log2;
     for (unsigned i = 0; i < n; i++) {
-        uint64_t words[2] = {0, 0};
+        uint64_t words[4];
         for (unsigned k = 0; k < lanes; k++) {
             uint64_t lane = i * lanes + k;
             memcpy((char *)words + ((size_t)k << log2), &lane, (size_t)1 << log2);

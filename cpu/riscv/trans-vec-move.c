@@ -1,6 +1,7 @@
 /*
  * Vector instructions that move elements within a group (V 1.0, 16.3 to 16.5): slides by a constant,
- * gathers of one element or from one piece, and compression, as host vectors. See trans-vec-elem.c.
+ * gathers of one element or from one piece, and compression, as host vectors.
+ * See trans-vec-elem.c.
  */
 #include "cpu/riscv/trans-vec.h"
 
@@ -11,15 +12,17 @@ enum { MAX_PIECES = 16 };
 static unsigned source_pieces(const RiscvDis *ctx)
 {
     unsigned bytes = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx)) << vec_sew(ctx);
-    return bytes % 16 == 0 && bytes <= 16 * MAX_PIECES ? bytes / 16 : 0;
+    unsigned piece = vec_piece_bytes(ctx);
+    return bytes % piece == 0 && bytes <= piece * MAX_PIECES ? bytes / piece : 0;
 }
 
 /* ---- Slides: each piece of the result is made of two neighbours of the source's ---- */
 
-/* 16 bytes of the group of vs2 from byte @at on, where @before comes before it and @after after it. */
+/* A piece of the group of vs2 from byte @at on, where @before comes before it and @after after it. */
 static IrRef source_bytes(RiscvDis *ctx, unsigned n, int at, IrRef before, IrRef after)
 {
-    int piece = at >> 4;
+    int log2 = ctx->wide ? 5 : 4, piece = at >> log2;
+    unsigned from = (unsigned)at & (vec_piece_bytes(ctx) - 1);
     IrRef v[2];
 
     for (int k = 0; k < 2; k++) {
@@ -27,7 +30,7 @@ static IrRef source_bytes(RiscvDis *ctx, unsigned n, int at, IrRef before, IrRef
                : piece + k < (int)n ? get_piece(ctx, insn_rs2(ctx), (unsigned)(piece + k))
                                     : after;
     }
-    return at & 15 ? vop2(ctx, IR_valign, (unsigned)at & 15, v[0], v[1]) : v[0];
+    return from ? vop2(ctx, IR_valign, from, v[0], v[1]) : v[0];
 }
 
 /* Sets the active elements of vd, of all that are not below @first. */
@@ -43,7 +46,7 @@ static void set_group(RiscvDis *ctx, VecActive *active, unsigned n, unsigned fir
         active->word[k] = op2(ctx, IR_and, word, c64(ctx, mask));
     }
     for (unsigned i = 0; i < n; i++) {
-        bool whole = active->all && vec_first_element(i, log2) >= first;
+        bool whole = active->all && vec_first_element(ctx, i, log2) >= first;
 
         set_piece(ctx, rd, i,
                   whole ? v[i]
@@ -62,9 +65,9 @@ static bool gen_slide(RiscvDis *ctx, int elements, IrRef in)
     if (!n || !vec_active_begin(ctx, &active, insn_masked(ctx))) {
         return false;
     }
-    end = in == IR_NOREF ? vop1(ctx, IR_vzero, 0, IR_NOREF) : in;
+    end = in == IR_NOREF ? vzero(ctx) : in;
     for (unsigned i = 0; i < n; i++) {
-        int at = (int)(16 * i) - elements * (1 << vec_sew(ctx));
+        int at = (int)(vec_piece_bytes(ctx) * i) - elements * (1 << vec_sew(ctx));
 
         v[i] = source_bytes(ctx, n, at, end, end);
     }
@@ -96,12 +99,12 @@ static bool gen_gather_one(RiscvDis *ctx)
         return false;
     }
     if (index < active.n) {
-        IrRef from = get_piece(ctx, insn_rs2(ctx), index / lanes);
+        IrRef from = get_16(ctx, insn_rs2(ctx), index / lanes);
 
         all = vsplat(ctx, vec_sew(ctx),
                      vop1(ctx, IR_vget, 1u << vec_sew(ctx) | index % lanes << 4, from));
     } else {
-        all = vop1(ctx, IR_vzero, 0, IR_NOREF);
+        all = vzero(ctx);
     }
     for (unsigned i = 0; i < n; i++) {
         v[i] = all;
@@ -121,11 +124,13 @@ static IrRef byte_indices(RiscvDis *ctx, IrRef v)
         /* Times the size, in each byte, and the byte's own place. */
         uint64_t size = (log2 == 1 ? 0x0101u : 0x01010101u) * lane;
 
-        v = vop2(ctx, IR_vint, IR_VEC_MINU | lane, v, vsplat(ctx, log2, c64(ctx, 16 >> log2)));
+        v = vop2(ctx, IR_vint, IR_VEC_MINU | lane, v,
+                 vsplat(ctx, log2, c64(ctx, vec_piece_bytes(ctx) >> log2)));
         v = vop2(ctx, IR_vint, IR_VEC_MUL | lane, v, vsplat(ctx, log2, c64(ctx, (int64_t)size)));
         v = vop2(ctx, IR_vadd, 1, v, vsplat(ctx, log2, c64(ctx, (int64_t)bytes[log2])));
     }
-    return vop2(ctx, IR_vint, IR_VEC_ADDU | 1, v, vsplat(ctx, 0, c64(ctx, 0x70)));
+    return vop2(ctx, IR_vint, IR_VEC_ADDU | 1, v,
+                vsplat(ctx, 0, c64(ctx, 0x80 - vec_piece_bytes(ctx))));
 }
 
 /* Of groups of one piece. */
@@ -184,7 +189,7 @@ static IrRef chosen_elements(RiscvDis *ctx, unsigned at, IrRef bits)
         op2(ctx, IR_add, op2(ctx, IR_shl, bits, c64(ctx, 4)), c64(ctx, (int64_t)(intptr_t)table));
     IrRef choice =
         ir_emit(ctx->ir, IR_ld_host, IR_V128, IR_128, entry, IR_NOREF, IR_NOREF, IR_NOREF, 0);
-    IrRef v = get_piece(ctx, insn_rs2(ctx), at << log2 >> 4);
+    IrRef v = get_16(ctx, insn_rs2(ctx), at << log2 >> 4);
 
     if ((at << log2) % 16) {
         v = vop2(ctx, IR_valign, (at << log2) % 16, v, v);
@@ -192,19 +197,20 @@ static IrRef chosen_elements(RiscvDis *ctx, unsigned at, IrRef bits)
     return vop2(ctx, IR_vshuffle, 0, v, choice);
 }
 
-/* Adds @v to the pieces of @sum, of which the first @n may be concerned, from byte @at on. */
+/* Adds @v to the vectors of 16 bytes of @sum, of which the first @n may be concerned, from byte @at on. */
 static void add_bytes(RiscvDis *ctx, IrRef *sum, unsigned n, IrRef v, IrRef at)
 {
     static const uint8_t places[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-    IrRef from = vop2(ctx, IR_vsub, 1, vec_const(ctx, places), vsplat(ctx, 0, at));
+    IrRef from = vop2(ctx, IR_vsub, 1, vec_const_16(ctx, places), vsplat_16(ctx, 0, at));
 
     for (unsigned i = 0; i < n; i++) {
         /* What is not 0 to 15, as a signed number, gets its top bit set. */
-        IrRef control = vop2(ctx, IR_vint, IR_VEC_ADDU | 1, from, vsplat(ctx, 0, c64(ctx, 0x70)));
+        IrRef control =
+            vop2(ctx, IR_vint, IR_VEC_ADDU | 1, from, vsplat_16(ctx, 0, c64(ctx, 0x70)));
         IrRef part = vop2(ctx, IR_vshuffle, 0, v, control);
 
         sum[i] = sum[i] == IR_NOREF ? part : vop2(ctx, IR_vor, 0, sum[i], part);
-        from = vop2(ctx, IR_vadd, 1, from, vsplat(ctx, 0, c64(ctx, 16)));
+        from = vop2(ctx, IR_vadd, 1, from, vsplat_16(ctx, 0, c64(ctx, 16)));
     }
 }
 
@@ -213,7 +219,7 @@ static bool gen_compress(RiscvDis *ctx)
 {
     enum { MAX_COMPRESSED = 4 };
     int log2 = vec_sew(ctx);
-    unsigned n = source_pieces(ctx), step = chunk_elements(log2);
+    unsigned n = source_pieces(ctx) * vec_piece_bytes(ctx) / 16, step = chunk_elements(log2);
     IrRef sum[MAX_COMPRESSED] = {IR_NOREF, IR_NOREF, IR_NOREF, IR_NOREF}, count = c64(ctx, 0);
     VecActive active;
 
@@ -236,7 +242,10 @@ static bool gen_compress(RiscvDis *ctx)
     for (unsigned k = 0; 64 * k < active.n; k++) {
         active.word[k] = vec_first_bits(ctx, count, k);
     }
-    set_group(ctx, &active, n, 0, sum);
+    for (unsigned i = 0; ctx->wide && i < n / 2; i++) {
+        sum[i] = vjoin(ctx, sum[2 * i], sum[2 * i + 1]);
+    }
+    set_group(ctx, &active, source_pieces(ctx), 0, sum);
     return true;
 }
 

@@ -14,11 +14,6 @@ static IrRef align_bytes(RiscvDis *ctx, IrRef a, IrRef b, unsigned from)
     return vop2(ctx, IR_valign, from, a, b);
 }
 
-static IrRef zero(RiscvDis *ctx)
-{
-    return vop1(ctx, IR_vzero, 0, IR_NOREF);
-}
-
 /* Elements of the lower halves of @a and @b in turn, or of the @upper ones. */
 static IrRef zip(RiscvDis *ctx, int log2, bool upper, IrRef a, IrRef b)
 {
@@ -28,7 +23,7 @@ static IrRef zip(RiscvDis *ctx, int log2, bool upper, IrRef a, IrRef b)
         return upper ? align_bytes(ctx, a, align_bytes(ctx, b, b, 8), 8)
                      : align_bytes(ctx, align_bytes(ctx, a, a, 8), b, 8);
     }
-    IrRef odd = align_bytes(ctx, zero(ctx), vop1(ctx, IR_vext, aux, b), 16 - size);
+    IrRef odd = align_bytes(ctx, vzero_16(ctx), vop1(ctx, IR_vext, aux, b), 16 - size);
     return vop2(ctx, IR_vor, 0, vop1(ctx, IR_vext, aux, a), odd);
 }
 
@@ -41,8 +36,8 @@ static IrRef unzip(RiscvDis *ctx, int log2, bool odd, IrRef a, IrRef b)
         return zip(ctx, log2, odd, a, b);
     }
     if (odd) {
-        a = align_bytes(ctx, a, zero(ctx), size);
-        b = align_bytes(ctx, b, zero(ctx), size);
+        a = align_bytes(ctx, a, vzero_16(ctx), size);
+        b = align_bytes(ctx, b, vzero_16(ctx), size);
     }
     return vop2(ctx, IR_vnarrow, size, a, b);
 }
@@ -77,7 +72,7 @@ static IrRef shuffle_together(RiscvDis *ctx, int log2, unsigned n, const IrRef *
 
     for (unsigned i = 0; i < n; i++) {
         if (make_control(control, log2, n, deal ? to : i, deal ? i : to, deal)) {
-            IrRef v = vop2(ctx, IR_vshuffle, 0, from[i], vec_const(ctx, control));
+            IrRef v = vop2(ctx, IR_vshuffle, 0, from[i], vec_const_16(ctx, control));
 
             sum = sum == IR_NOREF ? v : vop2(ctx, IR_vor, 0, sum, v);
         }
@@ -129,40 +124,45 @@ static void collect(RiscvDis *ctx, int log2, unsigned n, IrRef *v, const IrRef *
     }
 }
 
-static void load_segments(RiscvDis *ctx, int log2, unsigned nfields, int group, unsigned piece)
+/* Bytes 16 * @i and on of each field. */
+static void load_segments(RiscvDis *ctx, int log2, unsigned nfields, unsigned i, IrRef *fields)
 {
-    IrRef v[MAX_FIELDS], fields[MAX_FIELDS], base = get_x(ctx, insn_rs1(ctx));
+    IrRef v[MAX_FIELDS], base = get_x(ctx, insn_rs1(ctx));
 
     for (unsigned k = 0; k < nfields; k++) {
-        v[k] = ir_ld(ctx->ir, IR_V128, IR_128, base, (int32_t)(16 * (nfields * piece + k)));
+        v[k] = ir_ld(ctx->ir, IR_V128, IR_128, base, (int32_t)(16 * (nfields * i + k)));
     }
     deal(ctx, log2, nfields, v, fields, 0, 1);
-    for (unsigned k = 0; k < nfields; k++) {
-        set_piece(ctx, insn_rd(ctx) + (int)k * group, piece, fields[k]);
-    }
 }
 
-static void store_segments(RiscvDis *ctx, int log2, unsigned nfields, int group, unsigned piece)
+static void store_segments(RiscvDis *ctx, int log2, unsigned nfields, int group, unsigned i)
 {
     IrRef v[MAX_FIELDS], fields[MAX_FIELDS], base = get_x(ctx, insn_rs1(ctx));
 
     for (unsigned k = 0; k < nfields; k++) {
-        fields[k] = get_piece(ctx, insn_rd(ctx) + (int)k * group, piece);
+        fields[k] = get_16(ctx, insn_rd(ctx) + (int)k * group, i);
     }
     collect(ctx, log2, nfields, v, fields, 0, 1);
     for (unsigned k = 0; k < nfields; k++) {
-        ir_st(ctx->ir, IR_V128, IR_128, base, (int32_t)(16 * (nfields * piece + k)), v[k]);
+        ir_st(ctx->ir, IR_V128, IR_128, base, (int32_t)(16 * (nfields * i + k)), v[k]);
     }
 }
 
-void gen_vec_segments(RiscvDis *ctx, bool store, int log2, unsigned nfields, int group,
-                      unsigned pieces)
+void gen_vec_segments(RiscvDis *ctx, bool store, int log2, unsigned nfields, int group, unsigned n)
 {
-    for (unsigned i = 0; i < pieces; i++) {
+    IrRef fields[VEC_MAX_SEGMENT_16S][MAX_FIELDS], of_one[VEC_MAX_SEGMENT_16S];
+
+    for (unsigned i = 0; i < n; i++) {
         if (store) {
             store_segments(ctx, log2, nfields, group, i);
         } else {
-            load_segments(ctx, log2, nfields, group, i);
+            load_segments(ctx, log2, nfields, i, fields[i]);
         }
+    }
+    for (unsigned k = 0; !store && k < nfields; k++) {
+        for (unsigned i = 0; i < n; i++) {
+            of_one[i] = fields[i][k];
+        }
+        set_16s(ctx, insn_rd(ctx) + (int)k * group, n, of_one);
     }
 }

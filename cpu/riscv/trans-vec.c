@@ -239,30 +239,57 @@ static void gen_mem(RiscvDis *ctx, IrRef stride)
     call3(ctx, RISCV_HELPER_vmem, c_insn(ctx), get_x(ctx, insn_rs1(ctx)), stride);
 }
 
-/* Accesses of @n pieces in memory order. One that faults is begun anew: pieces before it are loaded again. */
-static void gen_mem_inline(RiscvDis *ctx, unsigned n)
+/* Less than 16 bytes. */
+static void gen_mem_small(RiscvDis *ctx, unsigned bytes)
 {
+    static const uint8_t memops[] = {IR_U8, IR_U16, IR_U32, IR_64};
+    unsigned memop = memops[__builtin_ctz(bytes)];
+    IrRef base = get_x(ctx, insn_rs1(ctx)), v = get_16(ctx, insn_rd(ctx), 0);
+    if (insn_is_store(ctx)) {
+        ir_st(ctx->ir, IR_I64, memop, base, 0, vop1(ctx, IR_vget, bytes, v));
+    } else {
+        v = vop2(ctx, IR_vset, bytes, v, ir_ld(ctx->ir, IR_I64, memop, base, 0));
+        set_16(ctx, insn_rd(ctx), 0, v);
+    }
+}
+
+/* Accesses of @bytes by pieces, in memory order. One that faults is begun anew: pieces before it are loaded
+ * again. */
+static void gen_mem_inline(RiscvDis *ctx, unsigned bytes)
+{
+    unsigned step = vec_piece_bytes(ctx), memop = ctx->wide ? IR_256 : IR_128;
+    int rd = insn_rd(ctx);
     vec_dirty(ctx);
-    for (unsigned i = 0; i < n; i++) {
+    if (bytes < 16) {
+        gen_mem_small(ctx, bytes);
+        return;
+    }
+    for (unsigned at = 0; at < bytes; at += step) {
         IrRef base = get_x(ctx, insn_rs1(ctx));
+        bool half = bytes - at < step;
+        IrType type = half ? IR_V128 : vec_piece_type(ctx);
         if (insn_is_store(ctx)) {
-            ir_st(ctx->ir, IR_V128, IR_128, base, (int32_t)(i * 16),
-                  get_piece(ctx, insn_rd(ctx), i));
+            IrRef v = half ? get_16(ctx, rd, at / 16) : get_piece(ctx, rd, at / step);
+            ir_st(ctx->ir, type, half ? IR_128 : memop, base, (int32_t)at, v);
         } else {
-            set_piece(ctx, insn_rd(ctx), i,
-                      ir_ld(ctx->ir, IR_V128, IR_128, base, (int32_t)(i * 16)));
+            IrRef v = ir_ld(ctx->ir, type, half ? IR_128 : memop, base, (int32_t)at);
+            if (half) {
+                set_16(ctx, rd, at / 16, v);
+            } else {
+                set_piece(ctx, rd, at / step, v);
+            }
         }
     }
 }
 
-/* Element @i of field @k of an access of elements one by one: loaded to, or stored from, piece @v. */
+/* Element @i of field @k of an access of elements one by one: loaded to @v, the 16 bytes that it belongs to. */
 static IrRef gen_element(RiscvDis *ctx, const Group *d, unsigned i, unsigned k, IrRef addr, IrRef v)
 {
     static const uint8_t memops[] = {IR_U8, IR_U16, IR_U32, IR_64};
     unsigned lanes = 16u >> d->eew, at = 1u << d->eew | i % lanes << 4;
     int32_t offset = (int32_t)(k << d->eew);
     if (insn_is_store(ctx)) {
-        IrRef from = get_piece(ctx, d->reg + (int)k * group_size(d), i / lanes);
+        IrRef from = get_16(ctx, d->reg + (int)k * group_size(d), i / lanes);
         ir_st(ctx->ir, IR_I64, memops[d->eew], addr, offset, vop1(ctx, IR_vget, at, from));
         return IR_NOREF;
     }
@@ -274,31 +301,31 @@ static IrRef gen_element(RiscvDis *ctx, const Group *d, unsigned i, unsigned k, 
 static bool gen_elements_inline(RiscvDis *ctx, const Group *d, unsigned fields, const Group *index)
 {
     enum { MAX_ELEMENTS = 16 };
-    IrRef pieces[MAX_ELEMENTS], base = get_x(ctx, insn_rs1(ctx)), addr = base;
+    IrRef parts[MAX_ELEMENTS], base = get_x(ctx, insn_rs1(ctx)), addr = base;
     unsigned n = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx));
-    unsigned per_field = vec_whole_pieces(ctx, d->emul);
+    unsigned per_field = vec_whole_bytes(ctx, d->emul) / 16;
     if (!per_field || n * fields > MAX_ELEMENTS) {
         return false;
     }
     vec_dirty(ctx);
     for (unsigned i = 0; i < fields * per_field; i++) {
-        pieces[i] = vop1(ctx, IR_vzero, 0, IR_NOREF);
+        parts[i] = vzero_16(ctx);
     }
     for (unsigned i = 0; i < n; i++) {
         if (index) {
             unsigned per = 16u >> index->eew;
-            IrRef v = get_piece(ctx, index->reg, i / per);
+            IrRef v = get_16(ctx, index->reg, i / per);
             addr = op2(ctx, IR_add, base, vop1(ctx, IR_vget, 1u << index->eew | i % per << 4, v));
         } else if (i) {
             addr = op2(ctx, IR_add, addr, get_x(ctx, insn_rs2(ctx)));
         }
         for (unsigned k = 0; k < fields; k++) {
-            IrRef *piece = &pieces[k * per_field + i / (16u >> d->eew)];
-            *piece = gen_element(ctx, d, i, k, addr, *piece);
+            IrRef *part = &parts[k * per_field + i / (16u >> d->eew)];
+            *part = gen_element(ctx, d, i, k, addr, *part);
         }
     }
-    for (unsigned i = 0; !insn_is_store(ctx) && i < fields * per_field; i++) {
-        set_piece(ctx, d->reg + (int)(i / per_field) * group_size(d), i % per_field, pieces[i]);
+    for (unsigned k = 0; !insn_is_store(ctx) && k < fields; k++) {
+        set_16s(ctx, d->reg + (int)k * group_size(d), per_field, parts + k * per_field);
     }
     return true;
 }
@@ -348,21 +375,20 @@ bool trans_vmem(RiscvDis *ctx, const ArgsVmem *a)
 
 bool trans_vmem_unit(RiscvDis *ctx, const ArgsVunit *a)
 {
-    enum { MAX_SEGMENT_PIECES = 16 };
     bool first_only = bits_get(ctx->insn, 24, 1);
     int eew = insn_eew(ctx);
     Group d = {a->rd, eew - vec_sew(ctx) + vec_emul(ctx), eew};
     if (!vec_on(ctx, true) || !fields_valid(ctx, &d, a->nf + 1)) {
         return false;
     }
-    unsigned n = vec_whole_pieces(ctx, d.emul);
-    if (n && !first_only && a->nf == 0) {
-        gen_mem_inline(ctx, n);
+    unsigned bytes = vec_whole_bytes(ctx, d.emul), fields = (unsigned)a->nf + 1;
+    if (bytes && !first_only && fields == 1) {
+        gen_mem_inline(ctx, bytes);
         return true;
     }
-    if (n && !first_only && n * ((unsigned)a->nf + 1) <= MAX_SEGMENT_PIECES) {
+    if (bytes >= 16 && !first_only && bytes / 16 * fields <= VEC_MAX_SEGMENT_16S) {
         vec_dirty(ctx);
-        gen_vec_segments(ctx, insn_is_store(ctx), eew, (unsigned)a->nf + 1, group_size(&d), n);
+        gen_vec_segments(ctx, insn_is_store(ctx), eew, fields, group_size(&d), bytes / 16);
         return true;
     }
     gen_mem(ctx, c64(ctx, 0));
@@ -382,7 +408,7 @@ bool trans_vmem_whole(RiscvDis *ctx, const ArgsR1 *a)
         return false;
     }
     if (!mask && (ctx->flags & RISCV_TB_VSTART0)) {
-        gen_mem_inline(ctx, ((unsigned)bits_get(ctx->insn, 29, 3) + 1) * ctx->vlenb / 16);
+        gen_mem_inline(ctx, ((unsigned)bits_get(ctx->insn, 29, 3) + 1) * ctx->vlenb);
         return true;
     }
     gen_mem(ctx, c64(ctx, 0));

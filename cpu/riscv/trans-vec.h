@@ -1,6 +1,6 @@
 /*
  * What the files that translate vector instructions share: fields of the instruction, vtype, register
- * groups as pieces of 16 bytes, and which elements are active. Private to cpu/riscv/trans-vec*.c.
+ * groups as pieces of 16 or 32 bytes, and which elements are active. Private to cpu/riscv/trans-vec*.c.
  */
 #ifndef AMPHI_RISCV_TRANS_VEC_H
 #define AMPHI_RISCV_TRANS_VEC_H
@@ -42,38 +42,49 @@ static inline bool insn_masked(const RiscvDis *ctx)
 
 /* ---- Pieces ---- */
 
-static inline unsigned piece_var(const RiscvDis *ctx, int reg, unsigned piece)
+static inline unsigned vec_piece_bytes(const RiscvDis *ctx)
 {
-    return RISCV_VAR_V((unsigned)reg * ctx->vlenb / 16 + piece);
+    return ctx->wide ? 32 : 16;
+}
+
+static inline IrType vec_piece_type(const RiscvDis *ctx)
+{
+    return ctx->wide ? IR_V256 : IR_V128;
 }
 
 static inline IrRef get_piece(RiscvDis *ctx, int reg, unsigned piece)
 {
-    return ir_get_var(ctx->ir, piece_var(ctx, reg, piece));
+    piece += (unsigned)reg * ctx->vlenb / vec_piece_bytes(ctx);
+    return ir_get_var(ctx->ir, ctx->wide ? RISCV_VAR_V32(piece) : RISCV_VAR_V16(piece));
 }
 
 static inline void set_piece(RiscvDis *ctx, int reg, unsigned piece, IrRef v)
 {
-    ir_set_var(ctx->ir, piece_var(ctx, reg, piece), v);
+    piece += (unsigned)reg * ctx->vlenb / vec_piece_bytes(ctx);
+    ir_set_var(ctx->ir, ctx->wide ? RISCV_VAR_V32(piece) : RISCV_VAR_V16(piece), v);
 }
 
-/* Whole pieces of a group, if vl is VLMAX, nothing is masked and vstart is 0; else 0. */
-unsigned vec_whole_pieces(const RiscvDis *ctx, int emul);
+/* The type of an op with operand @a: its own, or that of a piece. */
+static inline IrType vec_type(const RiscvDis *ctx, IrRef a)
+{
+    IrType type = a == IR_NOREF ? IR_NONE : ir_result_type(&ctx->ir->insns[a]);
+    return ir_type_is_vector(type) ? type : vec_piece_type(ctx);
+}
 
 /* Vector ops; @aux is the lane size and what else the op has there. */
 static inline IrRef vop1(RiscvDis *ctx, IrOp op, unsigned aux, IrRef a)
 {
-    return ir_op1(ctx->ir, op, IR_V128, aux, a);
+    return ir_op1(ctx->ir, op, vec_type(ctx, a), aux, a);
 }
 
 static inline IrRef vop2(RiscvDis *ctx, IrOp op, unsigned aux, IrRef a, IrRef b)
 {
-    return ir_op2(ctx->ir, op, IR_V128, aux, a, b);
+    return ir_op2(ctx->ir, op, vec_type(ctx, a), aux, a, b);
 }
 
 static inline IrRef vsel(RiscvDis *ctx, IrRef yes, IrRef no, IrRef mask)
 {
-    return ir_emit(ctx->ir, IR_vsel, IR_V128, 0, yes, no, mask, IR_NOREF, 0);
+    return ir_emit(ctx->ir, IR_vsel, vec_type(ctx, yes), 0, yes, no, mask, IR_NOREF, 0);
 }
 
 static inline IrRef vsplat(RiscvDis *ctx, int log2, IrRef v)
@@ -81,20 +92,82 @@ static inline IrRef vsplat(RiscvDis *ctx, int log2, IrRef v)
     return vop1(ctx, IR_vsplat, 1u << log2, v);
 }
 
+static inline IrRef vzero(RiscvDis *ctx)
+{
+    return vop1(ctx, IR_vzero, 0, IR_NOREF);
+}
+
+/* ---- 16 bytes, whatever a piece has ---- */
+
+static inline IrRef vjoin(RiscvDis *ctx, IrRef low, IrRef high)
+{
+    return ir_op2(ctx->ir, IR_vjoin, IR_V256, 0, low, high);
+}
+
+static inline IrRef vhalf(RiscvDis *ctx, IrRef v, unsigned k)
+{
+    return ir_op1(ctx->ir, IR_vhalf, IR_V128, k, v);
+}
+
+/* Bytes 16 * @i and on of the group from register @reg on. */
+static inline IrRef get_16(RiscvDis *ctx, int reg, unsigned i)
+{
+    return ctx->wide ? vhalf(ctx, get_piece(ctx, reg, i / 2), i % 2) : get_piece(ctx, reg, i);
+}
+
+static inline void set_16(RiscvDis *ctx, int reg, unsigned i, IrRef v)
+{
+    if (!ctx->wide) {
+        set_piece(ctx, reg, i, v);
+        return;
+    }
+    IrRef other = get_16(ctx, reg, i ^ 1);
+    set_piece(ctx, reg, i / 2, i % 2 ? vjoin(ctx, other, v) : vjoin(ctx, v, other));
+}
+
+/* The first @n of them. */
+static inline void set_16s(RiscvDis *ctx, int reg, unsigned n, const IrRef *v)
+{
+    unsigned i = 0;
+    for (; ctx->wide && i + 2 <= n; i += 2) {
+        set_piece(ctx, reg, i / 2, vjoin(ctx, v[i], v[i + 1]));
+    }
+    for (; i < n; i++) {
+        set_16(ctx, reg, i, v[i]);
+    }
+}
+
+static inline IrRef vzero_16(RiscvDis *ctx)
+{
+    return ir_op1(ctx->ir, IR_vzero, IR_V128, 0, IR_NOREF);
+}
+
+static inline IrRef vsplat_16(RiscvDis *ctx, int log2, IrRef v)
+{
+    return ir_op1(ctx->ir, IR_vsplat, IR_V128, 1u << log2, v);
+}
+
 /* 16 bytes that are known. */
-static inline IrRef vec_const(RiscvDis *ctx, const void *bytes)
+static inline IrRef vec_const_16(RiscvDis *ctx, const void *bytes)
 {
     uint64_t words[2];
     memcpy(words, bytes, 16);
-    IrRef low = vsplat(ctx, 3, ir_const(ctx->ir, IR_I64, (int64_t)words[0]));
+    IrRef low = vsplat_16(ctx, 3, ir_const(ctx->ir, IR_I64, (int64_t)words[0]));
     IrRef high = ir_const(ctx->ir, IR_I64, (int64_t)words[1]);
-    return vop2(ctx, IR_vset, 8 | 1 << 4, low, high);
+    return words[0] == words[1] ? low : vop2(ctx, IR_vset, 8 | 1 << 4, low, high);
+}
+
+/* A piece that is known. */
+static inline IrRef vec_const(RiscvDis *ctx, const void *bytes)
+{
+    IrRef low = vec_const_16(ctx, bytes);
+    return ctx->wide ? vjoin(ctx, low, vec_const_16(ctx, (const char *)bytes + 16)) : low;
 }
 
 /* A 64-bit word of a register. */
 static inline IrRef vword(RiscvDis *ctx, int reg, unsigned word)
 {
-    return vop1(ctx, IR_vget, 8 | (word % 2) << 4, get_piece(ctx, reg, word / 2));
+    return vop1(ctx, IR_vget, 8 | (word % 2) << 4, get_16(ctx, reg, word / 2));
 }
 
 /* ---- Which elements are active ---- */
@@ -117,11 +190,17 @@ IrRef vec_first_bits(RiscvDis *ctx, IrRef n, unsigned k);
 /* The lanes of piece @piece that are active, of elements of 1 << @log2 bytes, from words as in VecActive. */
 IrRef vec_piece_mask(RiscvDis *ctx, const IrRef *word, unsigned piece, int log2);
 
-/* Words of a mask as piece @piece of it is made. */
-static inline unsigned vec_first_element(unsigned piece, int log2)
+/* The first element of a piece. */
+static inline unsigned vec_first_element(const RiscvDis *ctx, unsigned piece, int log2)
 {
-    return piece * (16u >> log2);
+    return piece * (vec_piece_bytes(ctx) >> log2);
 }
+
+/* Bytes of a group, if vl is VLMAX, nothing is masked and vstart is 0; else 0. */
+unsigned vec_whole_bytes(const RiscvDis *ctx, int emul);
+
+/* Pieces of one, if it is made of whole ones; else 0. */
+unsigned vec_whole_pieces(const RiscvDis *ctx, int emul);
 
 /* The scalar operand as an integer, whose low bits are the element's. */
 IrRef vec_scalar(RiscvDis *ctx, const VecRow *row);
@@ -136,9 +215,11 @@ bool gen_vec_masks(RiscvDis *ctx, const VecRow *row);    /* trans-vec-mask.c */
 bool gen_vec_scalars(RiscvDis *ctx, const VecRow *row);
 bool gen_vec_moves(RiscvDis *ctx, const VecRow *row); /* trans-vec-move.c */
 
+/* 16 bytes each, of all fields. */
+enum { VEC_MAX_SEGMENT_16S = 16 };
+
 /* Loads or stores segments of @nfields (2 to 8) elements of 1 << @log2 bytes, all active, from where
- * rs1 says on. Each field has @group registers and @pieces pieces (trans-vec-segment.c). */
-void gen_vec_segments(RiscvDis *ctx, bool store, int log2, unsigned nfields, int group,
-                      unsigned pieces);
+ * rs1 says on. Each field has @group registers and @n times 16 bytes (trans-vec-segment.c). */
+void gen_vec_segments(RiscvDis *ctx, bool store, int log2, unsigned nfields, int group, unsigned n);
 
 #endif

@@ -21,26 +21,29 @@
     {                                                   \
         "f" #n, IR_F64, offsetof(RiscvState, f) + (n)*8 \
     }
-#define V(n)                                                      \
-    {                                                             \
-        "v+" #n "0h", IR_V128, offsetof(RiscvState, v) + 0x##n##0 \
+#define V(at, type)                                          \
+    {                                                        \
+        "v+" #at "h", type, offsetof(RiscvState, v) + 0x##at \
     }
-/* 16 pieces of vector registers. */
-#define V16(n)                                                                                \
-    V(n##0), V(n##1), V(n##2), V(n##3), V(n##4), V(n##5), V(n##6), V(n##7), V(n##8), V(n##9), \
-        V(n##a), V(n##b), V(n##c), V(n##d), V(n##e), V(n##f)
+/* Pieces of vector registers: of 32 bytes, of 256. */
+#define V32(n, even, odd) V(n##even##0, IR_V128), V(n##odd##0, IR_V128), V(n##even##0, IR_V256)
+#define V256(n)                                                                         \
+    V32(n, 0, 1), V32(n, 2, 3), V32(n, 4, 5), V32(n, 6, 7), V32(n, 8, 9), V32(n, a, b), \
+        V32(n, c, d), V32(n, e, f)
 const IrVar riscv_vars[RISCV_NVARS] = {
-    X(0),  X(1),  X(2),  X(3),  X(4),   X(5),   X(6),   X(7),   X(8),   X(9),   X(10),  X(11),
-    X(12), X(13), X(14), X(15), X(16),  X(17),  X(18),  X(19),  X(20),  X(21),  X(22),  X(23),
-    X(24), X(25), X(26), X(27), X(28),  X(29),  X(30),  X(31),  F(0),   F(1),   F(2),   F(3),
-    F(4),  F(5),  F(6),  F(7),  F(8),   F(9),   F(10),  F(11),  F(12),  F(13),  F(14),  F(15),
-    F(16), F(17), F(18), F(19), F(20),  F(21),  F(22),  F(23),  F(24),  F(25),  F(26),  F(27),
-    F(28), F(29), F(30), F(31), V16(0), V16(1), V16(2), V16(3), V16(4), V16(5), V16(6), V16(7),
+    X(0),    X(1),    X(2),    X(3),    X(4),    X(5),    X(6),  X(7),  X(8),  X(9),    X(10),
+    X(11),   X(12),   X(13),   X(14),   X(15),   X(16),   X(17), X(18), X(19), X(20),   X(21),
+    X(22),   X(23),   X(24),   X(25),   X(26),   X(27),   X(28), X(29), X(30), X(31),   F(0),
+    F(1),    F(2),    F(3),    F(4),    F(5),    F(6),    F(7),  F(8),  F(9),  F(10),   F(11),
+    F(12),   F(13),   F(14),   F(15),   F(16),   F(17),   F(18), F(19), F(20), F(21),   F(22),
+    F(23),   F(24),   F(25),   F(26),   F(27),   F(28),   F(29), F(30), F(31), V256(0), V256(1),
+    V256(2), V256(3), V256(4), V256(5), V256(6), V256(7),
 };
 #undef X
 #undef F
 #undef V
-#undef V16
+#undef V32
+#undef V256
 
 #define READS_STATE IR_HELPER_READS_STATE
 #define WRITES_STATE IR_HELPER_WRITES_STATE
@@ -146,6 +149,7 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         .ir = ir,
         .ext = riscv_state(vcpu)->config.ext,
         .vlenb = riscv_state(vcpu)->vlenb,
+        .wide = ir->wide && riscv_state(vcpu)->vlenb >= 32,
         .flags = req->flags,
         .entry_flags = req->flags,
         .flags_read = 1, /* no instruction is there */
@@ -155,7 +159,7 @@ void riscv_translate(Vcpu *vcpu, IrRegion *ir, TranslateReq *req)
         .semihosting =
             vcpu_semihosting_allowed(vcpu, (req->flags & RISCV_TB_PRIV_MASK) == RISCV_PRIV_U),
     };
-    ir->nvars = req->flags & RISCV_TB_VS ? RISCV_NVARS : RISCV_NVARS_SCALAR;
+    ir->nvars = req->flags & RISCV_TB_VS ? RISCV_NVARS_VECTOR(ctx.vlenb) : RISCV_NVARS_SCALAR;
     window_fetch(vcpu, &window, req);
     req->insns = 0;
     req->bytes = 0;

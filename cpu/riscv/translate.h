@@ -25,6 +25,7 @@ struct RiscvDis {
     bool fs_dirtied; /* fs_dirty has been stored in this block */
     bool vs_dirtied;
     unsigned vlenb;
+    bool wide;        /* pieces of vector registers have 32 bytes instead of 16 */
     bool semihosting; /* at this privilege */
     /* A comparison between a read of fflags and the write that puts them back, as compilers make
      * isless() of it, need not touch the flags: */

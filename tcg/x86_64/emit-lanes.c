@@ -358,7 +358,8 @@ void op_vnarrow(Emit *e, const IrInsn *in)
         /* The halves alone, so that packing does not saturate. */
         fp_rip(e, X_PAND | vec_width(in), XMM0, ra, pool);
         fp_rip(e, X_PAND | vec_width(in), XMM1, rb, pool);
-        v_rrr(&e->as, (lane_size(in) == 2 ? X_PACKUSDW : X_PACKUSWB) | vec_width(in), d, XMM0, XMM1);
+        v_rrr(&e->as, (lane_size(in) == 2 ? X_PACKUSDW : X_PACKUSWB) | vec_width(in), d, XMM0,
+              XMM1);
     }
     emit_order_packed(e, in, d);
     reg_bind(e, d, 0);

@@ -314,8 +314,8 @@ static void cold_address(Emit *e, const Cold *c)
 }
 
 /* @info: up to four bytes for the stub, in an instruction that does nothing. */
-static void cold_callback(Emit *e, const Cold *c, uint8_t *const stub[NVECTORS], unsigned info_bytes,
-                          uint32_t info)
+static void cold_callback(Emit *e, const Cold *c, uint8_t *const stub[NVECTORS],
+                          unsigned info_bytes, uint32_t info)
 {
     x_call(&e->as, stub[e->vectors]);
     sync_add(e, c);

@@ -97,8 +97,8 @@ void op_vsplat(Emit *e, const IrInsn *in)
 #define EVAL_WHAT(op, aux, bytes) ((op) | (uint64_t)(aux) << 8 | (bytes) << 16)
 static void eval_vector(uint64_t ab[2][4], uint64_t what, uint64_t c)
 {
-    ir_eval_vec((IrOp)(what & 0xff), (unsigned)(what >> 16), (unsigned)(what >> 8 & 0xff), ab[0], ab[0],
-                ab[1], (const uint64_t *)(uintptr_t)c);
+    ir_eval_vec((IrOp)(what & 0xff), (unsigned)(what >> 16), (unsigned)(what >> 8 & 0xff), ab[0],
+                ab[0], ab[1], (const uint64_t *)(uintptr_t)c);
 }
 
 static void call_function(Emit *e, VectorFn *fn)

@@ -729,7 +729,6 @@ void emit_snapshot_stores(Emit *e, uint32_t snap)
         if (SNAP_RAW(words[k])) {
             emit_canonical(e, SNAP_REG(words[k]));
         }
-        emit_store(e, snap_type(words[k]), SNAP_REG(words[k]),
-                   env_disp(SNAP_OFFSET(words[k])));
+        emit_store(e, snap_type(words[k]), SNAP_REG(words[k]), env_disp(SNAP_OFFSET(words[k])));
     }
 }

@@ -343,8 +343,12 @@ static Program *program_new(GRand *rand, const Kind *kind, unsigned units)
 
 /* ---- The program as a subject ---- */
 
-static const char *const engines[] = {"interp", "jit", "jit,hop=interp,hop-insns=7",
-                                      "jit,features-off=avx:avx2:fma:sse41", "jit,tier2=always"};
+static const char *const engines[] = {"interp",
+                                      "jit",
+                                      "jit,hop=interp,hop-insns=7",
+                                      "jit,features-off=avx:avx2:fma:sse41",
+                                      "jit,features-off=avx512",
+                                      "jit,tier2=always"};
 
 static unsigned vlen; /* of the program that is compared */
 
@@ -441,6 +445,7 @@ int main(int argc, char **argv)
         {"/riscv/vector/masks", .other = true, .vlen = 128, .vstart_percent = 2},
         {"/riscv/vector/whole", .whole = true, .vlen = 128, .vstart_percent = 1},
         {"/riscv/vector/whole-256", .whole = true, .vlen = 256, .vstart_percent = 1},
+        {"/riscv/vector/whole-512", .whole = true, .vlen = 512, .vstart_percent = 1},
         {"/riscv/vector/256", true, true, true, true, .vlen = 256, .vstart_percent = 1},
         {"/riscv/vector/512", true, true, true, true, .vlen = 512, .vstart_percent = 1},
     };

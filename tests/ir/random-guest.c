@@ -28,11 +28,11 @@
     }
 
 static const IrVar random_vars[RANDOM_NVARS] = {
-    VAR_X(0),  VAR_X(1),  VAR_X(2),  VAR_X(3),  VAR_X(4),  VAR_X(5),  VAR_X(6),  VAR_X(7),
-    VAR_X(8),  VAR_X(9),  VAR_X(10), VAR_X(11), VAR_X(12), VAR_X(13), VAR_X(14), VAR_X(15),
-    VAR_X(16), VAR_X(17), VAR_X(18), VAR_X(19), VAR_F(0),  VAR_F(1),  VAR_F(2),  VAR_F(3),
-    VAR_F(4),  VAR_F(5),  VAR_F(6),  VAR_F(7),  VAR_F(8),  VAR_F(9),  VAR_V(0),  VAR_V(1),
-    VAR_W(0),  VAR_W(1),
+    VAR_X(0),  VAR_X(1),  VAR_X(2),  VAR_X(3),  VAR_X(4),  VAR_X(5),  VAR_X(6),
+    VAR_X(7),  VAR_X(8),  VAR_X(9),  VAR_X(10), VAR_X(11), VAR_X(12), VAR_X(13),
+    VAR_X(14), VAR_X(15), VAR_X(16), VAR_X(17), VAR_X(18), VAR_X(19), VAR_F(0),
+    VAR_F(1),  VAR_F(2),  VAR_F(3),  VAR_F(4),  VAR_F(5),  VAR_F(6),  VAR_F(7),
+    VAR_F(8),  VAR_F(9),  VAR_V(0),  VAR_V(1),  VAR_W(0),  VAR_W(1),
 };
 
 static G_GNUC_NORETURN void guest_fault(RandomGuest *guest, uint64_t addr)

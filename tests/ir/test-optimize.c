@@ -612,7 +612,8 @@ static void build_halves(IrRegion *ir)
     set(ir, v + 1, ir_op1(ir, IR_vhalf, IR_V128, 1, get(ir, w)));
     at(ir, 2);
     high = ir_op1(ir, IR_vhalf, IR_V128, 1, get(ir, w + 1));
-    set(ir, w, ir_op2(ir, IR_vjoin, IR_V256, 0, ir_op1(ir, IR_vhalf, IR_V128, 0, get(ir, w + 1)), high));
+    set(ir, w,
+        ir_op2(ir, IR_vjoin, IR_V256, 0, ir_op1(ir, IR_vhalf, IR_V128, 0, get(ir, w + 1)), high));
     ir_exit_direct(ir, 0x2000);
 }
 

@@ -3,6 +3,7 @@
  * and without extensions; and some translations as text.
  */
 #include "cpu/riscv/translate.h"
+#include "cpu/riscv/vector.h"
 
 #define PC UINT64_C(0x80000ffe)
 
@@ -72,6 +73,35 @@ static void test_valid(void)
             uint64_t ext = k & 32 ? ~UINT64_C(0) : ~(UINT64_C(1) << RISCV_EXT_C);
             translate(&ir, insn, flags, ext);
             check_valid(&ir, insn);
+        }
+    }
+    ir_region_free(&ir);
+}
+
+/* Vector instructions, of all and not of all elements, with pieces of 16 and of 32 bytes. */
+static void test_vectors(void)
+{
+    IrRegion ir;
+    init_region(&ir);
+    for (unsigned i = 0; i < RISCV_INSN_COUNT; i++) {
+        bool is_vector = riscv_patterns[i].ext_all >> RISCV_EXT_V & 1;
+        for (unsigned k = 0; is_vector && k < 1000; k++) {
+            const uint32_t on = RISCV_TB_VS | RISCV_TB_FS | RISCV_TB_VSTART0;
+            uint32_t insn = random_word(&riscv_patterns[i]);
+            uint32_t vtype = (uint32_t)g_test_rand_int_range(0, 4) << 3 | (k % 8 == 4 ? 0 : k % 8);
+            RiscvDis ctx;
+            if (riscv_vtype_legal(vtype) & RISCV_VILL) {
+                continue;
+            }
+            begin(&ir, &ctx, k % 3 ? insn & ~0x00f08f80u : insn, /* registers of groups */
+                  on | vtype << RISCV_TB_VTYPE_SHIFT | (k & 8 ? RISCV_TB_VLMAX : 0), ~UINT64_C(0));
+            ctx.vlenb = 16u << k % 3;
+            ctx.wide = ctx.vlenb >= 32 && (k & 16);
+            riscv_dispatch(&ctx, ctx.id, ctx.insn);
+            if (!ctx.ended) {
+                ir_exit_direct(&ir, ctx.next);
+            }
+            check_valid(&ir, ctx.insn);
         }
     }
     ir_region_free(&ir);
@@ -149,6 +179,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/riscv/translate/valid", test_valid);
+    g_test_add_func("/riscv/translate/vectors", test_vectors);
     g_test_add_func("/riscv/translate/fp-illegal", test_fp_illegal);
     g_test_add_func("/riscv/translate/reserved", test_reserved);
     g_test_add_func("/riscv/translate/exits", test_exits);
