@@ -53,15 +53,64 @@ bed_add_file()
     done
 }
 
-# Start the bed and wait for its end, $1 seconds at most; $2: processors and how they are emulated. On a busy host its
-# kernel would find its timer broken (no_timer_check). The console goes to
-# $tmp/console. In the foreground: what ends this script ends the bed.
+# bed_run LIMIT SILENCE [CPUS]: start the bed and wait for its end. CPUS: its processors, and how they are emulated. The
+# console goes to $tmp/console. After LIMIT seconds, or when QEMU has worked for SILENCE seconds (or five times as many
+# have gone by) since the bed last said something, it is ended, and bed_end says why; else bed_end is empty.
+#
+# no_timer_check: on a busy host the kernel would find its timer broken. tsc=reliable: all TSCs in QEMU are one clock, which
+# the kernel does not believe; it would ask the HPET for the time, a device for one processor at a time. unknown_nmi_panic:
+# how a bed that hangs is made to say where.
 bed_run()
 {
-    local limit=$1 cpus=${2:-"-smp 2 -accel tcg,thread=multi"}
+    local limit=$1 silence=$2 cpus=${3:-"-smp 2 -accel tcg,thread=multi"}
+    local begun=$SECONDS spoken=$SECONDS worked=0 size=0 now
     (cd "$bed_root" && find . | cpio --quiet -o -H newc -R 0:0) > "$tmp/bed.cpio"
-    timeout --foreground "$limit" qemu-system-x86_64 -M q35 $cpus -cpu max,+svm -m 3584 -nodefaults -display none \
-        -serial "file:$tmp/console" -serial "unix:$tmp/serial1,server=on,wait=off" -no-reboot \
+    rm -f "$tmp/bed-monitor"
+    mkfifo "$tmp/bed-monitor" && exec {bed_monitor}<> "$tmp/bed-monitor" || return
+    : > "$tmp/console"
+    bed_end=
+    # It ends with this shell, whatever ends that.
+    setpriv --pdeathsig KILL qemu-system-x86_64 -M q35 $cpus -cpu max,+svm -m 3584 -nodefaults -display none \
+        -monitor stdio -serial "file:$tmp/console" -serial "unix:$tmp/serial1,server=on,wait=off" -no-reboot \
         -kernel "$bed_guest/vmlinux" -initrd "$tmp/bed.cpio" \
-        -append "console=ttyS0 quiet mitigations=off no_timer_check panic=-1" < /dev/null > "$tmp/bed-qemu.log" 2>&1
+        -append "console=ttyS0 quiet mitigations=off no_timer_check tsc=reliable unknown_nmi_panic panic=-1" \
+        <& $bed_monitor > "$tmp/bed-qemu.log" 2>&1 &
+    bed_pid=$!
+    while kill -0 $bed_pid 2> /dev/null; do
+        sleep 1
+        now=$(stat -c %s "$tmp/console")
+        if [ "$now" != $size ]; then
+            size=$now spoken=$SECONDS worked=$(bed_work)
+        elif [ $(($(bed_work) - worked)) -gt "$silence" ] || [ $((SECONDS - spoken)) -gt $((5 * silence)) ]; then
+            bed_end="the bed was silent for $((SECONDS - spoken)) s, in which it worked for $(($(bed_work) - worked)) s"
+            bed_ask_why
+            break
+        fi
+        if [ $((SECONDS - begun)) -gt "$limit" ]; then
+            bed_end="the bed did not end within $limit s"
+            break
+        fi
+    done
+    kill -9 $bed_pid 2> /dev/null
+    wait $bed_pid 2> /dev/null
+    exec {bed_monitor}>&-
+}
+
+# Seconds that QEMU's threads have had a processor.
+bed_work()
+{
+    local stat
+    read -r stat 2> /dev/null < "/proc/$bed_pid/stat" || { echo 0; return; }
+    set -- ${stat##*) }
+    echo $(((${12} + ${13}) / $(getconf CLK_TCK)))
+}
+
+# Where a bed that hangs is: its processors' registers twice, to bed-qemu.log, and the stacks, which its kernel prints to
+# the console when it panics for an NMI.
+bed_ask_why()
+{
+    for command in "info registers -a" "info registers -a" nmi; do
+        echo "$command" >& $bed_monitor
+        sleep 5
+    done
 }

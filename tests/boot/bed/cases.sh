@@ -123,12 +123,11 @@ screen_text()
 # picture TEXT NAME: until the screen shows it; then its picture is kept.
 picture()
 {
-    tries=0
+    wait_begin
     until screen_text > screen && grep -qF "$1" screen; do
         running || fail "amphi ended: $(tail -n 1 monitor)"
-        tries=$((tries + 1))
-        [ $tries -lt 40 ] || fail "the screen does not show '$1': $(tr -s ' ' < screen | cut -c1-300)"
-        sleep 2
+        patient serial || fail "the screen does not show '$1': $(tr -s ' ' < screen | cut -c1-300)"
+        sleep 1
     done
     ask "screendump out/$2.png" > /dev/null
     [ "$(head -c 4 "out/$2.png" | tail -c 3)" = PNG ] || fail "no picture"
@@ -158,7 +157,8 @@ button()
     await "guest: waits for the button"
     monitor system_powerdown
     await "guest: button"
-    linux_off
+    linux_ends
+    says "CPUs 1, clock kvm-clock"
 }
 
 case_button_q35() { button -M q35 -smp 1; }
@@ -211,18 +211,20 @@ case_guests()
     [ "$(grep -c '^ok' results)" = $(($(ls /bed/tests/guest/x86/*.S | wc -l) * 3)) ] || fail "not all of them ran"
 }
 
-# The debugger, outside, has the bed's second serial port. It lets the guest go on for a while between two sessions,
+# The debugger, outside, has the bed's second serial port. It waits between its two sessions until the guest has gone on,
 # and kills it in the second.
 case_gdb()
 {
     stty raw -echo -F /dev/ttyS1
     start_linux amphi.sums -M microvm -smp 2 -gdb tcp:127.0.0.1:1234
     await "guest: sum 2" 2
+    : > answers
+    nc 127.0.0.1 1234 < /dev/ttyS1 | tee answers > /dev/ttyS1 &
+    until ask "info status" | grep -q paused; do usleep 100000; done
     sums=$(grep -c "guest: sum" serial)
-    nc 127.0.0.1 1234 < /dev/ttyS1 > /dev/ttyS1 &
-    echo $! >> pids
-    echo "bed: debugger" > /dev/console
-    await_end
+    echo "bed: debugger" | tell
+    await "guest: sum" $((sums + 4))
+    echo "bed: goes on" | tell
+    await_end 0 answers
     ! grep WRONG serial || fail "a checksum is wrong"
-    [ "$(grep -c "guest: sum" serial)" -gt $((sums + 4)) ] || fail "the guest did not go on"
 }

@@ -1,9 +1,38 @@
 # Steps that the bed's cases are made of. They run in a directory of the case's own; a step that fails says why in a line
 # and ends the case.
 
-LIMIT=300 # seconds for a step: the bed's processors are slow, and shared
+LIMIT=200 # seconds that a step may take without any progress: the bed's processors are slow, and shared
 
 fail() { echo "$*"; exit 1; }
+
+now() { cut -d' ' -f1 /proc/uptime; }
+
+# Standard input to the console, which is for one at a time.
+tell()
+{
+    until mkdir /tmp/console.lock 2> /dev/null; do usleep 20000; done
+    cat > /dev/console
+    rmdir /tmp/console.lock
+}
+
+# Begin to wait, as long as one is patient.
+wait_begin()
+{
+    read -r waited_since _ < /proc/uptime
+    waited_since=${waited_since%.*} said=
+}
+
+# Have a nap, not a short one: to start a program costs the bed 20 ms. False if LIMIT seconds are over since the wait began,
+# or since the file $1 last grew.
+patient()
+{
+    usleep 700000
+    read -r uptime _ < /proc/uptime
+    uptime=${uptime%.*}
+    size=$(stat -c %s "$1")
+    [ "$size" = "$said" ] || waited_since=$uptime said=$size
+    [ $((uptime - waited_since)) -lt $LIMIT ]
+}
 
 # ---- An amphi that runs ----
 
@@ -22,15 +51,7 @@ start()
     amphi -accel kvm -cpu "${CPU:-x86-64-v2}" -m "${MEMORY:-256}" -display none -monitor stdio -serial file:serial "$@" \
         < commands > monitor 2>&1 &
     amphi_pid=$!
-    echo $amphi_pid >> pids
     exec 3<> commands
-}
-
-# What a case leaves behind.
-clean_up()
-{
-    for pid in $(cat pids 2> /dev/null); do kill -9 "$pid" 2> /dev/null; done
-    [ ! -e port ] || rmdir /tmp/port.lock
 }
 
 monitor() { echo "$*" >&3; }
@@ -40,12 +61,10 @@ running() { kill -0 $amphi_pid 2> /dev/null; }
 # await TEXT [TIMES [FILE]]: until the guest has printed it (an extended regular expression) so many times.
 await()
 {
-    tries=0
+    wait_begin
     while [ "$(grep -cE "$1" "${3:-serial}")" -lt "${2:-1}" ]; do
         running || fail "amphi ended (before '$1'): $(tail -n 1 monitor)"
-        tries=$((tries + 1))
-        [ $tries -lt $((LIMIT * 3)) ] || fail "no '$1' within $LIMIT s"
-        usleep 300000
+        patient "${3:-serial}" || fail "no '$1' within $LIMIT s"
     done
 }
 
@@ -60,14 +79,12 @@ ask()
     tail -n +$((lines + 1)) monitor
 }
 
-# Until amphi ends, with status $1 (0).
+# Until amphi ends, with status $1 (0); the file $2 (serial) grows as long as there is progress.
 await_end()
 {
-    tries=0
+    wait_begin
     while running; do
-        tries=$((tries + 1))
-        [ $tries -lt $((LIMIT * 3)) ] || fail "amphi did not end within $LIMIT s"
-        usleep 300000
+        patient "${2:-serial}" || fail "amphi did not end within $LIMIT s"
     done
     wait $amphi_pid
     status=$?
@@ -86,21 +103,15 @@ start_linux()
     words=$1
     shift
     start -kernel "${KERNEL:-/bed/cloud-kernel}" -initrd "${INITRD:-/bed/initramfs.cpio.gz}" \
-        -append "console=ttyS0 panic=-1 quiet $words" -no-reboot "$@"
+        -append "console=ttyS0 panic=-1 quiet rcupdate.rcu_cpu_stall_timeout=$LIMIT $words" -no-reboot "$@"
 }
 
-# The guest powers off.
-linux_off()
-{
-    await_end
-    says 'guest: off'
-}
-
-# The same, and its kernel had no complaint.
+# The guest powers off, and its kernel had no complaint.
 linux_ends()
 {
-    linux_off
+    await_end
     says 'guest: complaints 0'
+    says 'guest: off'
 }
 
 # linux WORDS ARGUMENT...: from start to power-off.
@@ -140,7 +151,6 @@ receive()
     nc -l -p 8001 <> hold > received &
     receiver=$!
     : > port
-    echo $receiver >> pids
 }
 
 # check_net DRIVER: the guest got an address, and the same file came to it and back.
