@@ -1,7 +1,7 @@
 # Steps that the bed's cases are made of. They run in a directory of the case's own; a step that fails says why in a line
 # and ends the case.
 
-LIMIT=200 # seconds that a step may take without any progress: the bed's processors are slow, and shared
+LIMIT=600 # seconds that a step may take without any progress: the bed's processors are slow, and the host may be busy
 
 fail() { echo "$*"; exit 1; }
 
