@@ -80,12 +80,11 @@ typedef enum IrFma {
 /* Of lanes; the lane size in bytes is in the low four bits of aux. Shifts: each lane by its lane of b, which
  * must be less than the lane's width. */
 typedef enum IrVecInt {
-    IR_VEC_MUL = 0x00, /* 2, 4 */
-    IR_VEC_MINS = 0x10, IR_VEC_MAXS = 0x20, IR_VEC_MINU = 0x30, IR_VEC_MAXU = 0x40, /* 1, 2, 4 */
-    IR_VEC_SHL = 0x50, IR_VEC_SHR = 0x60, /* 4, 8 */
-    IR_VEC_SAR = 0x70, /* 4 */
+    IR_VEC_MUL = 0x00,
+    IR_VEC_MINS = 0x10, IR_VEC_MAXS = 0x20, IR_VEC_MINU = 0x30, IR_VEC_MAXU = 0x40,
+    IR_VEC_SHL = 0x50, IR_VEC_SHR = 0x60, IR_VEC_SAR = 0x70,
     IR_VEC_ADDS = 0x80, IR_VEC_ADDU = 0x90, IR_VEC_SUBS = 0xa0, IR_VEC_SUBU = 0xb0, /* saturating: 1, 2 */
-    IR_VEC_MULHS = 0xc0, IR_VEC_MULHU = 0xd0, /* high halves: 2 */
+    IR_VEC_MULHS = 0xc0, IR_VEC_MULHU = 0xd0, /* high halves: 1, 2, 4 */
     IR_VEC_AVGU = 0xe0, /* (a + b + 1) >> 1, unsigned: 1, 2 */
 } IrVecInt;
 /* FMIN, FMAX: as fminnum and fmaxnum. */

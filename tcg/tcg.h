@@ -101,6 +101,7 @@ typedef struct TcgFrame {
 typedef struct TcgFeatures {
     bool bmi1, bmi2, lzcnt, popcnt, movbe, sse41, avx, avx2, fma, f16c;
     bool avx512; /* F, DQ, BW, VL */
+    bool vbmi;   /* of AVX-512 */
 } TcgFeatures;
 
 /* A direct way out of a region (also where a predicted return lands). Lives as long as the region. There are

@@ -125,10 +125,15 @@ typedef enum X86Op {
     X_PINSRB = 0x20 | X_0F3A | X_66, X_PINSRW = 0xc4 | X_0F | X_66, X_PINSRD = 0x22 | X_0F3A | X_66,
     X_PMOVSXBW = 0x20 | X_0F38 | X_66, X_PMOVSXWD = 0x23 | X_0F38 | X_66, X_PMOVSXDQ = 0x25 | X_0F38 | X_66,
     X_PMOVZXBW = 0x30 | X_0F38 | X_66, X_PMOVZXWD = 0x33 | X_0F38 | X_66, X_PMOVZXDQ = 0x35 | X_0F38 | X_66,
-    X_PSLL_I = 0x71 | X_0F | X_66, /* /6, 16-bit lanes; VEX: result in vvvv */
     X_VEXTRACTI128 = 0x39 | X_0F3A | X_66 | X_L, /* reg: source */
     X_VINSERTI128 = 0x38 | X_0F3A | X_66 | X_L, X_VPERM2I128 = 0x46 | X_0F3A | X_66 | X_L,
     X_VPERMQ = 0x00 | X_0F3A | X_66 | X_W | X_L,
+    /* Shifts by a constant: /6 left, /2 right, /4 right with sign; VEX: result in vvvv. By the low quadword of r/m. */
+    X_PSHIFTW_I = 0x71 | X_0F | X_66, X_PSHIFTD_I = 0x72 | X_0F | X_66, X_PSHIFTQ_I = 0x73 | X_0F | X_66,
+    X_PSLLW = 0xf1 | X_0F | X_66, X_PSRLW = 0xd1 | X_0F | X_66, X_PSRAW = 0xe1 | X_0F | X_66,
+    X_PMULDQ = 0x28 | X_0F38 | X_66, X_PMULUDQ = 0xf4 | X_0F | X_66,
+    X_PBLENDW = 0x0e | X_0F3A | X_66, X_VPBLENDD = 0x02 | X_0F3A | X_66,
+    X_PMOVZXWQ = 0x34 | X_0F38 | X_66,
     /* W: 64-bit lanes. */
     X_VPSLLV = 0x47 | X_0F38 | X_66, X_VPSRLV = 0x45 | X_0F38 | X_66, X_VPSRAVD = 0x46 | X_0F38 | X_66,
     X_VFMADD231PS = 0xb8 | X_0F38 | X_66, X_VFMSUB231PS = 0xba | X_0F38 | X_66,
@@ -139,6 +144,24 @@ typedef enum X86Op {
     X_CVTDQ2PS = 0x5b | X_0F, X_CVTPS2DQ = 0x5b | X_0F | X_66, X_CVTTPS2DQ = 0x5b | X_0F | X_F3,
     X_CMPPS = 0xc2 | X_0F, X_SQRTPS = 0x51 | X_0F, X_MINPS = 0x5d | X_0F, X_MAXPS = 0x5f | X_0F,
     X_VZEROUPPER = 0x77 | X_0F,
+    /* VEX; k registers by number. */
+    X_KMOVD_K = 0x92 | X_0F | X_F2, X_KMOVD_R = 0x93 | X_0F | X_F2, X_KNOTD = 0x44 | X_0F | X_66 | X_W,
+    /* EVEX. W: 16-bit lanes instead of 8, 64 instead of 32. */
+    X_VPMOVM2B = 0x28 | X_0F38 | X_F3, X_VPMOVM2D = 0x38 | X_0F38 | X_F3,
+    X_VPMOVB2M = 0x29 | X_0F38 | X_F3, X_VPMOVD2M = 0x39 | X_0F38 | X_F3,
+    X_VPBLENDMB = 0x66 | X_0F38 | X_66, X_VPBLENDMD = 0x64 | X_0F38 | X_66,
+    X_VPCMPB = 0x3f | X_0F3A | X_66, X_VPCMPUB = 0x3e | X_0F3A | X_66, /* reg: k */
+    X_VPCMPD = 0x1f | X_0F3A | X_66, X_VPCMPUD = 0x1e | X_0F3A | X_66,
+    X_VPERMB = 0x8d | X_0F38 | X_66,
+    X_VPSLLVW = 0x12 | X_0F38 | X_66 | X_W, X_VPSRLVW = 0x10 | X_0F38 | X_66 | X_W,
+    X_VPSRAVW = 0x11 | X_0F38 | X_66 | X_W, X_VPSRAVQ = 0x46 | X_0F38 | X_66 | X_W,
+    X_VPMULLQ = 0x40 | X_0F38 | X_66 | X_W,
+    X_VPMINSQ = 0x39 | X_0F38 | X_66 | X_W, X_VPMAXSQ = 0x3d | X_0F38 | X_66 | X_W,
+    X_VPMINUQ = 0x3b | X_0F38 | X_66 | X_W, X_VPMAXUQ = 0x3f | X_0F38 | X_66 | X_W,
+    X_VCVTQQ2PD = 0xe6 | X_0F | X_F3 | X_W, X_VCVTUQQ2PD = 0x7a | X_0F | X_F3 | X_W,
+    X_VCVTUDQ2PS = 0x7a | X_0F | X_F2, X_VCVTPS2UDQ = 0x79 | X_0F, X_VCVTTPS2UDQ = 0x78 | X_0F,
+    X_VCVTPD2QQ = 0x7b | X_0F | X_66 | X_W, X_VCVTTPD2QQ = 0x7a | X_0F | X_66 | X_W,
+    X_VCVTPD2UQQ = 0x79 | X_0F | X_66 | X_W, X_VCVTTPD2UQQ = 0x78 | X_0F | X_66 | X_W,
     X_VTESTPS = 0x0e | X_0F38 | X_66, X_VTESTPD = 0x0f | X_0F38 | X_66,
     X_VPBROADCASTB = 0x78 | X_0F38 | X_66, X_VPBROADCASTW = 0x79 | X_0F38 | X_66,
     X_VPBROADCASTD = 0x58 | X_0F38 | X_66, X_VPBROADCASTQ = 0x59 | X_0F38 | X_66,
@@ -325,6 +348,25 @@ static inline void v_rrr(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsig
 {
     v_opcode(a, op, reg & 15, vvvv & 15, 0, rm & 15);
     asm_modrm_reg(a, reg, rm);
+}
+
+/* The EVEX encoding, registers 0 to 15, with mask register @k or 0: lanes that it leaves out stay as they are (of
+ * blends: come from @vvvv). */
+static inline void e_merge(Asm *a, unsigned op, unsigned k, unsigned reg, unsigned vvvv,
+                           unsigned rm)
+{
+    asm_u8(a, 0x62);
+    asm_u8(a, (~reg & 8) << 4 | 0x40 | (~rm & 8) << 2 | 0x10 | ((op >> 8) & 3));
+    asm_u8(a, (op & X_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | ((op >> 10) & 3));
+    asm_u8(a, (op & X_L ? 0x20 : 0) | 8 | (k & 0x87));
+    asm_u8(a, op);
+    asm_modrm_reg(a, reg, rm);
+}
+
+/* The same, and those lanes become 0. */
+static inline void e_rrr(Asm *a, unsigned op, unsigned k, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    e_merge(a, op, k ? k | 0x80 : 0, reg, vvvv, rm);
 }
 
 static inline void v_rrm(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned base,

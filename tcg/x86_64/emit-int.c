@@ -466,6 +466,23 @@ static bool sum_fuses(const Emit *e, const IrInsn *user)
            !value_const(e, def->arg[1], &v) && used_only_by(e, user->arg[0], user);
 }
 
+/* Bits to choose by, and those of a comparison, for which a mask register does. */
+static bool mask_fuses(const Emit *e, const IrInsn *user)
+{
+    IrRef ref = user->arg[2];
+
+    return e->f->avx512 && e->insns[ref].op == IR_vmask && user->arg[0] != ref &&
+           user->arg[1] != ref && used_only_by(e, ref, user);
+}
+
+static bool compare_fuses(const Emit *e, const IrInsn *user)
+{
+    const IrInsn *def = &e->insns[user->arg[0]];
+
+    return e->f->avx512 && def->op == IR_vcmp && (def->aux & 15) == user->aux &&
+           used_only_by(e, user->arg[0], user);
+}
+
 IrRef fusable_operand(const Emit *e, const IrInsn *user)
 {
     IrRef ref = user->arg[0];
@@ -476,6 +493,8 @@ IrRef fusable_operand(const Emit *e, const IrInsn *user)
         return shift_fuses(e, user, 0) ? ref : shift_fuses(e, user, 1) ? user->arg[1] : IR_NOREF;
     case IR_ld_host:
     case IR_st_host: return sum_fuses(e, user) ? ref : IR_NOREF;
+    case IR_vsel: return mask_fuses(e, user) ? user->arg[2] : IR_NOREF;
+    case IR_vbits: return compare_fuses(e, user) ? ref : IR_NOREF;
     case IR_brcond:
     case IR_setcond:
     case IR_select:

@@ -6,6 +6,9 @@
  */
 #include "tcg/x86_64/emit.h"
 
+/* The mask register of AVX-512 that is used. */
+enum { MASK = 1 };
+
 static unsigned lane_size(const IrInsn *in)
 {
     return in->aux & 15;
@@ -117,8 +120,25 @@ void op_vfcmp(Emit *e, const IrInsn *in)
     reg_bind(e, d, 0);
 }
 
+/* By bits of an integer, which vmask would have made lanes of. */
+static void select_by_bits(Emit *e, const IrInsn *in, const IrInsn *mask)
+{
+    unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]),
+             rc = reg_use(e, mask->arg[0]);
+    unsigned d = reg_def(e, rb, ra), lane = lane_log2(mask);
+
+    v_rrr(&e->as, X_KMOVD_K, MASK, 0, rc);
+    e_merge(&e->as, (lane < 2 ? X_VPBLENDMB : X_VPBLENDMD) | (lane & 1 ? X_W : 0) | vec_width(in),
+            MASK, d, rb, ra);
+    reg_bind(e, d, 0);
+}
+
 void op_vsel(Emit *e, const IrInsn *in)
 {
+    if (e->vals[in->arg[2]].flags & VALUE_FUSED) {
+        select_by_bits(e, in, &e->insns[in->arg[2]]);
+        return;
+    }
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]), rc = reg_use(e, in->arg[2]);
     unsigned d = reg_def(e, e->avx ? rb : NOREG, e->avx ? ra : NOREG);
 
@@ -147,6 +167,13 @@ void op_vmask(Emit *e, const IrInsn *in)
     }
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
 
+    if (e->f->avx512) {
+        v_rrr(&e->as, X_KMOVD_K, MASK, 0, ra);
+        e_rrr(&e->as, (lane < 2 ? X_VPMOVM2B : X_VPMOVM2D) | (lane & 1 ? X_W : 0) | vec_width(in),
+              0, d, 0, MASK);
+        reg_bind(e, d, 0);
+        return;
+    }
     v_rrr(&e->as, X_MOVD_X, d, 0, ra);
     if (in->type == IR_V256) {
         v_rrr(&e->as, (lane == 1 ? X_VPBROADCASTW : X_VPBROADCASTD) | X_L, d, 0, d);
@@ -165,14 +192,36 @@ void op_vmask(Emit *e, const IrInsn *in)
     reg_bind(e, d, 0);
 }
 
+/* Of a comparison of the same lanes. */
+static void compare_to_bits(Emit *e, const IrInsn *in, const IrInsn *cmp)
+{
+    unsigned ra = reg_use(e, cmp->arg[0]), rb = reg_use(e, cmp->arg[1]);
+    unsigned d = reg_def(e, NOREG, NOREG), lane = lane_log2(cmp), kind = cmp->aux & 0xf0;
+    unsigned op = kind == IR_VEC_GTU ? (lane < 2 ? X_VPCMPUB : X_VPCMPUD)
+                  : lane < 2         ? X_VPCMPB
+                                     : X_VPCMPD;
+
+    e_rrr(&e->as, op | (lane & 1 ? X_W : 0) | vec_width(in), 0, MASK, ra, rb);
+    asm_u8(&e->as, kind == IR_VEC_EQ ? 0 : 6 /* not less or equal */);
+    v_rrr(&e->as, X_KMOVD_R, d, 0, MASK);
+    reg_bind(e, d, VALUE_ZX);
+}
+
 void op_vbits(Emit *e, const IrInsn *in)
 {
+    if (e->vals[in->arg[0]].flags & VALUE_FUSED) {
+        compare_to_bits(e, in, &e->insns[in->arg[0]]);
+        return;
+    }
     unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
 
     switch (lane_size(in)) {
     case 1: fp_rr(e, X_PMOVMSKB | vec_width(in), d, ra); break;
     case 2:
-        if (in->type == IR_V256) {
+        if (e->f->avx512) {
+            e_rrr(&e->as, X_VPMOVB2M | X_W | vec_width(in), 0, MASK, 0, ra);
+            v_rrr(&e->as, X_KMOVD_R, d, 0, MASK);
+        } else if (in->type == IR_V256) {
             emit_upper_half(e, XMM0, ra);
             v_rrr(&e->as, X_PACKSSWB, XMM0, ra, XMM0);
             v_rrr(&e->as, X_PMOVMSKB, d, 0, XMM0);
@@ -291,13 +340,19 @@ void op_valign(Emit *e, const IrInsn *in)
 /* Of each half of @a, and bit 4 chooses. @d is neither operand's. */
 static void shuffle_wide(Emit *e, unsigned d, unsigned a, unsigned b)
 {
+    if (e->f->vbmi) {
+        e_rrr(&e->as, X_VPMOVB2M | X_L, 0, MASK, 0, b);
+        v_rrr(&e->as, X_KNOTD, MASK, 0, MASK);
+        e_rrr(&e->as, X_VPERMB | X_L, MASK, d, b, a);
+        return;
+    }
     v_rrr(&e->as, X_VPERMQ, XMM0, 0, a);
     asm_u8(&e->as, 0x44);
     v_rrr(&e->as, X_PSHUFB | X_L, XMM0, XMM0, b);
     v_rrr(&e->as, X_VPERMQ, XMM1, 0, a);
     asm_u8(&e->as, 0xee);
     v_rrr(&e->as, X_PSHUFB | X_L, XMM1, XMM1, b);
-    v_rrr(&e->as, X_PSLL_I | X_L, 6, d, b);
+    v_rrr(&e->as, X_PSHIFTW_I | X_L, 6, d, b);
     asm_u8(&e->as, 3); /* to bit 7 */
     v_rrr(&e->as, X_VPBLENDVB | X_L, d, XMM0, XMM1);
     asm_u8(&e->as, (d & 15) << 4);
@@ -380,6 +435,18 @@ void op_vfsqrt(Emit *e, const IrInsn *in)
 
 /* ---- Conversion ---- */
 
+/* The instruction of AVX-512 for a conversion that only that has, or 0. */
+static unsigned evex_convert(const Emit *e, const IrInsn *in)
+{
+    static const unsigned ops[2][6] = {
+        {0, X_VCVTUDQ2PS, 0, X_VCVTPS2UDQ, 0, X_VCVTTPS2UDQ},
+        {X_VCVTQQ2PD, X_VCVTUQQ2PD, X_VCVTPD2QQ, X_VCVTPD2UQQ, X_VCVTTPD2QQ, X_VCVTTPD2UQQ},
+    };
+    unsigned kind = in->aux >> 4;
+
+    return e->f->avx512 && kind < 6 ? ops[lane_size(in) == 8][kind] : 0;
+}
+
 /* A lane that may be out of range: the host gives all of them the same. The result is in xmm1. reg: operand. */
 static void cold_vfcvt(Emit *e, const Cold *c)
 {
@@ -398,6 +465,35 @@ static void float_to_int(Emit *e, const IrInsn *in, unsigned op)
     v_rrr(&e->as, op | vec_width(in), XMM1, 0, ra);
     fp_rip(e, X_PCMPEQD | vec_width(in), XMM0, XMM1, POOL_TOP + 32 * 2);
     v_rrr(&e->as, X_VTESTPS | vec_width(in), XMM0, 0, XMM0);
+    c = cold_new(e, cold_vfcvt, x_jcc32(&e->as, CC_NE));
+    c->reg[0] = ra;
+    c->back = e->as.p;
+    emit_mov(e, d, XMM1);
+    reg_bind(e, d, 0);
+}
+
+/* Integers of 64 bits, and those without a sign. */
+static void convert_evex(Emit *e, const IrInsn *in, unsigned op)
+{
+    unsigned ra = reg_use(e, in->arg[0]), kind = in->aux & 0xf0, wide = vec_width(in);
+    Cold *c;
+
+    if (kind <= IR_VEC_U_TO_F) {
+        unsigned d = reg_def(e, ra, NOREG);
+
+        e_rrr(&e->as, op | wide, 0, d, 0, ra);
+        reg_bind(e, d, 0);
+        return;
+    }
+    unsigned d = reg_def(e, NOREG, NOREG);
+    e_rrr(&e->as, op | wide, 0, XMM1, 0, ra);
+    if (kind == IR_VEC_F_TO_S || kind == IR_VEC_TRUNC_S) {
+        fp_rip(e, X_PCMPEQQ | wide, XMM0, XMM1, POOL_TOP + 32 * 3);
+    } else {
+        v_rrr(&e->as, X_PCMPEQD | wide, XMM0, XMM0, XMM0);
+        v_rrr(&e->as, (lane_size(in) == 8 ? X_PCMPEQQ : X_PCMPEQD) | wide, XMM0, XMM1, XMM0);
+    }
+    v_rrr(&e->as, X_VTESTPS | wide, XMM0, 0, XMM0);
     c = cold_new(e, cold_vfcvt, x_jcc32(&e->as, CC_NE));
     c->reg[0] = ra;
     c->back = e->as.p;
@@ -433,7 +529,9 @@ void op_vfcvt(Emit *e, const IrInsn *in)
 {
     unsigned kind = in->aux & 0xf0;
 
-    if (e->avx && kind >= IR_VEC_WIDEN) {
+    if (evex_convert(e, in)) {
+        convert_evex(e, in, evex_convert(e, in));
+    } else if (e->avx && kind >= IR_VEC_WIDEN) {
         change_width(e, in);
     } else if (e->avx && in->aux == (IR_VEC_S_TO_F | 4)) {
         unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, ra, NOREG);

@@ -6,7 +6,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-static void vec_binary(Emit *e, const IrInsn *in, unsigned op, bool commutes)
+void vec_binary(Emit *e, const IrInsn *in, unsigned op, bool commutes)
 {
     unsigned ra = reg_use(e, in->arg[0]), rb = reg_use(e, in->arg[1]);
     unsigned d = reg_def(e, ra, commutes || e->avx ? rb : NOREG);
@@ -66,28 +66,55 @@ static void shuffle_imm(Emit *e, unsigned op, unsigned d, unsigned imm)
     asm_u8(&e->as, imm);
 }
 
-void op_vsplat(Emit *e, const IrInsn *in)
+/* The lowest lane to all. */
+static void emit_broadcast(Emit *e, const IrInsn *in, unsigned d)
 {
     static const unsigned broadcast[4] = {X_VPBROADCASTB, X_VPBROADCASTW, X_VPBROADCASTD,
                                           X_VPBROADCASTQ};
-    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG), lane = lane_log2(in);
+    unsigned lane = lane_log2(in);
 
-    fp_rr(e, X_MOVD_X | X_W, d, ra);
     if (e->f->avx2) {
         v_rrr(&e->as, broadcast[lane] | vec_width(in), d, 0, d);
-    } else {
-        if (lane == 0) {
-            fp_rrr(e, X_PUNPCKLBW, d, d, d);
-        }
-        if (lane <= 1) {
-            shuffle_imm(e, X_PSHUFLW, d, 0);
-        }
-        if (lane == 3) {
-            fp_rrr(e, X_PUNPCKLQDQ, d, d, d);
-        } else {
-            shuffle_imm(e, X_PSHUFD, d, 0);
-        }
+        return;
     }
+    if (lane == 0) {
+        fp_rrr(e, X_PUNPCKLBW, d, d, d);
+    }
+    if (lane <= 1) {
+        shuffle_imm(e, X_PSHUFLW, d, 0);
+    }
+    if (lane == 3) {
+        fp_rrr(e, X_PUNPCKLQDQ, d, d, d);
+    } else {
+        shuffle_imm(e, X_PSHUFD, d, 0);
+    }
+}
+
+void emit_splat_const(Emit *e, unsigned d, const IrInsn *in, uint64_t v)
+{
+    unsigned bits = 8u << lane_log2(in);
+
+    v &= UINT64_MAX >> (64 - bits);
+    if (v == 0) {
+        fp_rrr(e, X_XORPS, d, d, d);
+    } else if (v == UINT64_MAX >> (64 - bits)) {
+        fp_rrr(e, X_PCMPEQD | vec_width(in), d, d, d);
+    } else {
+        x_mov_imm(&e->as, RAX, v);
+        fp_rr(e, X_MOVD_X | X_W, d, RAX);
+        emit_broadcast(e, in, d);
+    }
+}
+
+void op_vsplat(Emit *e, const IrInsn *in)
+{
+    if (e->insns[in->arg[0]].op == IR_const) {
+        return; /* reg_use() makes it where it is wanted */
+    }
+    unsigned ra = reg_use(e, in->arg[0]), d = reg_def(e, NOREG, NOREG);
+
+    fp_rr(e, X_MOVD_X | X_W, d, ra);
+    emit_broadcast(e, in, d);
     reg_bind(e, d, 0);
 }
 
@@ -128,49 +155,9 @@ static void call_binary(Emit *e, const IrInsn *in)
     reg_bind(e, d, 0);
 }
 
-/* The instruction for an integer op, 0 if this host has none. */
-static unsigned int_op(const Emit *e, const IrInsn *in)
-{
-    static const unsigned ops[15][3] = {
-        {0, X_PMULLW, X_PMULLD},
-        {X_PMINSB, X_PMINSW, X_PMINSD},
-        {X_PMAXSB, X_PMAXSW, X_PMAXSD},
-        {X_PMINUB, X_PMINUW, X_PMINUD},
-        {X_PMAXUB, X_PMAXUW, X_PMAXUD},
-        [IR_VEC_ADDS >> 4] = {X_PADDSB, X_PADDSW},
-        [IR_VEC_ADDU >> 4] = {X_PADDUSB, X_PADDUSW},
-        [IR_VEC_SUBS >> 4] = {X_PSUBSB, X_PSUBSW},
-        [IR_VEC_SUBU >> 4] = {X_PSUBUSB, X_PSUBUSW},
-        [IR_VEC_MULHS >> 4] = {0, X_PMULHW},
-        [IR_VEC_MULHU >> 4] = {0, X_PMULHUW},
-        [IR_VEC_AVGU >> 4] = {X_PAVGB, X_PAVGW},
-    };
-    unsigned kind = in->aux & 0xf0, lane = in->aux & 15;
-
-    if (kind < IR_VEC_SHL || kind > IR_VEC_SAR) {
-        return e->f->sse41 && lane <= 4 ? ops[kind >> 4][__builtin_ctz(lane)] : 0;
-    }
-    if (!e->f->avx2 || lane < 4 || (kind == IR_VEC_SAR && lane == 8)) {
-        return 0;
-    }
-    unsigned op = kind == IR_VEC_SHL ? X_VPSLLV : kind == IR_VEC_SHR ? X_VPSRLV : X_VPSRAVD;
-    return op | (lane == 8 ? X_W : 0);
-}
-
-static bool int_commutes(const IrInsn *in)
-{
-    unsigned kind = in->aux & 0xf0;
-
-    return kind < IR_VEC_SHL || kind == IR_VEC_ADDS || kind == IR_VEC_ADDU || kind >= IR_VEC_MULHS;
-}
-
 void op_vint(Emit *e, const IrInsn *in)
 {
-    unsigned op = int_op(e, in);
-
-    if (op) {
-        vec_binary(e, in, op, int_commutes(in));
-    } else {
+    if (!emit_vint(e, in)) {
         call_binary(e, in);
     }
 }

@@ -172,7 +172,11 @@ enum {
     POOL_SPREAD = 512, /* for PSHUFB: byte 0 eight times, byte 1 eight times and so on */
     POOL_LOW8 = 544,   /* the low byte of each 16 bits */
     POOL_LOW16 = 576,  /* and the low half of each 32 */
-    POOL_SIZE = 608
+    POOL_HIGH16 = 608, /* the high half of each 32 */
+    POOL_SHL8 = 640,   /* by the count, of bytes: what a shift leaves, left and right; */
+    POOL_SHR8 = 896,
+    POOL_SIGN8 = 1152, /* where the sign bit comes to be */
+    POOL_SIZE = 1408
 };
 
 struct Emit {
@@ -403,10 +407,17 @@ void fp_rip_load(Emit *e, unsigned op, unsigned d, unsigned pool);
 void fp_rm(Emit *e, unsigned op, unsigned reg, unsigned base, int32_t disp);
 
 /* emit-vec.c */
+void vec_binary(Emit *e, const IrInsn *in, unsigned op,
+                bool commutes); /* one instruction, for @in's width */
+/* A splat of @v. May clobber rax. */
+void emit_splat_const(Emit *e, unsigned d, const IrInsn *in, uint64_t v);
 /* A function on vectors of two or four words: @ab[0], which becomes the result, and @ab[1]. */
 typedef void VectorFn(uint64_t ab[2][4], uint64_t rcx, uint64_t rdx);
 void emit_call_eval(Emit *e, const IrInsn *in); /* xmm0 = the op of xmm0 and xmm1, by a function */
 void emit_check_nan(Emit *e, const IrInsn *in, unsigned d); /* makes NaN lanes canonical */
+
+/* emit-vint.c: lanes that the host has no single instruction for, and counts that are known; false: by a function */
+bool emit_vint(Emit *e, const IrInsn *in);
 
 /* Stores a constant to the guest pc; clobbers rax. */
 static inline void emit_store_pc(Emit *e, uint64_t pc)

@@ -18,7 +18,7 @@ typedef struct FeatureName {
     }
 static const FeatureName feature_names[] = {
     FEATURE(bmi1), FEATURE(bmi2), FEATURE(lzcnt), FEATURE(popcnt), FEATURE(movbe),  FEATURE(sse41),
-    FEATURE(avx),  FEATURE(avx2), FEATURE(fma),   FEATURE(f16c),   FEATURE(avx512),
+    FEATURE(avx),  FEATURE(avx2), FEATURE(fma),   FEATURE(f16c),   FEATURE(avx512), FEATURE(vbmi),
 };
 
 static uint64_t read_xcr0(void)
@@ -56,6 +56,7 @@ static void detect(TcgFeatures *f)
         f->bmi2 = b >> 8 & 1;
         f->avx2 = f->avx && (b >> 5 & 1);
         f->avx512 = f->avx2 && zmm && (b & avx512) == avx512;
+        f->vbmi = f->avx512 && (c >> 1 & 1);
     }
     if (__get_cpuid(0x80000001, &a, &b, &c, &d)) {
         f->lzcnt = c >> 5 & 1;
@@ -104,5 +105,6 @@ bool features_detect(TcgFeatures *f, const char *off, GError **error)
     f->fma &= f->avx;
     f->f16c &= f->avx;
     f->avx512 &= f->avx2;
+    f->vbmi &= f->avx512;
     return ok;
 }

@@ -144,6 +144,8 @@ void emit_load_const(Emit *e, unsigned dst, const IrInsn *in)
 {
     if (!is_xmm(dst)) {
         x_mov_imm(&e->as, dst, in->imm);
+    } else if (in->op == IR_vsplat) {
+        emit_splat_const(e, dst, in, e->insns[in->arg[0]].imm);
     } else if (in->op == IR_vzero || in->imm == 0) {
         fp_rrr(e, X_XORPS, dst, dst, dst);
     } else {
@@ -154,9 +156,10 @@ void emit_load_const(Emit *e, unsigned dst, const IrInsn *in)
     }
 }
 
-static bool is_const_op(unsigned op)
+static bool is_const_op(const Emit *e, const IrInsn *in)
 {
-    return op == IR_const || op == IR_fconst || op == IR_vzero;
+    return in->op == IR_const || in->op == IR_fconst || in->op == IR_vzero ||
+           (in->op == IR_vsplat && e->insns[in->arg[0]].op == IR_const);
 }
 
 /* ---- Choosing registers. ---- */
@@ -198,7 +201,7 @@ static void spill_value(Emit *e, IrRef ref)
 {
     Value *v = &e->vals[ref];
 
-    if (v->slot == NOSLOT && !is_const_op(e->insns[ref].op)) {
+    if (v->slot == NOSLOT && !is_const_op(e, &e->insns[ref])) {
         unsigned type = result_type(&e->insns[ref]);
 
         reg_canonicalize(e, v->reg);

@@ -79,8 +79,9 @@ void scan_block(Emit *e, const IrBlock *block)
         fused = v->flags & VALUE_FUSED ? IR_NOREF : fusable_operand(e, in);
         if (fused != IR_NOREF) {
             e->vals[fused].flags |= VALUE_FUSED;
-            scan_arg(e, e->insns[fused].arg[0], i);
-            scan_arg(e, e->insns[fused].arg[1], i);
+            for (unsigned k = 0; k < 4 && e->insns[fused].arg[k] != IR_NOREF; k++) {
+                scan_arg(e, e->insns[fused].arg[k], i);
+            }
         }
         pass_hint(e, in, i);
         for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {

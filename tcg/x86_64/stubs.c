@@ -276,6 +276,12 @@ static void emit_lane_constants(uint8_t *pool)
         pool[POOL_SPREAD + i] = i / 8;
         pool[POOL_LOW8 + i] = i % 2 ? 0 : 0xff;
         pool[POOL_LOW16 + i] = i % 4 < 2 ? 0xff : 0;
+        pool[POOL_HIGH16 + i] = i % 4 < 2 ? 0 : 0xff;
+    }
+    for (unsigned count = 0; count < 8; count++) {
+        memset(pool + POOL_SHL8 + 32 * count, 0xff << count, 32);
+        memset(pool + POOL_SHR8 + 32 * count, 0xff >> count, 32);
+        memset(pool + POOL_SIGN8 + 32 * count, 0x80 >> count, 32);
     }
 }
 

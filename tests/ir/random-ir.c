@@ -439,14 +439,42 @@ static void gen_fp_bits(Gen *g)
     }
 }
 
+/* Counts of shifts are less than the width, and often known or all the same. */
+static IrRef shift_counts(Gen *g, IrType v, unsigned lane)
+{
+    int64_t most = 8 * (int64_t)lane - 1;
+    IrRef limit = ir_op1(g->ir, IR_vsplat, v, lane, ir_const(g->ir, IR_I64, most));
+
+    switch (pick(g, 3)) {
+    case 0: return ir_op1(g->ir, IR_vsplat, v, lane, ir_const(g->ir, IR_I64, pick(g, 8 * lane)));
+    case 1: {
+        IrRef q = ir_op2(g->ir, IR_and, IR_I64, 0, value(g, IR_I64), ir_const(g->ir, IR_I64, most));
+
+        return ir_op1(g->ir, IR_vsplat, v, lane, q);
+    }
+    default: return ir_op2(g->ir, IR_vand, v, 0, value(g, v), limit);
+    }
+}
+
+static void gen_vector_int(Gen *g)
+{
+    IrType v = vector_type(g);
+    IrRef a = value(g, v), b = value(g, v);
+    unsigned kind = pick(g, 15) << 4, lane = 1u << pick(g, 4);
+
+    if (kind >= IR_VEC_SHL && kind <= IR_VEC_SAR) {
+        b = shift_counts(g, v, lane);
+    } else if (kind == IR_VEC_MULHS || kind == IR_VEC_MULHU) {
+        lane = 1u << pick(g, 3);
+    } else if (kind > IR_VEC_SAR) {
+        lane = 1u << pick(g, 2);
+    }
+    give(g, v, ir_op2(g->ir, IR_vint, v, kind | lane, a, b));
+}
+
 /* Operations on lanes that not all sizes have. */
 static void gen_vector_lanes(Gen *g)
 {
-    static const uint8_t ints[] = {
-        IR_VEC_MUL | 2,  IR_VEC_MUL | 4,   IR_VEC_MINS | 1,  IR_VEC_MAXS | 2, IR_VEC_MINU | 4,
-        IR_VEC_MAXU | 1, IR_VEC_MINS | 4,  IR_VEC_MAXU | 2,  IR_VEC_ADDS | 1, IR_VEC_ADDS | 2,
-        IR_VEC_ADDU | 1, IR_VEC_ADDU | 2,  IR_VEC_SUBS | 1,  IR_VEC_SUBS | 2, IR_VEC_SUBU | 1,
-        IR_VEC_SUBU | 2, IR_VEC_MULHS | 2, IR_VEC_MULHU | 2, IR_VEC_AVGU | 1, IR_VEC_AVGU | 2};
     IrType v = vector_type(g);
     IrRef a = value(g, v), b = value(g, v), c = value(g, v);
     unsigned lane = 4u << pick(g, 2);
@@ -459,7 +487,7 @@ static void gen_vector_lanes(Gen *g)
         give(g, v, ir_op2(g->ir, IR_vfcvt, v, kind | lane, a, b));
         break;
     }
-    case 0: give(g, v, ir_op2(g->ir, IR_vint, v, ints[pick(g, 20)], a, b)); break;
+    case 0: gen_vector_int(g); break;
     case 1: give(g, v, ir_op2(g->ir, IR_vfp, v, pick(g, 6) << 4 | lane, a, b)); break;
     case 2: give(g, v, ir_op1(g->ir, IR_vfsqrt, v, lane, a)); break;
     case 3: give(g, v, ir_op2(g->ir, IR_vfcmp, v, pick(g, 3) << 4 | lane, a, b)); break;
@@ -496,7 +524,15 @@ static void gen_vector_shapes(Gen *g)
     switch (pick(g, 10)) {
     case 7: give(g, v, ir_op2(g->ir, IR_vshuffle, v, 0, a, b)); break;
     case 6: give(g, v, ir_op2(g->ir, IR_valign, v, pick(g, ir_type_bytes(v)), a, b)); break;
-    case 0: give(g, v, ir_op2(g->ir, IR_vcmp, v, pick(g, 3) << 4 | lane, a, b)); break;
+    case 0: {
+        IrRef mask = ir_op2(g->ir, IR_vcmp, v, pick(g, 3) << 4 | lane, a, b);
+
+        if (one_in(g, 2)) {
+            give(g, v, mask);
+        }
+        give(g, IR_I64, ir_op1(g->ir, IR_vbits, v, one_in(g, 8) ? small : lane, mask));
+        break;
+    }
     case 1: give(g, IR_I64, ir_op1(g->ir, IR_vbits, v, lane, a)); break;
     case 2:
     case 3: gen_vector_parts(g); break;
@@ -505,8 +541,10 @@ static void gen_vector_shapes(Gen *g)
     default: {
         IrRef mask = ir_op1(g->ir, IR_vmask, v, lane, q);
 
-        give(g, v, mask);
-        give(g, v, ir_emit(g->ir, IR_vsel, v, 0, a, b, mask, IR_NOREF, 0));
+        if (one_in(g, 2)) {
+            give(g, v, mask);
+        }
+        give(g, v, ir_emit(g->ir, IR_vsel, v, 0, one_in(g, 8) ? mask : a, b, mask, IR_NOREF, 0));
         break;
     }
     }

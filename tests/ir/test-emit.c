@@ -14,7 +14,7 @@
 #define DENORMAL_FLAG 2u              /* of MXCSR: not an IEEE flag, nobody reads it */
 
 static const char *const feature_masks[] = {
-    "", "all", "bmi1,lzcnt,popcnt", "avx", "fma,avx2", "bmi2,sse41", "fma",
+    "", "all", "bmi1,lzcnt,popcnt", "avx", "fma,avx2", "bmi2,sse41", "fma", "avx512", "vbmi",
 };
 
 /* The ways to leave that translated code does not tell apart (an indirect exit to a constant is a
