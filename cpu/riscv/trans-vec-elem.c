@@ -31,7 +31,7 @@ typedef struct ElemRow {
     bool swap;     /* b before a; vd as a factor instead of vs2 */
 } ElemRow;
 
-enum { ALL = 15, NOT_8 = 7, B_H = 3, H_W = 6, W_D = 12, W = 4 };
+enum { ALL = 15, B_H = 3, H_W = 6, W_D = 12 };
 enum { NEG_BOTH = IR_FMA_NEG_MUL | IR_FMA_NEG_ADD };
 
 static const ElemRow rows[] = {
@@ -42,24 +42,24 @@ static const ElemRow rows[] = {
     {riscv_vec_and, ELEM_OP, IR_vand, 0, ALL, false},
     {riscv_vec_or, ELEM_OP, IR_vor, 0, ALL, false},
     {riscv_vec_xor, ELEM_OP, IR_vxor, 0, ALL, false},
-    {riscv_vec_mul, ELEM_OP, IR_vint, IR_VEC_MUL, H_W, false},
-    {riscv_vec_min, ELEM_OP, IR_vint, IR_VEC_MINS, NOT_8, false},
-    {riscv_vec_max, ELEM_OP, IR_vint, IR_VEC_MAXS, NOT_8, false},
-    {riscv_vec_minu, ELEM_OP, IR_vint, IR_VEC_MINU, NOT_8, false},
-    {riscv_vec_maxu, ELEM_OP, IR_vint, IR_VEC_MAXU, NOT_8, false},
-    {riscv_vec_mulh, ELEM_OP, IR_vint, IR_VEC_MULHS, 2, false},
-    {riscv_vec_mulhu, ELEM_OP, IR_vint, IR_VEC_MULHU, 2, false},
+    {riscv_vec_mul, ELEM_OP, IR_vint, IR_VEC_MUL, ALL, false},
+    {riscv_vec_min, ELEM_OP, IR_vint, IR_VEC_MINS, ALL, false},
+    {riscv_vec_max, ELEM_OP, IR_vint, IR_VEC_MAXS, ALL, false},
+    {riscv_vec_minu, ELEM_OP, IR_vint, IR_VEC_MINU, ALL, false},
+    {riscv_vec_maxu, ELEM_OP, IR_vint, IR_VEC_MAXU, ALL, false},
+    {riscv_vec_mulh, ELEM_OP, IR_vint, IR_VEC_MULHS, H_W, false},
+    {riscv_vec_mulhu, ELEM_OP, IR_vint, IR_VEC_MULHU, H_W, false},
     {riscv_vec_saddu, ELEM_SAT, IR_vadd, IR_VEC_ADDU, B_H, false},
     {riscv_vec_sadd, ELEM_SAT, IR_vadd, IR_VEC_ADDS, B_H, false},
     {riscv_vec_ssubu, ELEM_SAT, IR_vsub, IR_VEC_SUBU, B_H, false},
     {riscv_vec_ssub, ELEM_SAT, IR_vsub, IR_VEC_SUBS, B_H, false},
-    {riscv_vec_sll, ELEM_SHIFT, IR_vint, IR_VEC_SHL, W_D, false},
-    {riscv_vec_srl, ELEM_SHIFT, IR_vint, IR_VEC_SHR, W_D, false},
-    {riscv_vec_sra, ELEM_SHIFT, IR_vint, IR_VEC_SAR, W, false},
-    {riscv_vec_macc, ELEM_MACC, IR_vadd, 0, H_W, false},
-    {riscv_vec_nmsac, ELEM_MACC, IR_vsub, 0, H_W, false},
-    {riscv_vec_madd, ELEM_MACC, IR_vadd, 0, H_W, true},
-    {riscv_vec_nmsub, ELEM_MACC, IR_vsub, 0, H_W, true},
+    {riscv_vec_sll, ELEM_SHIFT, IR_vint, IR_VEC_SHL, ALL, false},
+    {riscv_vec_srl, ELEM_SHIFT, IR_vint, IR_VEC_SHR, ALL, false},
+    {riscv_vec_sra, ELEM_SHIFT, IR_vint, IR_VEC_SAR, ALL, false},
+    {riscv_vec_macc, ELEM_MACC, IR_vadd, 0, ALL, false},
+    {riscv_vec_nmsac, ELEM_MACC, IR_vsub, 0, ALL, false},
+    {riscv_vec_madd, ELEM_MACC, IR_vadd, 0, ALL, true},
+    {riscv_vec_nmsub, ELEM_MACC, IR_vsub, 0, ALL, true},
     {riscv_vec_exta, ELEM_EXT, 0, 0, ALL, false},
     {riscv_vec_fsgnj, ELEM_SIGN, IR_vor, 0, W_D, false},
     {riscv_vec_fsgnjn, ELEM_SIGN, IR_vor, 1, W_D, false},
@@ -206,13 +206,27 @@ static IrRef piece_sign(Elem *e, IrRef a, IrRef b)
                 e->r->op == IR_vor ? vop2(e->ctx, IR_vand, 0, a, not_sign) : a, s);
 }
 
+/* Bytes, each by its own count: as 16 bits. */
+static IrRef piece_shift_bytes(Elem *e, IrRef a, IrRef b)
+{
+    unsigned sign = e->r->aux == IR_VEC_SAR ? IR_VEC_SIGNED : 0;
+    IrRef v[2];
+    for (unsigned k = 0; k < 2; k++) {
+        unsigned half = 1 | (k ? IR_VEC_UPPER : 0);
+        v[k] = vop2(e->ctx, IR_vint, e->r->aux | 2, vop1(e->ctx, IR_vext, half | sign, a),
+                    vop1(e->ctx, IR_vext, half, b));
+    }
+    return vop2(e->ctx, IR_vnarrow, 1, v[0], v[1]);
+}
+
 static IrRef piece_shift(Elem *e, IrRef a, IrRef b)
 {
-    if (e->scalar == IR_NOREF) {
-        IrRef limit = c64(e->ctx, (8 << e->log2) - 1);
-        b = vop2(e->ctx, IR_vand, 0, b, vsplat(e->ctx, e->log2, limit));
+    if (e->scalar != IR_NOREF) {
+        return piece_op(e, a, b);
     }
-    return piece_op(e, a, b);
+    IrRef limit = c64(e->ctx, (8 << e->log2) - 1);
+    b = vop2(e->ctx, IR_vand, 0, b, vsplat(e->ctx, e->log2, limit));
+    return e->log2 == 0 ? piece_shift_bytes(e, a, b) : piece_op(e, a, b);
 }
 
 static IrRef piece_convert(Elem *e, IrRef a)
@@ -331,38 +345,71 @@ static void gen_pieces(Elem *e, unsigned n, const VecActive *active)
     }
 }
 
-/* f64 to f32. */
+/* Piece @i of the wide source of a narrowing instruction; beyond its group, the one before. */
+static IrRef narrowed_piece(RiscvDis *ctx, unsigned i)
+{
+    int emul = vec_emul(ctx) + 1;
+    unsigned bytes = emul >= 0 ? ctx->vlenb << emul : ctx->vlenb >> -emul;
+    return get_piece(ctx, insn_rs2(ctx), i * vec_piece_bytes(ctx) < bytes ? i : i - 1);
+}
+
+static void set_narrow(RiscvDis *ctx, const VecActive *active, unsigned i, IrRef v)
+{
+    if (!active->all) {
+        v = vsel(ctx, v, get_piece(ctx, insn_rd(ctx), i),
+                 vec_piece_mask(ctx, active->word, i, vec_sew(ctx)));
+    }
+    set_piece(ctx, insn_rd(ctx), i, v);
+}
+
+/* Pieces of vd. */
+static unsigned narrow_pieces(const RiscvDis *ctx)
+{
+    unsigned bytes = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx)) << vec_sew(ctx);
+    return MAX(bytes / vec_piece_bytes(ctx), 1u);
+}
+
+/* f64 to f32; it may raise flags: of all elements then. */
 static bool gen_narrow_fp(RiscvDis *ctx)
 {
-    unsigned n = vec_whole_pieces(ctx, vec_emul(ctx));
-    if (!n || vec_sew(ctx) != 2 || !vec_host_mode(ctx)) {
+    VecActive active;
+    if (!vec_whole_pieces(ctx, vec_emul(ctx) + 1) || vec_sew(ctx) != 2 || !vec_host_mode(ctx) ||
+        !vec_active_begin(ctx, &active, false)) {
         return false;
     }
-    for (unsigned i = 0; i < n; i++) {
-        IrRef a = get_piece(ctx, insn_rs2(ctx), 2 * i);
-        IrRef b = get_piece(ctx, insn_rs2(ctx), 2 * i + 1);
-        set_piece(ctx, insn_rd(ctx), i, vop2(ctx, IR_vfcvt, IR_VEC_NARROW | 4, a, b));
+    for (unsigned i = 0; i < narrow_pieces(ctx); i++) {
+        IrRef a = narrowed_piece(ctx, 2 * i), b = narrowed_piece(ctx, 2 * i + 1);
+        set_narrow(ctx, &active, i, vop2(ctx, IR_vfcvt, IR_VEC_NARROW | 4, a, b));
     }
     return true;
 }
 
-/* Narrowing shifts: by the same count for all. */
+/* Narrowing shifts. */
 static bool gen_narrow(RiscvDis *ctx, const VecRow *row)
 {
     int wide = vec_sew(ctx) + 1;
-    bool is_signed = row->flags & VEC_SA;
-    unsigned n = vec_whole_pieces(ctx, vec_emul(ctx));
-    if ((row->fn != riscv_vec_srl && row->fn != riscv_vec_sra) || row->form == VEC_V || !n ||
-        wide < 2 || (is_signed && wide == 3)) {
+    unsigned kind = row->fn == riscv_vec_sra ? IR_VEC_SAR : IR_VEC_SHR;
+    VecActive active;
+    if ((row->fn != riscv_vec_srl && row->fn != riscv_vec_sra) ||
+        !vec_active_begin(ctx, &active, insn_masked(ctx))) {
         return false;
     }
-    IrRef count = op2(ctx, IR_and, vec_scalar(ctx, row), c64(ctx, (8 << wide) - 1));
-    unsigned aux = (is_signed ? IR_VEC_SAR : IR_VEC_SHR) | 1u << wide;
-    IrRef b = vsplat(ctx, wide, count);
-    for (unsigned i = 0; i < n; i++) {
-        IrRef low = vop2(ctx, IR_vint, aux, get_piece(ctx, insn_rs2(ctx), 2 * i), b);
-        IrRef high = vop2(ctx, IR_vint, aux, get_piece(ctx, insn_rs2(ctx), 2 * i + 1), b);
-        set_piece(ctx, insn_rd(ctx), i, vop2(ctx, IR_vnarrow, 1u << (wide - 1), low, high));
+    IrRef limit = c64(ctx, (8 << wide) - 1), counts = IR_NOREF;
+    if (row->form != VEC_V) {
+        counts = vsplat(ctx, wide, op2(ctx, IR_and, vec_scalar(ctx, row), limit));
+    }
+    for (unsigned i = 0; i < narrow_pieces(ctx); i++) {
+        IrRef v[2];
+        for (unsigned k = 0; k < 2; k++) {
+            IrRef b = counts;
+            if (b == IR_NOREF) {
+                b = vop1(ctx, IR_vext, 1u << (wide - 1) | (k ? IR_VEC_UPPER : 0),
+                         get_piece(ctx, insn_rs1(ctx), i));
+                b = vop2(ctx, IR_vand, 0, b, vsplat(ctx, wide, limit));
+            }
+            v[k] = vop2(ctx, IR_vint, kind | 1u << wide, narrowed_piece(ctx, 2 * i + k), b);
+        }
+        set_narrow(ctx, &active, i, vop2(ctx, IR_vnarrow, 1u << (wide - 1), v[0], v[1]));
     }
     return true;
 }

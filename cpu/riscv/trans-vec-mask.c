@@ -245,6 +245,35 @@ static bool gen_count(RiscvDis *ctx, bool first)
     return true;
 }
 
+/* The bits before the first one of @x, or that one, or both. */
+static IrRef bits_to_first(RiscvDis *ctx, IrRef x, bool before, bool at)
+{
+    IrRef less = op2(ctx, IR_sub, x, c64(ctx, 1));
+    if (before && at) {
+        return op2(ctx, IR_xor, x, less);
+    }
+    return before ? op2(ctx, IR_andn, less, x) : op2(ctx, IR_andn, x, less);
+}
+
+/* vmsbf, vmsif, vmsof: after the word that has the first bit there are no more. */
+static bool gen_set_first(RiscvDis *ctx, bool before, bool at)
+{
+    VecActive active;
+    if (!vec_active_begin(ctx, &active, insn_masked(ctx))) {
+        return false;
+    }
+    IrRef found = IR_NOREF;
+    for (unsigned k = 0; k < words_of(active.n); k++) {
+        IrRef x = active_bits(ctx, &active, k), v = bits_to_first(ctx, x, before, at);
+        if (found != IR_NOREF) {
+            v = ir_select(ctx->ir, IR_I64, IR_EQ, found, c64(ctx, 0), v, c64(ctx, 0));
+        }
+        set_mask_word(ctx, insn_rd(ctx), k, &active, v);
+        found = found == IR_NOREF ? x : op2(ctx, IR_or, found, x);
+    }
+    return true;
+}
+
 bool gen_vec_masks(RiscvDis *ctx, const VecRow *row)
 {
     switch (row->cls) {
@@ -254,6 +283,11 @@ bool gen_vec_masks(RiscvDis *ctx, const VecRow *row)
     case VEC_SPECIAL:
         if (row->run == riscv_vec_run_cpop || row->run == riscv_vec_run_first) {
             return gen_count(ctx, row->run == riscv_vec_run_first);
+        }
+        if (row->run == riscv_vec_run_msbf || row->run == riscv_vec_run_msif ||
+            row->run == riscv_vec_run_msof) {
+            return gen_set_first(ctx, row->run != riscv_vec_run_msof,
+                                 row->run != riscv_vec_run_msbf);
         }
         return false;
     default: return false;
@@ -404,22 +438,6 @@ static bool gen_move_group(RiscvDis *ctx)
     return true;
 }
 
-/* 0, 1, 2 and so on. */
-static bool gen_index(RiscvDis *ctx)
-{
-    int log2 = vec_sew(ctx);
-    unsigned n = vec_whole_pieces(ctx, vec_emul(ctx)), lanes = vec_piece_bytes(ctx) >> log2;
-    for (unsigned i = 0; i < n; i++) {
-        uint64_t words[4];
-        for (unsigned k = 0; k < lanes; k++) {
-            uint64_t lane = i * lanes + k;
-            memcpy((char *)words + ((size_t)k << log2), &lane, (size_t)1 << log2);
-        }
-        set_piece(ctx, insn_rd(ctx), i, vec_const(ctx, words));
-    }
-    return n;
-}
-
 bool gen_vec_scalars(RiscvDis *ctx, const VecRow *row)
 {
     if (!has_flags(ctx, RISCV_TB_VSTART0)) {
@@ -442,5 +460,5 @@ bool gen_vec_scalars(RiscvDis *ctx, const VecRow *row)
     if (row->run == riscv_vec_run_move) {
         return gen_move_group(ctx);
     }
-    return row->run == riscv_vec_run_id && gen_index(ctx);
+    return false;
 }

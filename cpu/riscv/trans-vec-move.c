@@ -1,6 +1,6 @@
 /*
  * Vector instructions that move elements within a group (V 1.0, 16.3 to 16.5): slides by a constant,
- * gathers of one element or from one piece, and compression, as host vectors.
+ * gathers of one element or from a few pieces, compression, indices (15.8, 15.9), as host vectors.
  * See trans-vec-elem.c.
  */
 #include "cpu/riscv/trans-vec.h"
@@ -113,39 +113,128 @@ static bool gen_gather_one(RiscvDis *ctx)
     return true;
 }
 
-/* The bytes that elements of vs1 mean, for vshuffle: those beyond the source have their top bit set. */
+/* The bytes that elements of vs1 mean in a source of at most 128 bytes; for what is beyond that, more. */
 static IrRef byte_indices(RiscvDis *ctx, IrRef v)
 {
-    static const uint64_t bytes[] = {0, 0x0100, 0x03020100};
+    static const uint64_t bytes[] = {0, 0x0100, 0x03020100, UINT64_C(0x0706050403020100)};
     int log2 = vec_sew(ctx);
     unsigned lane = 1u << log2;
 
     if (log2) {
+        v = vop2(ctx, IR_vint, IR_VEC_MINU | lane, v, vsplat(ctx, log2, c64(ctx, 128 >> log2)));
         /* Times the size, in each byte, and the byte's own place. */
-        uint64_t size = (log2 == 1 ? 0x0101u : 0x01010101u) * lane;
+        uint64_t all = UINT64_C(0x0101010101010101) >> (64 - 8 * lane), size = all * lane;
 
-        v = vop2(ctx, IR_vint, IR_VEC_MINU | lane, v,
-                 vsplat(ctx, log2, c64(ctx, vec_piece_bytes(ctx) >> log2)));
         v = vop2(ctx, IR_vint, IR_VEC_MUL | lane, v, vsplat(ctx, log2, c64(ctx, (int64_t)size)));
         v = vop2(ctx, IR_vadd, 1, v, vsplat(ctx, log2, c64(ctx, (int64_t)bytes[log2])));
     }
-    return vop2(ctx, IR_vint, IR_VEC_ADDU | 1, v,
-                vsplat(ctx, 0, c64(ctx, 0x80 - vec_piece_bytes(ctx))));
+    return v;
 }
 
-/* Of groups of one piece. */
+/* Each piece of the result is of as many parts as the source has pieces. */
+static IrRef gather_piece(RiscvDis *ctx, unsigned n, IrRef indices)
+{
+    unsigned bytes = vec_piece_bytes(ctx);
+    IrRef sum = IR_NOREF;
+
+    for (unsigned k = 0; k < n; k++) {
+        IrRef from =
+            k ? vop2(ctx, IR_vsub, 1, indices, vsplat(ctx, 0, c64(ctx, k * bytes))) : indices;
+        /* Those of other pieces get their top bit set. */
+        IrRef control =
+            vop2(ctx, IR_vint, IR_VEC_ADDU | 1, from, vsplat(ctx, 0, c64(ctx, 0x80 - bytes)));
+        IrRef part = vop2(ctx, IR_vshuffle, 0, get_piece(ctx, insn_rs2(ctx), k), control);
+
+        sum = k ? vop2(ctx, IR_vor, 0, sum, part) : part;
+    }
+    return sum;
+}
+
+/* Of groups of at most 128 bytes and four pieces. */
 static bool gen_gather(RiscvDis *ctx, const VecRow *row)
 {
+    enum { MAX_GATHERED = 4 };
+    unsigned n = source_pieces(ctx);
+    IrRef v[MAX_GATHERED];
     VecActive active;
-    IrRef v;
 
-    if (source_pieces(ctx) != 1 || vec_sew(ctx) > 2 || (row->flags & VEC_B_16) ||
+    if (!n || n > MAX_GATHERED || ((row->flags & VEC_B_16) && vec_sew(ctx) != 1) ||
         !vec_active_begin(ctx, &active, insn_masked(ctx))) {
         return false;
     }
-    v = byte_indices(ctx, get_piece(ctx, insn_rs1(ctx), 0));
-    v = vop2(ctx, IR_vshuffle, 0, get_piece(ctx, insn_rs2(ctx), 0), v);
-    set_group(ctx, &active, 1, 0, &v);
+    for (unsigned i = 0; i < n; i++) {
+        v[i] = gather_piece(ctx, n, byte_indices(ctx, get_piece(ctx, insn_rs1(ctx), i)));
+    }
+    set_group(ctx, &active, n, 0, v);
+    return true;
+}
+
+/* ---- Indices ---- */
+
+/* 0, 1, 2 and so on. */
+static bool gen_index(RiscvDis *ctx)
+{
+    int log2 = vec_sew(ctx);
+    unsigned n = source_pieces(ctx), lanes = vec_piece_bytes(ctx) >> log2;
+    IrRef v[MAX_PIECES];
+    VecActive active;
+
+    if (!n || !vec_active_begin(ctx, &active, insn_masked(ctx))) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t words[4];
+        for (unsigned k = 0; k < lanes; k++) {
+            uint64_t lane = i * lanes + k;
+            memcpy((char *)words + ((size_t)k << log2), &lane, (size_t)1 << log2);
+        }
+        v[i] = vec_const(ctx, words);
+    }
+    set_group(ctx, &active, n, 0, v);
+    return true;
+}
+
+/* How many bits before a lane's are set in @ones, which has 0 or 1 in each lane. */
+static IrRef sum_before(RiscvDis *ctx, int log2, IrRef ones)
+{
+    unsigned size = 1u << log2;
+    IrRef sum = ones;
+
+    for (unsigned by = size; by < vec_piece_bytes(ctx); by *= 2) {
+        IrRef moved = vop2(ctx, IR_valign, vec_piece_bytes(ctx) - by, vzero(ctx), sum);
+
+        sum = vop2(ctx, IR_vadd, size, sum, moved);
+    }
+    return vop2(ctx, IR_vsub, size, sum, ones);
+}
+
+/* How many bits of vs2 are set before each element's, among the active ones. */
+static bool gen_iota(RiscvDis *ctx)
+{
+    int log2 = vec_sew(ctx);
+    unsigned n = source_pieces(ctx), lanes = vec_piece_bytes(ctx) >> log2, size = 1u << log2;
+    IrRef v[MAX_PIECES], count = c64(ctx, 0);
+    VecActive active;
+
+    if (!n || !vec_active_begin(ctx, &active, insn_masked(ctx))) {
+        return false;
+    }
+    for (unsigned i = 0; i < n; i++) {
+        unsigned at = i * lanes;
+        IrRef bits = vword(ctx, insn_rs2(ctx), at / 64);
+
+        if (!active.all) {
+            bits = op2(ctx, IR_and, bits, active.word[at / 64]);
+        }
+        if (at % 64) {
+            bits = op2(ctx, IR_shr, bits, c64(ctx, at % 64));
+        }
+        bits = op2(ctx, IR_and, bits, c64(ctx, (int64_t)((UINT64_C(1) << lanes) - 1)));
+        IrRef ones = vop2(ctx, IR_vsub, size, vzero(ctx), vop1(ctx, IR_vmask, size, bits));
+        v[i] = vop2(ctx, IR_vadd, size, sum_before(ctx, log2, ones), vsplat(ctx, log2, count));
+        count = op2(ctx, IR_add, count, ir_op1(ctx->ir, IR_popcnt, IR_I64, 0, bits));
+    }
+    set_group(ctx, &active, n, 0, v);
     return true;
 }
 
@@ -262,6 +351,12 @@ bool gen_vec_moves(RiscvDis *ctx, const VecRow *row)
     }
     if (row->run == riscv_vec_run_compress) {
         return gen_compress(ctx);
+    }
+    if (row->run == riscv_vec_run_iota) {
+        return gen_iota(ctx);
+    }
+    if (row->run == riscv_vec_run_id) {
+        return gen_index(ctx);
     }
     if (row->form != VEC_U) {
         return false;

@@ -300,7 +300,7 @@ static IrRef gen_element(RiscvDis *ctx, const Group *d, unsigned i, unsigned k, 
  * anew, as nothing has been loaded. */
 static bool gen_elements_inline(RiscvDis *ctx, const Group *d, unsigned fields, const Group *index)
 {
-    enum { MAX_ELEMENTS = 16 };
+    enum { MAX_ELEMENTS = 32 };
     IrRef parts[MAX_ELEMENTS], base = get_x(ctx, insn_rs1(ctx)), addr = base;
     unsigned n = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx));
     unsigned per_field = vec_whole_bytes(ctx, d->emul) / 16;

@@ -92,6 +92,11 @@ static inline __attribute__((always_inline)) void copy_field(const VecMem *m, ui
                                                              unsigned size)
 {
     uint8_t *group = m->data + k * m->group_bytes;
+    if (!m->masked && m->fields == 1) {
+        uint8_t *first = group + (size_t)i * size;
+        memcpy(m->store ? host : first, m->store ? first : host, (size_t)n * size);
+        return;
+    }
     for (unsigned end = i + n; i < end; i++, host += m->stride) {
         if (m->masked && !vec_bit(m->s->v, i)) {
             continue;

@@ -8,6 +8,7 @@
 #include "cpu/riscv/helpers.h"
 #include "cpu/riscv/priv.h"
 #include "cpu/riscv/vector.h"
+#include <string.h>
 
 /* ---- Classes ---- */
 
@@ -111,9 +112,20 @@ void riscv_vec_run_move(VecCtx *c)
 
 /* ---- Slides, gathers, compression ---- */
 
+/* Elements @from to @to - 1 of vd become those of vs2 from @source on, all at once. */
+static void move_elements(VecCtx *c, unsigned from, unsigned to, unsigned source)
+{
+    memmove(c->vd + ((size_t)from << c->sew), c->vs2 + ((size_t)source << c->sew),
+            (size_t)(to - from) << c->sew);
+}
+
 void riscv_vec_run_slideup(VecCtx *c)
 {
     uint64_t i = MAX(c->x, c->vstart);
+    if (!c->masked && i < c->vl) {
+        move_elements(c, (unsigned)i, c->vl, (unsigned)(i - c->x));
+        return;
+    }
     for (; i < c->vl; i++) {
         if (vec_active(c, (unsigned)i)) {
             vec_put(c->vd, (unsigned)i, c->sew, vec_get(c->vs2, (unsigned)(i - c->x), c->sew));
@@ -123,10 +135,15 @@ void riscv_vec_run_slideup(VecCtx *c)
 
 void riscv_vec_run_slidedown(VecCtx *c)
 {
-    for (unsigned i = c->vstart; i < c->vl; i++) {
+    unsigned left = c->x < c->vlmax ? c->vlmax - (unsigned)c->x : 0, i = c->vstart;
+    unsigned end = MIN(c->vl, left); /* of what comes from within the group */
+    if (!c->masked && i < end) {
+        move_elements(c, i, end, i + (unsigned)c->x);
+        i = end;
+    }
+    for (; i < c->vl; i++) {
         if (vec_active(c, i)) {
-            bool inside = c->x < c->vlmax && i + c->x < c->vlmax;
-            vec_put(c->vd, i, c->sew, inside ? vec_get(c->vs2, i + (unsigned)c->x, c->sew) : 0);
+            vec_put(c->vd, i, c->sew, i < end ? vec_get(c->vs2, i + (unsigned)c->x, c->sew) : 0);
         }
     }
 }
