@@ -282,6 +282,45 @@ static void gen_mem_inline(RiscvDis *ctx, unsigned bytes)
     }
 }
 
+/* Loads of some elements, or of as many as can be read, where the whole group is in one page that the TLB has: then
+ * nothing can fault, and what is not wanted may be read as well. Else by the helper, and the block ends. */
+static bool gen_load_some(RiscvDis *ctx, const Group *d)
+{
+    unsigned step = vec_piece_bytes(ctx),
+             n = vec_vlmax(ctx->vlenb, (unsigned)vec_sew(ctx), vec_emul(ctx));
+    unsigned pieces = MAX((n << d->eew) / step, 1u);
+    bool all = vec_whole_bytes(ctx, d->emul);
+    if (!(ctx->flags & RISCV_TB_VSTART0) || (all && (n << d->eew) % step)) {
+        return false;
+    }
+    unsigned fast = ir_block_new(ctx->ir), slow = ir_block_new(ctx->ir);
+    vec_dirty(ctx);
+    IrRef base = get_x(ctx, insn_rs1(ctx)), in_page = op2(ctx, IR_and, base, c64(ctx, 4095));
+    IrRef addend = ir_op1(ctx->ir, IR_probe, IR_I64, 0, base), zero = c64(ctx, 0);
+    IrRef last = c64(ctx, 4096 - (int64_t)(pieces * step));
+    addend = ir_select(ctx->ir, IR_I64, IR_LEU, in_page, last, addend, zero);
+    ir_brcond(ctx->ir, IR_I64, IR_NE, addend, zero, fast, slow);
+    ir_block_place(ctx->ir, slow, ctx->pc);
+    gen_mem(ctx, c64(ctx, 0));
+    gen_exit_next(ctx);
+    ctx->ended = false;
+    ir_block_place(ctx->ir, fast, ctx->pc);
+    VecActive active = {.all = true};
+    if (!all) {
+        vec_active_begin(ctx, &active, insn_masked(ctx));
+    }
+    for (unsigned i = 0; i < pieces; i++) {
+        IrRef v = ir_ld(ctx->ir, vec_piece_type(ctx), ctx->wide ? IR_256 : IR_128,
+                        get_x(ctx, insn_rs1(ctx)), (int32_t)(i * step));
+        if (!all) {
+            v = vsel(ctx, v, get_piece(ctx, d->reg, i),
+                     vec_piece_mask(ctx, active.word, i, d->eew));
+        }
+        set_piece(ctx, d->reg, i, v);
+    }
+    return true;
+}
+
 /* Element @i of field @k of an access of elements one by one: loaded to @v, the 16 bytes that it belongs to. */
 static IrRef gen_element(RiscvDis *ctx, const Group *d, unsigned i, unsigned k, IrRef addr, IrRef v)
 {
@@ -389,6 +428,9 @@ bool trans_vmem_unit(RiscvDis *ctx, const ArgsVunit *a)
     if (bytes >= 16 && !first_only && bytes / 16 * fields <= VEC_MAX_SEGMENT_16S) {
         vec_dirty(ctx);
         gen_vec_segments(ctx, insn_is_store(ctx), eew, fields, group_size(&d), bytes / 16);
+        return true;
+    }
+    if (fields == 1 && !insn_is_store(ctx) && gen_load_some(ctx, &d)) {
         return true;
     }
     gen_mem(ctx, c64(ctx, 0));
