@@ -193,7 +193,7 @@ static bool find_all_carried(Vectors *v)
             !(insn->type == IR_I64 && find_carried(v, (unsigned)insn->imm, insn->arg[0]))) {
             return false;
         }
-        if (!is_read && insn->type == IR_V128) {
+        if (!is_read && ir_type_is_vector(insn->type)) {
             return false;
         }
     }
@@ -224,7 +224,7 @@ static Kind classify(const Vectors *v, const IrInsn *insn)
 
     switch (insn->op) {
     case IR_const: return UNIFORM;
-    case IR_get_var: return s->set[insn->imm] || insn->type == IR_V128 ? NOTHING : UNIFORM;
+    case IR_get_var: return s->set[insn->imm] || ir_type_is_vector(insn->type) ? NOTHING : UNIFORM;
     case IR_ld: return insn->type == IR_I64 || insn->type == IR_I32 ? INTEGER : f ? FLOAT : NOTHING;
     case IR_trunc:
     case IR_zext:
