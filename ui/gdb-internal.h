@@ -55,6 +55,9 @@ void gdb_resume(GdbServer *g);
 /* Takes all points back and lets all vCPUs run from the next start on. The machine is stopped. */
 void gdb_let_go(GdbServer *g);
 
+/* What is sent next is for a new peer, which has set up nothing and begins with acknowledgements. */
+void gdb_forget_peer(GdbServer *g);
+
 /* Handles one packet; appends the reply. False: there is none (now). */
 bool gdb_handle_packet(GdbServer *g, const char *packet, size_t len, GString *reply);
 /* Those that begin with q or Q, and the v packets that are not vCont. */

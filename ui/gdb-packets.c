@@ -409,6 +409,7 @@ static bool why_stopped(GdbServer *g, const char *packet, size_t len, GString *r
 static bool detach(GdbServer *g, const char *packet, size_t len, GString *reply)
 {
     gdb_let_go(g);
+    gdb_forget_peer(g); /* the connection may outlive it: a serial line, or nc */
     if (g->machine->state == RUN_STATE_PAUSED || g->machine->state == RUN_STATE_PRELAUNCH) {
         machine_start(g->machine);
     }

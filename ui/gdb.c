@@ -186,6 +186,16 @@ void gdb_let_go(GdbServer *g)
     debug_forget(g->machine);
 }
 
+void gdb_forget_peer(GdbServer *g)
+{
+    g->input = GDB_IDLE;
+    g->no_ack = g->multiprocess = g->physical = false;
+    g->step_flags = GDB_STEP_ALL;
+    g->g_cpu = g->c_cpu = 0;
+    g->interrupted = false;
+    g_byte_array_set_size(g->last, 0);
+}
+
 /*
  * Receiving.
  */
@@ -287,19 +297,9 @@ static size_t gdb_can_receive(void *opaque)
  * The connection.
  */
 
-static void forget_peer(GdbServer *g)
-{
-    g->input = GDB_IDLE;
-    g->no_ack = g->multiprocess = g->physical = false;
-    g->step_flags = GDB_STEP_ALL;
-    g->g_cpu = g->c_cpu = 0;
-    g->interrupted = false;
-    g_byte_array_set_size(g->last, 0);
-}
-
 static void peer_came(GdbServer *g)
 {
-    forget_peer(g);
+    gdb_forget_peer(g);
     stop_machine(g);
     debug_forget(g->machine);
 }
@@ -313,7 +313,7 @@ static void peer_left(GdbServer *g)
     stop_machine(g);
     cpus_pause(g->machine);
     gdb_let_go(g);
-    forget_peer(g);
+    gdb_forget_peer(g);
     if (ran) {
         machine_start(g->machine);
     }
@@ -353,7 +353,7 @@ GdbServer *gdb_server_attach(Machine *machine, Chardev *chr)
     g->chr = chr;
     g->last = g_byte_array_new();
     machine->gdb = g;
-    forget_peer(g);
+    gdb_forget_peer(g);
     machine_add_state_listener(machine, on_state, g);
     chardev_set_handlers(chr, &gdb_handlers, g);
     return g;

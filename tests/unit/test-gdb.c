@@ -10,6 +10,8 @@
 
 #define CODE UINT64_C(0x80000000)
 #define DATA UINT64_C(0x80010000)
+#define GDB_FEATURES \
+    "PacketSize=4000;qXfer:features:read+;vContSupported+;multiprocess+;QStartNoAckMode+"
 
 typedef struct Fake {
     Chardev chr;
@@ -173,6 +175,12 @@ static void test_framing(void)
     check(&f, "vMustReplyEmpty", "");
     check(&f, "QSomething:1", "");
     check(&f, "_", "");
+
+    /* Who comes after a detach, on the same line, has not asked for that. */
+    check(&f, "qSupported:multiprocess+", GDB_FEATURES);
+    check(&f, "D;1", "OK");
+    send_packet(&f, "qC", 2);
+    g_assert_cmpstr(f.fake->out->str, ==, "+$QC01#f5");
     fixture_free(&f);
 }
 
@@ -183,8 +191,7 @@ static void test_framing(void)
 static void test_queries(void)
 {
     Fixture f = fixture_new("interp");
-    check(&f, "qSupported:multiprocess+;xmlRegisters=i386",
-          "PacketSize=4000;qXfer:features:read+;vContSupported+;multiprocess+;QStartNoAckMode+");
+    check(&f, "qSupported:multiprocess+;xmlRegisters=i386", GDB_FEATURES);
     check(&f, "?", "T05thread:p01.01;");
     check(&f, "vCont?", "vCont;c;C;s;S");
     check(&f, "qfThreadInfo", "mp01.01");
@@ -372,9 +379,7 @@ static void test_memory(void)
 /* Each hart counts in a0 and stores it at a1. */
 static void load_program(Fixture *f)
 {
-    check(f, "qSupported:multiprocess+",
-          "PacketSize=4000;qXfer:features:read+;vContSupported+;"
-          "multiprocess+;QStartNoAckMode+");
+    check(f, "qSupported:multiprocess+", GDB_FEATURES);
     check(f, "M80000000,c:1305150023b0a5006ff09fff", "OK"); /* addi a0, a0, 1; sd a0, (a1); j */
     for (unsigned i = 0; i < 2; i++) {
         check(f, i ? "Hgp1.2" : "Hgp1.1", "OK");
