@@ -7,6 +7,7 @@
  * the same one. While somebody who holds the lock looks at the ring anyway, the kernel is told not to raise it.
  */
 #include "hw/block/aio.h"
+#include "hw/block/file.h"
 #include "softmmu/base/bits.h"
 #include <errno.h>
 #include <glib-unix.h>
@@ -62,6 +63,13 @@ static AioTask *take_work(Aio *aio)
     return task;
 }
 
+/* Puts @task where complete_threads() finds it. With the lock held. */
+static void finished_locked(Aio *aio, AioTask *task)
+{
+    *aio->done_tail = task;
+    aio->done_tail = &task->next;
+}
+
 static gpointer work(gpointer data)
 {
     Aio *aio = data;
@@ -75,8 +83,7 @@ static gpointer work(gpointer data)
         task->run(task);
         g_mutex_lock(&aio->lock);
         first = !aio->done_head;
-        *aio->done_tail = task;
-        aio->done_tail = &task->next;
+        finished_locked(aio, task);
         if (first) {
             eventfd_write(aio->event_fd, 1);
         }
@@ -107,8 +114,7 @@ void aio_run(Aio *aio, AioTask *task)
         aio->work_tail = &aio->work_head;
         aio->waiting--;
         task->run(task);
-        *aio->done_tail = task;
-        aio->done_tail = &task->next;
+        finished_locked(aio, task);
         eventfd_write(aio->event_fd, 1);
     }
     g_cond_signal(&aio->cond);
@@ -142,13 +148,9 @@ bool aio_transfer(Aio *aio, AioTask *task, int fd, uint64_t offset, const struct
                   bool write, bool stable)
 {
     struct io_uring_sqe *sqe = next_sqe(aio);
-    size_t len = 0;
 
     if (!sqe) {
         return false;
-    }
-    for (int i = 0; i < n; i++) {
-        len += iov[i].iov_len;
     }
     if (write) {
         io_uring_prep_writev(sqe, fd, iov, n, offset);
@@ -156,10 +158,25 @@ bool aio_transfer(Aio *aio, AioTask *task, int fd, uint64_t offset, const struct
     } else {
         io_uring_prep_readv(sqe, fd, iov, n, offset);
     }
-    if (len > INLINE_MAX) {
+    if (iov_bytes(iov, n) > INLINE_MAX) {
         sqe->flags |= IOSQE_ASYNC;
     }
     queue_sqe(aio, sqe, task);
+    return true;
+}
+
+bool aio_transfer_now(Aio *aio, AioTask *task, int fd, uint64_t offset, const struct iovec *iov,
+                      int n, bool write)
+{
+    if (iov_bytes(iov, n) > INLINE_MAX) {
+        return false;
+    }
+    ssize_t r = write ? pwritev(fd, iov, n, offset) : preadv(fd, iov, n, offset);
+    task->result = r < 0 ? -errno : (int)r;
+    task->next = NULL;
+    g_mutex_lock(&aio->lock);
+    finished_locked(aio, task);
+    g_mutex_unlock(&aio->lock);
     return true;
 }
 

@@ -38,6 +38,9 @@ void aio_run(Aio *aio, AioTask *task);
  * it is done. @stable: what is written is on stable storage when it is done. */
 bool aio_transfer(Aio *aio, AioTask *task, int fd, uint64_t offset, const struct iovec *iov, int n,
                   bool write, bool stable);
+/* The same at once, for files that are in the host's memory: io_uring gives these to threads of its own. False: it is too long. */
+bool aio_transfer_now(Aio *aio, AioTask *task, int fd, uint64_t offset, const struct iovec *iov,
+                      int n, bool write);
 bool aio_sync(Aio *aio, AioTask *task, int fd);
 
 /* Hands what was asked for to the kernel, unless in a batch, and completes what is finished at once. A batch

@@ -121,8 +121,11 @@ static bool start_in_kernel(BlockRequest *req)
         return false;
     }
     req->mapped = true;
-    if (!aio_transfer(aio, &req->task, block_file_fd_for(map.file, map.offset, req->iov, req->n),
-                      map.offset, req->iov, req->n, req->op == OP_WRITE,
+    int fd = block_file_fd_for(map.file, map.offset, req->iov, req->n);
+    bool write = req->op == OP_WRITE;
+    if (!(map.file->in_memory &&
+          aio_transfer_now(aio, &req->task, fd, map.offset, req->iov, req->n, write)) &&
+        !aio_transfer(aio, &req->task, fd, map.offset, req->iov, req->n, write,
                       req->stable && !blk->ignore_flush)) {
         req->mapped = false;
         if (image->ops->unmap) {

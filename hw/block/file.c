@@ -14,9 +14,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 enum { PERM_READ = 1 << 0, PERM_WRITE = 1 << 1, PERM_RESIZE = 1 << 3, PERM_COUNT = 4 };
@@ -124,6 +126,13 @@ static unsigned probe_alignment(int fd)
     return align;
 }
 
+static bool is_in_memory(int fd)
+{
+    struct statfs fs;
+
+    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 static bool open_direct(BlockFile *file, GError **error)
 {
     char *name = g_strdup_printf("/proc/self/fd/%d", file->fd);
@@ -174,6 +183,7 @@ BlockFile *block_file_open(const BlockFileOpen *how, GError **error)
     file->direct_fd = -1;
     file->read_only = how->read_only;
     file->ignore_flush = how->ignore_flush;
+    file->in_memory = is_in_memory(fd);
     if (!look_at(file, error) || (!how->no_locking && !lock_file(fd, how, error)) ||
         (how->direct && !open_direct(file, error))) {
         block_file_close(file);
@@ -209,6 +219,7 @@ BlockFile *block_file_temporary(GError **error)
         block_file_close(file);
         return NULL;
     }
+    file->in_memory = is_in_memory(file->fd);
     return file;
 }
 

@@ -22,6 +22,7 @@ typedef struct BlockFile {
     bool read_only;
     bool device;       /* a block device: its size is fixed, and what was not written is not zero */
     bool ignore_flush; /* syncing does nothing */
+    bool in_memory;    /* on tmpfs, say: nothing waits for a disk */
     bool temporary;    /* nobody else sees it, and it goes with the process */
     dev_t dev;         /* what identifies it */
     ino_t ino;

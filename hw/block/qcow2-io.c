@@ -546,6 +546,15 @@ int qcow2_flush(BlockImage *image)
 
 /* ---- The short way ---- */
 
+/* Where the backing image has what is read: a raw one, to which nothing needs to be told afterwards. */
+static bool map_backing(const Qcow2 *q, uint64_t offset, uint64_t len, ImageMap *map)
+{
+    BlockImage *backing = q->image.backing;
+
+    return backing && backing->ops->map && !backing->ops->unmap && offset <= backing->size &&
+           len <= backing->size - offset && backing->ops->map(backing, offset, len, false, map);
+}
+
 static bool qcow2_map_now(BlockImage *image, uint64_t offset, uint64_t len, bool write,
                           ImageMap *map)
 {
@@ -557,12 +566,15 @@ static bool qcow2_map_now(BlockImage *image, uint64_t offset, uint64_t len, bool
         return false;
     }
     ok = !q->gate && (!write || (q->modified && !q->corrupt)) &&
-         qcow2_map(q, offset, len, true, &extent) == 0 && extent.kind == QCOW2_DATA &&
-         extent.len == len &&
-         (!write ||
-          (extent.own && (q->data != image->file || !qcow2_is_metadata(q, extent.host, len))));
-    if (ok) {
+         qcow2_map(q, offset, len, true, &extent) == 0 && extent.len == len;
+    if (ok && extent.kind == QCOW2_DATA) {
         *map = (ImageMap){q->data, extent.host};
+        ok = !write ||
+             (extent.own && (q->data != image->file || !qcow2_is_metadata(q, extent.host, len)));
+    } else if (ok) {
+        ok = !write && extent.kind == QCOW2_UNALLOCATED && map_backing(q, offset, len, map);
+    }
+    if (ok) {
         begin_transfer(q);
     }
     g_mutex_unlock(&q->lock);

@@ -49,15 +49,15 @@ static void clear_drives(Machine *machine)
     }
 }
 
-/* @data: more properties of the drive; NULL: none. */
-static void setup(Fixture *f, gconstpointer data)
+/* The disk is a file in @dir; @data: more properties of the drive; NULL: none. */
+static void setup_in(Fixture *f, const char *dir, gconstpointer data)
 {
     uint8_t *contents = g_malloc(DISK_SIZE);
-    GError *error = NULL;
     char *text;
-    int fd = g_file_open_tmp("amphi-test-XXXXXX", &f->path, &error);
 
-    g_assert_no_error(error);
+    f->path = g_build_filename(dir, "amphi-test-XXXXXX", NULL);
+    int fd = g_mkstemp(f->path);
+    g_assert_cmpint(fd, >=, 0);
     for (unsigned i = 0; i < DISK_SIZE; i++) {
         contents[i] = i / 512 + i;
     }
@@ -77,6 +77,17 @@ static void setup(Fixture *f, gconstpointer data)
     f->header = driver_alloc(&f->driver, sizeof(struct virtio_blk_outhdr), 8);
     f->status = driver_alloc(&f->driver, 1, 1);
     f->data = driver_alloc(&f->driver, 64 * 1024, 8);
+}
+
+static void setup(Fixture *f, gconstpointer data)
+{
+    setup_in(f, g_get_tmp_dir(), data);
+}
+
+/* Where transfers are made at once, if the host has such a place. */
+static void setup_in_memory(Fixture *f, gconstpointer data)
+{
+    setup_in(f, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : g_get_tmp_dir(), data);
 }
 
 static void teardown(Fixture *f, gconstpointer data)
@@ -568,6 +579,8 @@ static void test_device_errors(void)
 }
 
 #define ADD(name, data, fn) g_test_add("/virtio/blk/" name, Fixture, data, setup, fn, teardown)
+#define ADD_IN_MEMORY(name, data, fn) \
+    g_test_add("/virtio/blk/in-memory/" name, Fixture, data, setup_in_memory, fn, teardown)
 
 int main(int argc, char **argv)
 {
@@ -598,6 +611,17 @@ int main(int argc, char **argv)
     ADD("write-threads", ",aio=threads", test_write);
     ADD("write-direct", ",cache=none", test_write);
     ADD("many-threads", ",aio=threads", test_many);
+    ADD("read-snapshot", ",snapshot=on", test_read);
+    ADD("many-snapshot", ",snapshot=on", test_many);
+    ADD_IN_MEMORY("read", NULL, test_read);
+    ADD_IN_MEMORY("read-snapshot", ",snapshot=on", test_read);
+    ADD_IN_MEMORY("write", NULL, test_write);
+    ADD_IN_MEMORY("write-through", ",cache=writethrough", test_write);
+    ADD_IN_MEMORY("big", NULL, test_big);
+    ADD_IN_MEMORY("errors", NULL, test_errors);
+    ADD_IN_MEMORY("many", NULL, test_many);
+    ADD_IN_MEMORY("random", NULL, test_random);
+    ADD_IN_MEMORY("save", NULL, test_save);
     g_test_add_func("/virtio/blk/open-errors", test_open_errors);
     g_test_add_func("/virtio/blk/device-errors", test_device_errors);
     return g_test_run();
