@@ -144,6 +144,10 @@ static void add_madt(AcpiTables *t, const Machine *machine)
 
 /* ---- The small ones ---- */
 
+/* Of the root bridge, also in q35.asl. Linux looks for devices on all buses that it is told of, through two ports, so that 256 of
+ * them are 16000 exits. */
+#define LAST_BUS 63
+
 static void add_mcfg(AcpiTables *t, const PcAcpiConfig *config)
 {
     /* Without it the table stays, so that lengths do not change, under a name that nobody looks for. */
@@ -152,7 +156,7 @@ static void add_mcfg(AcpiTables *t, const PcAcpiConfig *config)
     acpi_put(t, config->ecam_base, 8);
     acpi_put(t, 0, 2);
     acpi_put(t, 0, 1);
-    acpi_put(t, config->ecam_size ? (config->ecam_size >> 20) - 1 : 0, 1);
+    acpi_put(t, config->ecam_size ? LAST_BUS : 0, 1);
     acpi_put_zeros(t, 4);
     acpi_end(t, start, true);
 }
