@@ -2,8 +2,9 @@
  * Debugging the guest (KVM_SET_GUEST_DEBUG).
  *
  * The processor's four debug registers serve the first four points, in any address space and also in ROM;
- * breakpoints beyond these are INT3 instructions in memory, through the first CPU's page tables. Watchpoints
- * stop after the access, as the processor does it. While points are set, the guest's own debug registers
+ * breakpoints beyond these are INT3 instructions in memory, through the page tables of the CPU that first runs after they
+ * were set. These are there only while a CPU runs: whoever looks at memory then, or saves it, sees the guest's own.
+ * Watchpoints stop after the access, as the processor does it. While points are set, the guest's own debug registers
  * have no effect.
  */
 #include "accel/kvm/kvm.h"
@@ -80,15 +81,35 @@ static uint8_t *code_at(Vcpu *vcpu, uint64_t addr)
     return hit.readonly ? NULL : hit.host;
 }
 
-static void remove_patches(KvmVm *vm)
+static bool is_skipped(const KvmVm *vm, uint64_t addr)
+{
+    for (unsigned i = 0; i < vm->machine->ncpus; i++) {
+        const KvmVcpu *kv = kvm_vcpu(vm->machine->cpus[i]);
+        if (kv && kv->skip == addr && addr) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void place_patch(KvmPatch *patch, bool in)
+{
+    if (in && !patch->in) {
+        patch->original = *patch->host;
+        *patch->host = INT3;
+    } else if (!in && patch->in && *patch->host == INT3) {
+        *patch->host = patch->original;
+    }
+    patch->in = in;
+}
+
+/* Brings memory in step with the list. With the lock held. */
+static void place_patches(KvmVm *vm)
 {
     for (unsigned i = 0; i < vm->npatches; i++) {
         KvmPatch *patch = &vm->patches[i];
-        if (*patch->host == INT3) {
-            *patch->host = patch->original;
-        }
+        place_patch(patch, vm->running && !is_skipped(vm, patch->addr));
     }
-    vm->npatches = 0;
 }
 
 static void add_patch(KvmVm *vm, Vcpu *vcpu, uint64_t addr)
@@ -96,23 +117,23 @@ static void add_patch(KvmVm *vm, Vcpu *vcpu, uint64_t addr)
     uint8_t *host = code_at(vcpu, addr);
 
     if (host && vm->npatches < KVM_MAX_PATCHES) {
-        vm->patches[vm->npatches++] = (KvmPatch){addr, host, *host};
-        *host = INT3;
+        vm->patches[vm->npatches++] = (KvmPatch){.addr = addr, .host = host};
     }
 }
 
-/* Breakpoints from the fifth point on. Machine lock; registers of @vcpu are home. */
-static void update_patches(KvmVm *vm, Vcpu *vcpu, uint64_t skip)
+/* Makes the list anew: breakpoints from the fifth point on. With the lock held; registers of @vcpu are home. */
+static void list_patches(KvmVm *vm, Vcpu *vcpu, const MachineDebug *debug)
 {
-    const MachineDebug *debug = vm->machine->debug;
     unsigned seen = 0;
 
-    remove_patches(vm);
+    for (unsigned i = 0; i < vm->npatches; i++) {
+        place_patch(&vm->patches[i], false);
+    }
+    vm->npatches = 0;
     for (unsigned i = 0; debug && i < debug->points->len; i++) {
         const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
         unsigned bits;
-        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits)) ||
-            (!is_watch(p) && p->addr == skip && skip)) {
+        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits))) {
             continue;
         }
         if (seen++ >= DR_COUNT && !is_watch(p)) {
@@ -121,20 +142,41 @@ static void update_patches(KvmVm *vm, Vcpu *vcpu, uint64_t skip)
     }
 }
 
+static void update_patches(KvmVcpu *kv, uint64_t skip)
+{
+    KvmVm *vm = kv->vm;
+    const MachineDebug *debug = vm->machine->debug;
+    unsigned generation = debug ? debug->generation : 0;
+
+    g_mutex_lock(&vm->patch_lock);
+    kv->skip = skip;
+    if (vm->patched_for != generation) {
+        vm->patched_for = generation;
+        list_patches(vm, kv->vcpu, debug);
+    }
+    place_patches(vm);
+    g_mutex_unlock(&vm->patch_lock);
+}
+
+void kvm_debug_running(KvmVm *vm, int change)
+{
+    g_mutex_lock(&vm->patch_lock);
+    vm->running += change;
+    place_patches(vm);
+    g_mutex_unlock(&vm->patch_lock);
+}
+
 /* ---- Telling the kernel ---- */
 
 void kvm_debug_update(KvmVcpu *kv, bool step)
 {
-    Machine *machine = kv->vm->machine;
-    const MachineDebug *debug = machine->debug;
+    const MachineDebug *debug = kv->vm->machine->debug;
     struct kvm_guest_debug request = {0};
     unsigned used;
 
     uint64_t skip = step ? kv->vcpu->arch->get_pc(kv->vcpu) : 0;
     fill_registers(debug, skip, &request, &used);
-    machine_lock(machine);
-    update_patches(kv->vm, kv->vcpu, skip);
-    machine_unlock(machine);
+    update_patches(kv, skip);
     if (used || step || kv->vm->npatches) {
         request.control = KVM_GUESTDBG_ENABLE | (used ? KVM_GUESTDBG_USE_HW_BP : 0) |
                           (kv->vm->npatches ? KVM_GUESTDBG_USE_SW_BP : 0) |

@@ -9,7 +9,7 @@
  * Source: Linux, Documentation/virt/kvm/api.rst (the sections' names are those of the ioctls).
  *
  * Locking: a KvmVcpu belongs to its thread, except `run->immediate_exit` and `tid`. What is per machine
- * changes under the machine lock.
+ * changes under the machine lock, patches under their own.
  */
 #ifndef AMPHI_ACCEL_KVM_H
 #define AMPHI_ACCEL_KVM_H
@@ -50,10 +50,11 @@ typedef struct KvmRoute {
     uint64_t data;
 } KvmRoute;
 
-/* A breakpoint in memory. */
+/* A breakpoint in memory: an INT3, which is there only while a vCPU runs. */
 typedef struct KvmPatch {
     uint64_t addr;
     uint8_t *host, original;
+    bool in;
 } KvmPatch;
 #define KVM_MAX_PATCHES 64
 
@@ -79,8 +80,10 @@ struct KvmVm {
     bool flushing;
     GPtrArray *doorbells; /* of KvmDoorbell: what the kernel knows */
     bool blockirq;        /* single steps can keep interrupts out */
+    GMutex patch_lock;    /* guards what follows; a leaf */
     KvmPatch patches[KVM_MAX_PATCHES];
-    unsigned npatches;
+    unsigned npatches, patched_for; /* generation of debug points */
+    unsigned running;               /* vCPUs whose registers are in the kernel */
 };
 
 struct KvmVcpu {
@@ -94,6 +97,7 @@ struct KvmVcpu {
     bool shutdown; /* triple fault: nothing runs before a reset */
     bool pending;  /* an exit of this vCPU is complete only with the next KVM_RUN */
     bool stepping;
+    uint64_t skip;       /* the breakpoint that it steps over; 0: none. Under the lock of patches */
     unsigned debug_seen; /* generation of debug points that the kernel knows */
     X86State *shadow;
     KvmExitCount exits[KVM_EXIT_KINDS];
@@ -155,6 +159,9 @@ int kvm_enter(KvmVcpu *kv);
 /* debug.c: breakpoints, watchpoints, steps. */
 void kvm_debug_update(KvmVcpu *kv, bool step);
 bool kvm_debug_exit(KvmVcpu *kv, VcpuExit *exit);
+/* A vCPU's registers go to the kernel (+1) or come home (-1): nobody is to see breakpoints in the memory of a guest
+ * that does not run. */
+void kvm_debug_running(KvmVm *vm, int change);
 
 /* exits.c: what an exit asks for. True: go on; false: leave with *@exit. */
 bool kvm_handle_exit(KvmVcpu *kv, VcpuExit *exit);

@@ -264,6 +264,7 @@ void kvm_pull(Vcpu *vcpu)
     pull_rest(kv, s);
     *kv->shadow = *s;
     kv->home = true;
+    kvm_debug_running(kv->vm, -1);
 }
 
 bool kvm_first_state(KvmVcpu *kv, GError **error)
@@ -432,6 +433,7 @@ bool kvm_push(KvmVcpu *kv)
     kv->run->cr8 =
         s->cr8; /* which each KVM_RUN takes over where local APICs are not the kernel's */
     kv->home = false;
+    kvm_debug_running(kv->vm, 1);
     kv->shutdown = false;
     return ok;
 }

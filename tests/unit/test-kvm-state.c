@@ -6,6 +6,7 @@
 #include "accel/kvm/kvm.h"
 #include "cpu/x86/msr.h"
 #include "hw/x86/boards.h"
+#include "softmmu/debug.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -331,6 +332,93 @@ static void test_cpuid(Fixture *f, gconstpointer mode)
     g_assert_cmpint((basic[X86_ECX] >> 24 & 1), ==, !off); /* the deadline timer */
 }
 
+/* ---- Breakpoints ---- */
+
+/* Those in memory are there while the vCPU's registers are in the kernel, and nobody sees them otherwise. */
+static void test_breakpoints(Fixture *f, gconstpointer mode)
+{
+    Machine *machine = f->machine;
+    Vcpu *vcpu = machine->cpus[0];
+    uint8_t *code = machine->ram->host + 0x1000;
+
+    memset(code, 0x90, 64);
+    for (unsigned i = 0; i < 6; i++) { /* two more than there are debug registers */
+        g_assert_true(debug_insert(machine, DEBUG_BREAK_SOFTWARE, 0x1000 + i, 1));
+    }
+    debug_commit(machine);
+    g_assert_true(kvm_push(f->kv));
+    g_assert_cmpmem(code, 6, "\x90\x90\x90\x90\x90\x90", 6);
+    kvm_debug_update(f->kv, false);
+    g_assert_cmpmem(code, 7, "\x90\x90\x90\x90\xcc\xcc\x90", 7);
+    kvm_pull(vcpu);
+    g_assert_cmpmem(code, 7, "\x90\x90\x90\x90\x90\x90\x90", 7);
+
+    /* What is written meanwhile is the guest's, and stays. */
+    code[4] = 0x91;
+    f->s->rip = 0x1005;
+    f->s->segs[X86_CS].base = 0;
+    kvm_debug_update(f->kv, true); /* a step over the last one */
+    g_assert_true(kvm_push(f->kv));
+    g_assert_cmpmem(code, 7, "\x90\x90\x90\x90\xcc\x90\x90", 7);
+    kvm_debug_update(f->kv, false);
+    g_assert_cmpmem(code, 7, "\x90\x90\x90\x90\xcc\xcc\x90", 7);
+    kvm_pull(vcpu);
+    g_assert_cmpmem(code, 7, "\x90\x90\x90\x90\x91\x90\x90", 7);
+
+    debug_remove_all(machine);
+    debug_commit(machine);
+    kvm_debug_update(f->kv, false);
+    g_assert_true(kvm_push(f->kv));
+    g_assert_cmpmem(code, 7, "\x90\x90\x90\x90\x91\x90\x90", 7);
+    kvm_pull(vcpu);
+}
+
+/* ---- Exits after which KVM cannot go on ---- */
+
+/* Has exit @reason answered as if KVM_RUN had returned it; what is printed has registers, the bytes at RIP and @what. */
+static void check_end(Fixture *f, unsigned reason, const char *what)
+{
+    VcpuExit exit = VCPU_EXIT_KICK;
+    char *name = NULL, *text = NULL;
+    int fd = g_file_open_tmp(NULL, &name, NULL), standard = dup(2);
+
+    f->s->rip = 0x2000;
+    f->s->segs[X86_CS].base = 0;
+    memcpy(f->machine->ram->host + 0x2000, "\x0f\x0b\xeb\xfe", 4);
+    g_assert_true(kvm_push(f->kv));
+    f->kv->run->exit_reason = reason;
+    dup2(fd, 2);
+    bool on = kvm_handle_exit(f->kv, &exit);
+    dup2(standard, 2);
+    g_assert_false(on);
+    g_assert_cmpint(exit, ==, VCPU_EXIT_CANNOT_RUN);
+    g_assert_true(g_file_get_contents(name, &text, NULL, NULL));
+    if (!strstr(text, what) || !strstr(text, "bytes at RIP: 0f 0b eb fe") ||
+        !strstr(text, "RIP=0000000000002000")) {
+        g_error("exit %u is answered with '%s'", reason, text);
+    }
+    close(fd);
+    close(standard);
+    unlink(name);
+    g_free(name);
+    g_free(text);
+}
+
+static void test_ends(Fixture *f, gconstpointer mode)
+{
+    struct kvm_run *run = f->kv->run;
+
+    run->internal.suberror = KVM_INTERNAL_ERROR_EMULATION;
+    run->internal.ndata = 0;
+    check_end(f, KVM_EXIT_INTERNAL_ERROR, "internal error 1, an instruction that its emulator");
+    run->internal.suberror = 99;
+    check_end(f, KVM_EXIT_INTERNAL_ERROR, "internal error 99");
+    run->fail_entry.hardware_entry_failure_reason = 0x80000021;
+    check_end(f, KVM_EXIT_FAIL_ENTRY, "refuses the guest's state (0x80000021)");
+    check_end(f, KVM_EXIT_UNKNOWN, "exit reason 0");
+    check_end(f, 4711, "exit reason 4711");
+}
+
 int main(int argc, char **argv)
 {
     GError *error = NULL;
@@ -348,5 +436,7 @@ int main(int argc, char **argv)
     g_test_add("/kvm-state/apic/split", Fixture, "split", setup, test_apic, teardown);
     g_test_add("/kvm-state/cpuid/on", Fixture, "on", setup, test_cpuid, teardown);
     g_test_add("/kvm-state/cpuid/off", Fixture, "off", setup, test_cpuid, teardown);
+    g_test_add("/kvm-state/breakpoints", Fixture, "on", setup, test_breakpoints, teardown);
+    g_test_add("/kvm-state/ends", Fixture, "on", setup, test_ends, teardown);
     return g_test_run();
 }
