@@ -372,6 +372,18 @@ static void runner_stop(Machine *machine)
 static const MachineRunner runner = RUNNER("TCG", NULL);
 static const MachineRunner kvm_runner = RUNNER("KVM", kvm_host_cpuid);
 
+/*
+ * What kind of memory the guest gets, decided here for all of it. Where KVM alone runs it, memory of this process: with
+ * large pages there are far fewer faults, each of which leaves the guest. Otherwise memfds: direct execution will map
+ * them into the processes that guest programs run in.
+ */
+static void choose_memory(Accel *accel)
+{
+    if (accel->engine->native && !accel->config.hop) {
+        memory_map_set_private(accel->machine->memory);
+    }
+}
+
 bool accel_new(Machine *machine, const char *const *list, GError **error)
 {
     Accel *accel = g_new0(Accel, 1);
@@ -387,6 +399,7 @@ bool accel_new(Machine *machine, const char *const *list, GError **error)
         accel_free(machine);
         return false;
     }
+    choose_memory(accel);
     machine->runner = accel->engine == &kvm_engine ? &kvm_runner : &runner;
     return true;
 }

@@ -66,6 +66,7 @@ struct MemoryMap {
     GPtrArray *blocks; /* of RamBlock */
     uint64_t next_page;
     unsigned writers;  /* atomic: between memory_writes_begin() and memory_writes_end() */
+    bool private_ram;  /* of blocks that are made: see memory_map_set_private() */
     bool giving_back;  /* atomic: memory_give_back_zeros() is at work: writers wait */
     GArray *listeners; /* of MapListener */
     void (*code_hook)(void *opaque, uint64_t ram_page, unsigned first, unsigned len);
@@ -92,6 +93,25 @@ void ram_written(MemoryMap *map, uint64_t ram_page, uint64_t first, uint64_t len
 /* Writes zeros to @len bytes at @host, which begin in page @ram_page; the host gets the memory of whole pages back. */
 void ram_clear(MemoryMap *map, uint64_t ram_page, uint8_t *host, uint64_t len);
 
+/*
+ * Blocks as a whole (ram-backing.c). Offsets are bytes.
+ */
+
 void ram_block_free(RamBlock *block);
+
+/* Copies from and to a block; what was not touched before is not populated by reading where that can be had. 0, or an errno
+ * value. */
+int ram_block_read(const RamBlock *block, void *buf, size_t len, uint64_t at);
+int ram_block_write(const RamBlock *block, const void *buf, size_t len, uint64_t at);
+
+/* Makes whole pages zeros; the host gets their memory back. */
+void ram_block_discard(const RamBlock *block, uint64_t at, uint64_t len);
+
+/* The first place from @at on, the beginning of a page, where there may be something but zeros; the block's size if there is
+ * none. */
+uint64_t ram_block_next_data(const RamBlock *block, uint64_t at);
+
+/* About how much of the block the host has populated. */
+uint64_t ram_block_populated(const RamBlock *block);
 
 #endif

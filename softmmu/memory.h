@@ -21,10 +21,10 @@ typedef struct Device Device;
 /* Pages of guest RAM that a machine can have, so that what is kept of each is an array: 64 GiB. */
 #define MEMORY_MAX_PAGES (UINT64_C(1) << 24)
 
-/* Host memory that backs guest memory: a shared mapping of a memfd, populated on first touch. */
+/* Host memory that backs guest memory, populated on first touch. */
 typedef struct RamBlock {
     char *name;
-    int fd;
+    int fd;        /* of which it is a shared mapping; -1: it is this process's own */
     uint64_t size; /* bytes, a multiple of 4096 */
     uint8_t *host;
     uint64_t index; /* page number, over all blocks of the machine's map, of the first page:
@@ -35,9 +35,14 @@ typedef struct RamBlock {
 typedef struct RamBacking {
     const char *name; /* for messages */
     const char *path; /* a file, or a directory for a file without name; NULL: memory only */
-    bool share;    /* what the guest writes goes to the file; else the file's contents are copied */
+    bool
+        share; /* what the guest writes goes to the file, and others may map it; else a file's contents are copied */
     bool prealloc; /* all of it now */
 } RamBacking;
+
+/* Blocks that are made from now on, unless from a backing that is shared or has a path, are memory of this process alone, which
+ * the host gives large pages. To be called where nobody needs another mapping of them. */
+void memory_map_set_private(MemoryMap *map);
 
 /* Allocates @size bytes (rounded up to a page) lazily. Fails if the host would not back them. */
 RamBlock *ram_block_new(MemoryMap *map, const char *name, uint64_t size, GError **error);

@@ -119,6 +119,13 @@ static bool init_memory(UserObject *object, GError **error)
     return true;
 }
 
+/* Other processes may map it, by /proc/PID/fd. */
+static bool init_memory_memfd(UserObject *object, GError **error)
+{
+    object->backing.share = true;
+    return init_memory(object, error);
+}
+
 static bool init_memory_file(UserObject *object, GError **error)
 {
     object->backing.path = options_get(object->opts, "mem-path", NULL);
@@ -146,26 +153,27 @@ static const Property secret_properties[] = {
     {0},
 };
 
-#define MEMORY_PROPERTIES                                                          \
-    {"size", "size", "bytes", NULL},                                               \
-        {"share", "bool", "with a file: what the guest writes goes there", "off"}, \
-        {"prealloc", "bool", "take all of it from the host at once", "off"},       \
-        {"merge", "bool", "no effect", NULL}, {"dump", "bool", "no effect", NULL}, \
-    {                                                                              \
-        "policy", "str", "nodes of the host: only default", "default"              \
+#define MEMORY_PROPERTIES(share)                                                               \
+    {"size", "size", "bytes", NULL},                                                           \
+        {"share", "bool", "what the guest writes goes to the file, others can map it", share}, \
+        {"prealloc", "bool", "take all of it from the host at once", "off"},                   \
+        {"merge", "bool", "no effect", NULL}, {"dump", "bool", "no effect", NULL},             \
+    {                                                                                          \
+        "policy", "str", "nodes of the host: only default", "default"                          \
     }
 
-static const Property memory_properties[] = {MEMORY_PROPERTIES, {0}};
+static const Property memory_properties[] = {MEMORY_PROPERTIES("off"), {0}};
+static const Property memfd_properties[] = {MEMORY_PROPERTIES("on"), {0}};
 
 static const Property file_properties[] = {
-    MEMORY_PROPERTIES,
+    MEMORY_PROPERTIES("off"),
     {"mem-path", "str", "the file, or a directory for one without name", NULL},
     {0},
 };
 
 static const ObjectType types[] = {
     {"memory-backend-file", file_properties, init_memory_file},
-    {"memory-backend-memfd", memory_properties, init_memory},
+    {"memory-backend-memfd", memfd_properties, init_memory_memfd},
     {"memory-backend-ram", memory_properties, init_memory},
     {"rng-builtin", no_properties, NULL},
     {"rng-random", rng_properties, init_rng_random},

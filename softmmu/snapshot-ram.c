@@ -8,16 +8,14 @@
  *
  * Chunks are worked on by a few threads, in a ring of jobs that are given out and taken back in order: so is what they
  * write, and the first error in a file is the one that is told. Threads read their chunk themselves, and find it in
- * their processor's cache then. Memory is read and written through the block's file, which neither populates pages
- * that the guest never touched nor faults on each page; the mapping that the guest has shows the same.
+ * their processor's cache then. Memory is read and written through the block's file, if it has
+ * one, which neither populates pages that the guest never touched nor faults on each page; the mapping that the guest has
+ * shows the same.
  */
 #include "softmmu/base/error.h"
 #include "softmmu/snapshot-internal.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zstd.h>
 
 #define CHUNK_PAGES 256u
@@ -260,10 +258,10 @@ static void save_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
 {
     size_t size = job->chunk.pages * RAM_PAGE_SIZE, bitmap_size = (job->chunk.pages + 7) / 8;
     uint8_t *bitmap = job->payload + sizeof(job->chunk), *data = bitmap + bitmap_size;
-    ssize_t n = pread(job->block->fd, worker->pages, size, job->chunk.first_page << RAM_PAGE_BITS);
-    if (n != (ssize_t)size) {
+    job->err =
+        ram_block_read(job->block, worker->pages, size, job->chunk.first_page << RAM_PAGE_BITS);
+    if (job->err) {
         job->error = JOB_MEMORY;
-        job->err = n < 0 ? errno : EIO;
         return;
     }
     size_t used = gather(worker->pages, job->chunk.pages, bitmap), packed = 0;
@@ -313,11 +311,11 @@ static bool save_block(RamSaver *saver, const RamBlock *block, uint32_t index, G
 {
     RamPipe *pipe = saver->pipe;
     for (uint64_t at = 0; at < block->size; at += CHUNK_SIZE) {
-        off_t data = lseek(block->fd, at, SEEK_DATA);
-        if (data < 0 && errno == ENXIO) {
-            break; /* nothing there from here on */
+        uint64_t data = ram_block_next_data(block, at);
+        if (data == block->size) {
+            break;
         }
-        at = data < 0 ? at : align_down(data, CHUNK_SIZE);
+        at = align_down(data, CHUNK_SIZE);
         RamJob *job = pipe_free_job(pipe);
         if (!job) {
             if (!write_chunk(saver, pipe_collect(pipe), true, error)) {
@@ -337,10 +335,8 @@ static bool save_block(RamSaver *saver, const RamBlock *block, uint32_t index, G
 static uint64_t populated(const MemoryMap *map)
 {
     uint64_t total = 0;
-    struct stat st;
     for (unsigned i = 0; i < map->blocks->len; i++) {
-        const RamBlock *block = map->blocks->pdata[i];
-        total += fstat(block->fd, &st) == 0 ? (uint64_t)st.st_blocks * 512 : block->size;
+        total += ram_block_populated(map->blocks->pdata[i]);
     }
     return total;
 }
@@ -384,10 +380,11 @@ static int write_pages(const RamBlock *block, const ChunkHeader *chunk, const ui
             i++;
         }
         size_t len = (i - begin) * RAM_PAGE_SIZE;
-        off_t at = (chunk->first_page + begin) << RAM_PAGE_BITS;
         if (present) {
-            if (pwrite(block->fd, data, len, at) != (ssize_t)len) {
-                return errno ? errno : EIO;
+            int err =
+                ram_block_write(block, data, len, (chunk->first_page + begin) << RAM_PAGE_BITS);
+            if (err) {
+                return err;
             }
             data += len;
         }
@@ -510,16 +507,12 @@ static void clear_others(const RamBlock *block, const uint8_t *written)
             page++;
             continue;
         }
-        off_t data = lseek(block->fd, page << RAM_PAGE_BITS, SEEK_DATA);
-        if (data < 0 && errno == ENXIO) {
-            return; /* nothing there from here on */
-        }
-        uint64_t begin = data < 0 ? page : MAX((uint64_t)data >> RAM_PAGE_BITS, page);
+        uint64_t data = ram_block_next_data(block, page << RAM_PAGE_BITS);
+        uint64_t begin = data >> RAM_PAGE_BITS;
         for (page = begin; page < pages && !is_set(written, page); page++) {
         }
-        uint64_t at = begin << RAM_PAGE_BITS, len = (page - begin) << RAM_PAGE_BITS;
-        if (len && fallocate(block->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at, len) != 0) {
-            memset(block->host + at, 0, len);
+        if (page > begin) {
+            ram_block_discard(block, begin << RAM_PAGE_BITS, (page - begin) << RAM_PAGE_BITS);
         }
     }
 }

@@ -23,15 +23,29 @@ static const MachineClass harness_class = {
     .init = harness_init,
 };
 
-Machine *harness_new(void)
+static Machine *new_machine(bool private_ram)
 {
     GError *error = NULL;
     MachineConfig config = {0};
-    Machine *machine = machine_new(&harness_class, &config, true, &error);
+    Machine *machine = machine_alloc(&harness_class, true);
+    if (private_ram) {
+        memory_map_set_private(machine->memory);
+    }
+    machine_init(machine, &config, &error);
     g_assert_no_error(error);
     machine_lock(machine);
     clock_start(machine->clock);
     return machine;
+}
+
+Machine *harness_new(void)
+{
+    return new_machine(false);
+}
+
+Machine *harness_new_private(void)
+{
+    return new_machine(true);
 }
 
 void harness_free(Machine *machine)

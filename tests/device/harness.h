@@ -12,6 +12,8 @@
 
 /* A machine with RAM only. The lock is held until harness_free(). */
 Machine *harness_new(void);
+/* The same with memory as under KVM: memory_map_set_private(). */
+Machine *harness_new_private(void);
 void harness_free(Machine *machine);
 
 /* An interrupt line whose level can be asked. */

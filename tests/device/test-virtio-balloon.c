@@ -3,11 +3,11 @@
  */
 #include "hw/virtio/virtio-balloon.h"
 #include "hw/virtio/virtio-mmio.h"
+#include "softmmu/memory-internal.h"
 #include "tests/device/virtio-driver.h"
 #include <linux/virtio_balloon.h>
 #include <linux/virtio_config.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define REGS 0x10001000
 #define PAGES (TEST_RAM_BASE + MIB) /* used by the tests */
@@ -30,16 +30,26 @@ static void on_event(void *opaque, const MachineEventInfo *info)
     f->actual = info->actual;
 }
 
-static void setup(Fixture *f, gconstpointer data)
+static void begin(Fixture *f, Machine *machine, const char *device)
 {
     memset(f, 0, sizeof(*f));
-    f->machine = harness_new();
+    f->machine = machine;
     virtio_mmio_new(f->machine, REGS, (IrqLine){0});
-    create_device(f->machine, data ? data : "virtio-balloon-device,free-page-reporting=on");
+    create_device(f->machine, device ? device : "virtio-balloon-device,free-page-reporting=on");
     machine_reset(f->machine);
     machine_add_event_listener(f->machine, on_event, f);
     driver_init(&f->d, f->machine, REGS);
-    driver_begin(&f->d, driver_host_features(&f->d), data ? 3 : 4);
+    driver_begin(&f->d, driver_host_features(&f->d), device ? 3 : 4);
+}
+
+static void setup(Fixture *f, gconstpointer device)
+{
+    begin(f, harness_new(), device);
+}
+
+static void setup_private(Fixture *f, gconstpointer device)
+{
+    begin(f, harness_new_private(), device);
 }
 
 static void teardown(Fixture *f, gconstpointer data)
@@ -50,10 +60,7 @@ static void teardown(Fixture *f, gconstpointer data)
 /* What guest memory takes on the host, in pages. */
 static uint64_t host_pages(Fixture *f)
 {
-    struct stat st;
-
-    g_assert_cmpint(fstat(f->machine->ram->fd, &st), ==, 0);
-    return st.st_blocks * 512 / 4096;
+    return ram_block_populated(f->machine->ram) / 4096;
 }
 
 static uint32_t inflate(Fixture *f, unsigned queue, const uint32_t *pfns, unsigned n)
@@ -253,6 +260,10 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add("/virtio-balloon/inflate", Fixture, NULL, setup, test_inflate, teardown);
+    g_test_add("/virtio-balloon/private/inflate", Fixture, NULL, setup_private, test_inflate,
+               teardown);
+    g_test_add("/virtio-balloon/private/reporting", Fixture, NULL, setup_private, test_reporting,
+               teardown);
     g_test_add("/virtio-balloon/wrong-pages", Fixture, NULL, setup, test_wrong_pages, teardown);
     g_test_add("/virtio-balloon/reporting", Fixture, NULL, setup, test_reporting, teardown);
     g_test_add("/virtio-balloon/target", Fixture, NULL, setup, test_target, teardown);

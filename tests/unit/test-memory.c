@@ -5,7 +5,7 @@
 #include "softmmu/device.h"
 #include "softmmu/lock.h"
 #include "softmmu/machine.h"
-#include "softmmu/memory.h"
+#include "softmmu/memory-internal.h"
 #include <string.h>
 #include <sys/mman.h>
 
@@ -189,6 +189,57 @@ static void test_ram(void)
     g_assert_true(memory_map_read(map, 0x80005ffe, &value, 8) == MEM_DECODE_ERROR);
     g_assert_cmphex(value, ==, UINT64_MAX);
     g_assert_true(memory_map_write(map, UINT64_MAX, 0, 8) == MEM_DECODE_ERROR);
+    memory_map_free(map);
+}
+
+/* A block as a whole, of either kind. */
+static void check_block(RamBlock *ram)
+{
+    uint8_t buf[3 * 4096], page[4096];
+
+    g_assert_cmpuint(ram_block_next_data(ram, 0), ==, ram->size);
+    g_assert_cmpuint(ram_block_populated(ram), ==, 0);
+    ram->host[5 * 4096 + 7] = 1;
+    memset(page, 2, sizeof(page));
+    g_assert_cmpint(ram_block_write(ram, page, 4096, 600 * 4096), ==, 0);
+    g_assert_cmpuint(ram_block_next_data(ram, 0), ==, 5 * 4096);
+    g_assert_cmpuint(ram_block_next_data(ram, 5 * 4096), ==, 5 * 4096);
+    g_assert_cmpuint(ram_block_next_data(ram, 6 * 4096), ==, 600 * 4096);
+    g_assert_cmpuint(ram_block_next_data(ram, 601 * 4096), ==, ram->size);
+    g_assert_cmpuint(ram_block_populated(ram), ==, 2 * 4096);
+    g_assert_cmpint(ram_block_read(ram, buf, sizeof(buf), 599 * 4096), ==, 0);
+    g_assert_true(buf[4095] == 0 && buf[4096] == 2 && buf[8191] == 2 && buf[8192] == 0);
+    ram_block_discard(ram, 600 * 4096, 4096);
+    g_assert_cmpuint(ram->host[600 * 4096], ==, 0);
+    ram_block_discard(ram, 0, ram->size);
+    g_assert_cmpuint(ram_block_populated(ram), ==, 0);
+    g_assert_cmpuint(ram->host[5 * 4096 + 7], ==, 0);
+}
+
+static void test_blocks(void)
+{
+    MemoryMap *map = memory_map_new(NULL);
+    RamBacking shared = {.name = "shared", .share = true},
+               prealloc = {.name = "all", .prealloc = true};
+    RamBlock *file = new_ram(map, 4 * MIB);
+
+    memory_map_set_private(map);
+    RamBlock *own = new_ram(map, 4 * MIB), *large = new_ram(map, 64 * MIB + 4096);
+    g_assert_true(file->fd >= 0 && own->fd < 0);
+    check_block(file);
+    check_block(own);
+
+    /* Room for large pages, which KVM maps only where they are aligned. */
+    g_assert_cmphex((uintptr_t)large->host & (2 * MIB - 1), ==, 0);
+    large->host[large->size - 1] = 1;
+    g_assert_cmpuint(ram_block_next_data(large, 0), ==, large->size - 4096);
+
+    /* What others are to see, and what is to be there at once. */
+    RamBlock *seen = ram_block_new_backed(map, "seen", 4 * MIB, &shared, NULL);
+    g_assert_true(seen->fd >= 0);
+    RamBlock *all = ram_block_new_backed(map, "all", 4 * MIB, &prealloc, NULL);
+    g_assert_true(all->fd < 0);
+    g_assert_cmpuint(ram_block_populated(all), ==, 4 * MIB);
     memory_map_free(map);
 }
 
@@ -597,6 +648,7 @@ int main(int argc, char **argv)
     g_test_add_func("/memory/overlap", test_overlap);
     g_test_add_func("/memory/random-flatten", test_random_flatten);
     g_test_add_func("/memory/ram", test_ram);
+    g_test_add_func("/memory/blocks", test_blocks);
     g_test_add_func("/memory/ram-too-large", test_ram_too_large);
     g_test_add_func("/memory/flash", test_flash);
     g_test_add_func("/memory/split", test_split);

@@ -73,11 +73,12 @@ typedef struct Rig {
     char *dir, *path;
 } Rig;
 
-static void setup(Rig *rig, gconstpointer data)
+/* @private: whether memory is of this process alone. */
+static void setup(Rig *rig, gconstpointer private)
 {
     rig->dir = g_dir_make_tmp("amphi-snapshot-XXXXXX", NULL);
     rig->path = g_build_filename(rig->dir, "vm", NULL);
-    rig->machine = harness_new();
+    rig->machine = private ? harness_new_private() : harness_new();
     rig->first = toy_new(rig->machine, &toy_ops, "first");
     rig->second = toy_new(rig->machine, &toy_ops, "second");
 }
@@ -525,6 +526,9 @@ int main(int argc, char **argv)
         void (*fn)(Rig *rig, gconstpointer data);
     } tests[] = {
         {"/snapshot/round-trip", test_round_trip},
+        {"/snapshot/private/round-trip", test_round_trip},
+        {"/snapshot/private/forged-memory", test_forged_memory},
+        {"/snapshot/private/threads", test_threads},
         {"/snapshot/altered", test_altered},
         {"/snapshot/truncated", test_truncated},
         {"/snapshot/forged-memory", test_forged_memory},
@@ -541,7 +545,8 @@ int main(int argc, char **argv)
     };
     g_test_init(&argc, &argv, NULL);
     for (unsigned i = 0; i < ARRAY_SIZE(tests); i++) {
-        g_test_add(tests[i].name, Rig, NULL, setup, tests[i].fn, teardown);
+        g_test_add(tests[i].name, Rig, strstr(tests[i].name, "private"), setup, tests[i].fn,
+                   teardown);
     }
     return g_test_run();
 }
