@@ -35,8 +35,8 @@ typedef struct RamBlock {
 typedef struct RamBacking {
     const char *name; /* for messages */
     const char *path; /* a file, or a directory for a file without name; NULL: memory only */
-    bool
-        share; /* what the guest writes goes to the file, and others may map it; else a file's contents are copied */
+    /* What the guest writes goes to the file, and others may map it; else a file's contents are copied. */
+    bool share;
     bool prealloc; /* all of it now */
 } RamBacking;
 
