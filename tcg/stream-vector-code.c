@@ -5,12 +5,17 @@
 #include "tcg/stream-vector.h"
 #include <string.h>
 
-static IrRef put_vector(Vectors *v, IrOp op, unsigned aux, IrRef a, IrRef b, IrRef c)
+static IrRef put_typed(Vectors *v, IrOp op, IrType type, unsigned aux, IrRef a, IrRef b, IrRef c)
 {
     IrInsn insn = {
-        .op = (uint8_t)op, .type = IR_V128, .aux = (uint8_t)aux, .arg = {a, b, c, IR_NOREF}};
+        .op = (uint8_t)op, .type = (uint8_t)type, .aux = (uint8_t)aux, .arg = {a, b, c, IR_NOREF}};
 
     return opt_put(v->s->o, &insn);
+}
+
+static IrRef put_vector(Vectors *v, IrOp op, unsigned aux, IrRef a, IrRef b, IrRef c)
+{
+    return put_typed(v, op, v->type, aux, a, b, c);
 }
 
 static IrRef put_splat(Vectors *v, IrRef scalar, unsigned size)
@@ -80,8 +85,8 @@ static IrRef put_access(Vectors *v, unsigned index, IrRef stored)
 {
     Access access = vectors_access(v, index);
     IrRef base = put_base(v, access.stream);
-    IrRef ref =
-        put_vector(v, stored == IR_NOREF ? IR_ld_host : IR_st_host, IR_128, base, stored, IR_NOREF);
+    IrRef ref = put_vector(v, stored == IR_NOREF ? IR_ld_host : IR_st_host,
+                           v->type == IR_V256 ? IR_256 : IR_128, base, stored, IR_NOREF);
 
     v->s->o->out[ref].imm = access.offset;
     return ref;
@@ -293,6 +298,12 @@ static IrRef put_count(Vectors *v, IrRef ref)
     return inverted ? stream_put(v->s, IR_sub, 0, stream_put_const(v->s, v->n), sum, 0) : sum;
 }
 
+/* Of two vectors of 128 bits. */
+static IrRef put_minmax(Vectors *v, Carry how, IrRef a, IrRef b)
+{
+    return put_typed(v, IR_vint, IR_V128, minmax_aux(v, how), a, b, IR_NOREF);
+}
+
 /* The largest or smallest of all lanes. */
 static IrRef put_extreme(Vectors *v, IrRef ref, Carry how)
 {
@@ -301,9 +312,15 @@ static IrRef put_extreme(Vectors *v, IrRef ref, Carry how)
     for (unsigned k = 1; k < vectors_lanes(v, ref)->pieces; k++) {
         x = put_vector(v, IR_vint, minmax_aux(v, how), x, pieces(v, ref)[k], IR_NOREF);
     }
+    if (v->type == IR_V256) {
+        IrRef upper = put_typed(v, IR_vhalf, IR_V128, 1, x, IR_NOREF, IR_NOREF);
+
+        x = put_typed(v, IR_vhalf, IR_V128, 0, x, IR_NOREF, IR_NOREF);
+        x = put_minmax(v, how, x, upper);
+    }
     low = stream_put(v->s, IR_vget, 8 | 1 << 4, x, IR_NOREF, 0);
     for (unsigned half = 32; half >= 4 * v->lane; half /= 2) {
-        x = put_vector(v, IR_vint, minmax_aux(v, how), x, put_splat(v, low, 8), IR_NOREF);
+        x = put_minmax(v, how, x, put_typed(v, IR_vsplat, IR_V128, 8, low, IR_NOREF, IR_NOREF));
         low = stream_put(v->s, IR_vget, 8, x, IR_NOREF, 0);
         low = stream_put(v->s, IR_shr, 0, low, stream_put_const(v->s, half), 0);
     }

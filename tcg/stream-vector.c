@@ -1,5 +1,5 @@
 /*
- * Streams: a copy of a loop that does several iterations at once, with vectors of 128 bits.
+ * Streams: a copy of a loop that does several iterations at once, with vectors of 128 or 256 bits.
  *
  * What the fast copy (stream-copy.c) makes of a loop cannot fault, is not counted, and leaves only at polls. So if the
  * loop is one block, all of its accesses are in streams of the same element size that advance by one element an
@@ -14,7 +14,7 @@
  *
  * Integers are in lanes of L bytes, as wide as or wider than elements: a lane has the value modulo 1 << 8 * L. That
  * determines sums, products and the like modulo that power; comparisons and shifts to the right need values that are
- * known to be less. A value of 16 elements in wider lanes is in several vectors, its pieces. What the loop does not
+ * known to be less. A value of that many elements in wider lanes is in several vectors, its pieces. What the loop does not
  * change is in all lanes; if it has to be small and nothing tells, setup looks whether it is.
  *
  * Variables that are carried: those that advance by a constant, counts (a value of 0 or 1 is added), and maxima and
@@ -81,7 +81,8 @@ static bool find_size(Vectors *v)
             return false;
         }
     }
-    v->n = v->size ? 16 / v->size : 0;
+    v->type = s->ir->wide ? IR_V256 : IR_V128;
+    v->n = v->size && v->size <= 8 ? ir_type_bytes(v->type) / v->size : 0;
     return v->n > 1;
 }
 

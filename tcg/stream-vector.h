@@ -48,6 +48,7 @@ struct Vectors {
     const IrInsn *insns;
     unsigned first, end;     /* of the loop's instructions */
     unsigned size, lane;     /* bytes of elements, of integers' lanes */
+    IrType type;             /* of vectors: as wide as the back end takes */
     unsigned n;              /* iterations at once */
     Lanes *lanes;            /* of instructions, from @first */
     Carried *carried;        /* of variables */

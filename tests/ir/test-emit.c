@@ -187,6 +187,7 @@ static void test_loops(void)
         for (unsigned i = 0; i < cases; i++) {
             GRand *rng = g_rand_new_with_seed(c->seed = (unsigned)m * 100000 + i);
 
+            c->ir.wide = tcg_features(c->native->tcg)->avx2 && (i & 8);
             (i & 4 ? random_wide_loop : random_loop)(rng, &c->ir);
             if (i & 3) {
                 ir_optimize(&c->ir, 2);

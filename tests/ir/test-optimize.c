@@ -86,6 +86,7 @@ static unsigned check_loop(RandomLoop *make, unsigned seed, bool no_probe, GStri
     IrRegion ir;
 
     random_region_init(&ir);
+    ir.wide = seed & 1;
     make(rng, &ir);
     for (unsigned i = 0; i < 2; i++) {
         RandomGuest *guest = random_guest_new();
@@ -105,8 +106,9 @@ static unsigned check_loop(RandomLoop *make, unsigned seed, bool no_probe, GStri
         g_error("loop of seed %u: %s", seed, why->str);
     }
     for (unsigned i = 0; i < ir.ninsns; i++) {
-        probes += make == random_loop ? ir.insns[i].op == IR_probe
-                                      : ir.insns[i].op == IR_ld_host && ir.insns[i].type == IR_V128;
+        probes += make == random_loop
+                      ? ir.insns[i].op == IR_probe
+                      : ir.insns[i].op == IR_ld_host && ir_type_is_vector(ir.insns[i].type);
     }
     ir_region_free(&ir);
     g_rand_free(rng);
