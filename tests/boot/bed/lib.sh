@@ -3,7 +3,17 @@
 
 LIMIT=600 # seconds that a step may take without any progress: the bed's processors are slow, and the host may be busy
 
-fail() { echo "$*"; exit 1; }
+# The end of the case, but where an amphi that still runs is goes to the file monitor before.
+fail()
+{
+    echo "$*"
+    if [ -n "$amphi_pid" ] && running; then
+        monitor "info exits"
+        monitor "info registers -a"
+        sleep 3
+    fi
+    exit 1
+}
 
 now() { cut -d' ' -f1 /proc/uptime; }
 
@@ -103,7 +113,7 @@ start_linux()
     words=$1
     shift
     start -kernel "${KERNEL:-/bed/cloud-kernel}" -initrd "${INITRD:-/bed/initramfs.cpio.gz}" \
-        -append "console=ttyS0 panic=-1 quiet rcupdate.rcu_cpu_stall_timeout=$LIMIT $words" -no-reboot "$@"
+        -append "console=ttyS0 panic=-1 quiet rcupdate.rcu_cpu_stall_timeout=$((LIMIT / 2)) $words" -no-reboot "$@"
 }
 
 # The guest powers off, and its kernel had no complaint.
