@@ -125,38 +125,41 @@ unsigned ir_block_begin(IrRegion *ir, uint64_t pc)
     return block;
 }
 
-/* A slot for one more instruction at the end of the current block. */
-static IrInsn *append(IrRegion *ir)
+static void put(IrRegion *ir, unsigned n, uint64_t head, uint64_t args, int64_t imm)
 {
-    if (unlikely(ir->ninsns == ir->cap_insns)) {
-        if (ir->ninsns >= IR_MAX_INSNS) {
-            /* Keep the caller going without harm; it looks at overflow at the end. */
-            ir->overflow = true;
-            return &ir->insns[ir->ninsns - 1];
-        }
-        ir->cap_insns = MIN(ir->cap_insns * 2, IR_MAX_INSNS);
-        ir->insns = g_renew(IrInsn, ir->insns, ir->cap_insns);
-    }
-    ir->blocks[ir->cur].count++;
-    return &ir->insns[ir->ninsns++];
+    IrInsn *insn = &ir->insns[n];
+
+    insn->head = head;
+    insn->args = args;
+    insn->imm = imm;
 }
 
-IrRef ir_emit(IrRegion *ir, IrOp op, IrType type, unsigned aux, IrRef a, IrRef b, IrRef c, IrRef d,
-              int64_t imm)
+/* ir_append() when there is no room. */
+static __attribute__((noinline)) IrRef append_more(IrRegion *ir, uint64_t head, uint64_t args,
+                                                   int64_t imm)
 {
-    IrInsn *insn = append(ir);
+    if (ir->ninsns >= IR_MAX_INSNS) {
+        /* Keep the caller going without harm; it looks at overflow at the end. */
+        ir->overflow = true;
+        put(ir, ir->ninsns - 1, head, args, imm);
+        return (IrRef)(ir->ninsns - 1);
+    }
+    ir->cap_insns = MIN(ir->cap_insns * 2, IR_MAX_INSNS);
+    ir->insns = g_renew(IrInsn, ir->insns, ir->cap_insns);
+    return ir_append(ir, head, args, imm);
+}
 
-    insn->op = (uint8_t)op;
-    insn->type = (uint8_t)type;
-    insn->aux = (uint8_t)aux;
-    insn->flags = 0;
-    insn->len = 0;
-    insn->arg[0] = a;
-    insn->arg[1] = b;
-    insn->arg[2] = c;
-    insn->arg[3] = d;
-    insn->imm = imm;
-    return (IrRef)(insn - ir->insns);
+IrRef ir_append(IrRegion *ir, uint64_t head, uint64_t args, int64_t imm)
+{
+    unsigned n = ir->ninsns;
+
+    if (unlikely(n == ir->cap_insns)) {
+        return append_more(ir, head, args, imm);
+    }
+    put(ir, n, head, args, imm);
+    ir->blocks[ir->cur].count++;
+    ir->ninsns = n + 1;
+    return (IrRef)n;
 }
 
 IrRef ir_call(IrRegion *ir, unsigned helper, unsigned nargs, const IrRef *args)

@@ -140,12 +140,20 @@ typedef uint16_t IrRef; /* index of the defining instruction in its region */
 #define IR_NOREF ((IrRef)0xffff)
 
 typedef struct IrInsn {
-    uint8_t op;
-    uint8_t type; /* IrType: of the op's type letter; of a call, of its result */
-    uint8_t aux;
-    uint8_t flags; /* of passes and the back end */
-    uint32_t len;  /* see translate and check_page */
-    IrRef arg[4];  /* unused ones IR_NOREF */
+    union {
+        struct {
+            uint8_t op;
+            uint8_t type; /* IrType: of the op's type letter; of a call, of its result */
+            uint8_t aux;
+            uint8_t flags; /* of passes and the back end */
+            uint32_t len;  /* see translate and check_page */
+        };
+        uint64_t head; /* these as one, for ir_append() */
+    };
+    union {
+        IrRef arg[4]; /* unused ones IR_NOREF */
+        uint64_t args;
+    };
     union {
         int64_t imm;
         uint16_t target[2]; /* br, brcond */
@@ -235,9 +243,14 @@ unsigned ir_block_new(IrRegion *ir);
 void ir_block_place(IrRegion *ir, unsigned block, uint64_t pc);
 
 /* Appends an instruction to the current block; returns its value. Types of operands are the caller's
- * duty (the verifier checks them in debug builds). */
-IrRef ir_emit(IrRegion *ir, IrOp op, IrType type, unsigned aux, IrRef a, IrRef b, IrRef c, IrRef d,
-              int64_t imm);
+ * duty (the verifier checks them in debug builds). What the caller knows is put together when it is compiled. */
+IrRef ir_append(IrRegion *ir, uint64_t head, uint64_t args, int64_t imm);
+static inline IrRef ir_emit(IrRegion *ir, IrOp op, IrType type, unsigned aux, IrRef a, IrRef b,
+                            IrRef c, IrRef d, int64_t imm)
+{
+    return ir_append(ir, (uint8_t)op | (uint8_t)type << 8 | (uint8_t)aux << 16,
+                     a | (uint64_t)b << 16 | (uint64_t)c << 32 | (uint64_t)d << 48, imm);
+}
 
 /* Builders over ir_emit(), the common cases. All arithmetic is i64 unless the name ends in 32. */
 static inline IrRef ir_const(IrRegion *ir, IrType type, int64_t v)

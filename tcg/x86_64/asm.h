@@ -30,7 +30,6 @@ typedef enum HostReg {
 
 typedef struct Asm {
     uint8_t *p;        /* next byte, in the writable view */
-    uint8_t *limit;    /* end of the room */
     ptrdiff_t to_exec; /* executable address - writable address */
 } Asm;
 
@@ -232,81 +231,96 @@ static inline bool fits_s32(int64_t v)
     return v == (int32_t)v;
 }
 
+/* The pieces of an instruction: each takes where to write and returns where that ends, so that the place stays in a
+ * register (a->p may be among the bytes written, for all that the compiler knows). */
+
 /* Prefixes, REX and opcode in the legacy encoding. */
-static inline void x_opcode(Asm *a, unsigned op, unsigned reg, unsigned index, unsigned rm)
+static inline uint8_t *put_opcode(uint8_t *p, unsigned op, unsigned reg, unsigned index,
+                                  unsigned rm)
 {
     static const uint8_t prefix[4] = {0, 0x66, 0xf3, 0xf2};
     unsigned pp = (op >> 10) & 3, map = (op >> 8) & 3;
     unsigned rex = (op & X_W ? 8 : 0) | (reg & 8) >> 1 | (index & 8) >> 2 | (rm & 8) >> 3;
 
     if (pp) {
-        asm_u8(a, prefix[pp]);
+        *p++ = prefix[pp];
     }
     if (((op & X_BREG) && reg >= 4) || ((op & X_BRM) && rm >= 4)) {
         rex |= 0x40;
     }
-    if (rex) {
-        asm_u8(a, 0x40 | rex);
-    }
+    *p = 0x40 | rex;
+    p += rex != 0;
     if (map) {
-        asm_u8(a, 0x0f);
+        *p++ = 0x0f;
         if (map > 1) {
-            asm_u8(a, map == 2 ? 0x38 : 0x3a);
+            *p++ = map == 2 ? 0x38 : 0x3a;
         }
     }
-    asm_u8(a, op);
+    *p++ = op;
+    return p;
 }
 
 /* The VEX encoding. */
-static inline void v_opcode(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned index,
-                            unsigned rm)
+static inline uint8_t *put_vex(uint8_t *p, unsigned op, unsigned reg, unsigned vvvv, unsigned index,
+                               unsigned rm)
 {
     unsigned pp = (op >> 10) & 3, map = (op >> 8) & 3;
     unsigned tail = ((~vvvv & 15) << 3) | (op & X_L ? 4 : 0) | pp;
 
     if (map == 1 && !(op & X_W) && !((index | rm) & 8)) {
-        asm_u8(a, 0xc5);
-        asm_u8(a, (~reg & 8) << 4 | tail);
+        *p++ = 0xc5;
+        *p++ = (~reg & 8) << 4 | tail;
     } else {
-        asm_u8(a, 0xc4);
-        asm_u8(a, (~reg & 8) << 4 | (~index & 8) << 3 | (~rm & 8) << 2 | map);
-        asm_u8(a, (op & X_W ? 0x80 : 0) | tail);
+        *p++ = 0xc4;
+        *p++ = (~reg & 8) << 4 | (~index & 8) << 3 | (~rm & 8) << 2 | map;
+        *p++ = (op & X_W ? 0x80 : 0) | tail;
     }
-    asm_u8(a, op);
+    *p++ = op;
+    return p;
 }
 
-static inline void asm_modrm_reg(Asm *a, unsigned reg, unsigned rm)
+static inline uint8_t *put_modrm_reg(uint8_t *p, unsigned reg, unsigned rm)
 {
-    asm_u8(a, 0xc0 | (reg & 7) << 3 | (rm & 7));
+    *p++ = 0xc0 | (reg & 7) << 3 | (rm & 7);
+    return p;
 }
 
-static inline void asm_modrm_mem(Asm *a, unsigned reg, unsigned base, int32_t disp)
+static inline unsigned disp_mod(unsigned base, int32_t disp)
 {
-    unsigned mod = disp == 0 && (base & 7) != RBP ? 0 : fits_s8(disp) ? 1 : 2;
+    return disp == 0 && (base & 7) != RBP ? 0 : fits_s8(disp) ? 1 : 2;
+}
 
-    asm_u8(a, mod << 6 | (reg & 7) << 3 | (base & 7));
+/* There is room for four bytes, whether they count or not. */
+static inline uint8_t *put_disp(uint8_t *p, unsigned mod, int32_t disp)
+{
+    memcpy(p, &disp, 4);
+    return p + (mod == 2 ? 4 : mod);
+}
+
+static inline uint8_t *put_modrm_mem(uint8_t *p, unsigned reg, unsigned base, int32_t disp)
+{
+    unsigned mod = disp_mod(base, disp);
+
+    *p++ = mod << 6 | (reg & 7) << 3 | (base & 7);
     if ((base & 7) == RSP) {
-        asm_u8(a, 0x24);
+        *p++ = 0x24;
     }
-    if (mod == 1) {
-        asm_u8(a, disp);
-    } else if (mod == 2) {
-        asm_u32(a, disp);
-    }
+    return put_disp(p, mod, disp);
 }
 
-static inline void asm_modrm_sib(Asm *a, unsigned reg, unsigned base, unsigned index,
-                                 unsigned scale, int32_t disp)
+static inline uint8_t *put_modrm_sib(uint8_t *p, unsigned reg, unsigned base, unsigned index,
+                                     unsigned scale, int32_t disp)
 {
-    unsigned mod = disp == 0 && (base & 7) != RBP ? 0 : fits_s8(disp) ? 1 : 2;
+    unsigned mod = disp_mod(base, disp);
 
-    asm_u8(a, mod << 6 | (reg & 7) << 3 | 4);
-    asm_u8(a, scale << 6 | (index & 7) << 3 | (base & 7));
-    if (mod == 1) {
-        asm_u8(a, disp);
-    } else if (mod == 2) {
-        asm_u32(a, disp);
-    }
+    *p++ = mod << 6 | (reg & 7) << 3 | 4;
+    *p++ = scale << 6 | (index & 7) << 3 | (base & 7);
+    return put_disp(p, mod, disp);
+}
+
+static inline void x_opcode(Asm *a, unsigned op, unsigned reg, unsigned index, unsigned rm)
+{
+    a->p = put_opcode(a->p, op, reg, index, rm);
 }
 
 /* @trailing: bytes of the instruction after the displacement. */
@@ -320,21 +334,19 @@ static inline void asm_modrm_rip(Asm *a, unsigned reg, const void *target, unsig
  * disp; memory at an executable address. */
 static inline void x_rr(Asm *a, unsigned op, unsigned reg, unsigned rm)
 {
-    x_opcode(a, op, reg & 15, 0, rm & 15);
-    asm_modrm_reg(a, reg, rm);
+    a->p = put_modrm_reg(put_opcode(a->p, op, reg & 15, 0, rm & 15), reg, rm);
 }
 
 static inline void x_rm(Asm *a, unsigned op, unsigned reg, unsigned base, int32_t disp)
 {
-    x_opcode(a, op & ~X_BRM, reg & 15, 0, base & 15);
-    asm_modrm_mem(a, reg, base, disp);
+    a->p = put_modrm_mem(put_opcode(a->p, op & ~X_BRM, reg & 15, 0, base & 15), reg, base, disp);
 }
 
 static inline void x_rmx(Asm *a, unsigned op, unsigned reg, unsigned base, unsigned index,
                          unsigned scale, int32_t disp)
 {
-    x_opcode(a, op & ~X_BRM, reg & 15, index & 15, base & 15);
-    asm_modrm_sib(a, reg, base, index, scale, disp);
+    a->p = put_modrm_sib(put_opcode(a->p, op & ~X_BRM, reg & 15, index & 15, base & 15), reg, base,
+                         index, scale, disp);
 }
 
 static inline void x_rip(Asm *a, unsigned op, unsigned reg, const void *target)
@@ -346,8 +358,7 @@ static inline void x_rip(Asm *a, unsigned op, unsigned reg, const void *target)
 /* VEX encodings, with the second source in vvvv. */
 static inline void v_rrr(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned rm)
 {
-    v_opcode(a, op, reg & 15, vvvv & 15, 0, rm & 15);
-    asm_modrm_reg(a, reg, rm);
+    a->p = put_modrm_reg(put_vex(a->p, op, reg & 15, vvvv & 15, 0, rm & 15), reg, rm);
 }
 
 /* The EVEX encoding, registers 0 to 15, with mask register @k or 0: lanes that it leaves out stay as they are (of
@@ -355,12 +366,14 @@ static inline void v_rrr(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsig
 static inline void e_merge(Asm *a, unsigned op, unsigned k, unsigned reg, unsigned vvvv,
                            unsigned rm)
 {
-    asm_u8(a, 0x62);
-    asm_u8(a, (~reg & 8) << 4 | 0x40 | (~rm & 8) << 2 | 0x10 | ((op >> 8) & 3));
-    asm_u8(a, (op & X_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | ((op >> 10) & 3));
-    asm_u8(a, (op & X_L ? 0x20 : 0) | 8 | (k & 0x87));
-    asm_u8(a, op);
-    asm_modrm_reg(a, reg, rm);
+    uint8_t *p = a->p;
+
+    *p++ = 0x62;
+    *p++ = (~reg & 8) << 4 | 0x40 | (~rm & 8) << 2 | 0x10 | ((op >> 8) & 3);
+    *p++ = (op & X_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | ((op >> 10) & 3);
+    *p++ = (op & X_L ? 0x20 : 0) | 8 | (k & 0x87);
+    *p++ = op;
+    a->p = put_modrm_reg(p, reg, rm);
 }
 
 /* The same, and those lanes become 0. */
@@ -372,27 +385,26 @@ static inline void e_rrr(Asm *a, unsigned op, unsigned k, unsigned reg, unsigned
 static inline void v_rrm(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned base,
                          int32_t disp)
 {
-    v_opcode(a, op, reg & 15, vvvv & 15, 0, base & 15);
-    asm_modrm_mem(a, reg, base, disp);
+    a->p = put_modrm_mem(put_vex(a->p, op, reg & 15, vvvv & 15, 0, base & 15), reg, base, disp);
 }
 
 static inline void v_rrmx(Asm *a, unsigned op, unsigned reg, unsigned vvvv, unsigned base,
                           unsigned index, unsigned scale, int32_t disp)
 {
-    v_opcode(a, op, reg & 15, vvvv & 15, index & 15, base & 15);
-    asm_modrm_sib(a, reg, base, index, scale, disp);
+    a->p = put_modrm_sib(put_vex(a->p, op, reg & 15, vvvv & 15, index & 15, base & 15), reg, base,
+                         index, scale, disp);
 }
 
 static inline void v_rip(Asm *a, unsigned op, unsigned reg, unsigned vvvv, const void *target)
 {
-    v_opcode(a, op, reg & 15, vvvv & 15, 0, 0);
+    a->p = put_vex(a->p, op, reg & 15, vvvv & 15, 0, 0);
     asm_modrm_rip(a, reg, target, 0);
 }
 
 /* Clears the upper halves of all vector registers: before SSE code, which is slow otherwise on some hosts. */
 static inline void x_vzeroupper(Asm *a)
 {
-    v_opcode(a, X_VZEROUPPER, 0, 0, 0, 0);
+    a->p = put_vex(a->p, X_VZEROUPPER, 0, 0, 0, 0);
 }
 
 /* Common instructions. @w is X_W for 64 bits, 0 for 32. */

@@ -66,36 +66,56 @@ void op_set_var(Emit *e, const IrInsn *in)
     reg_set_var(e, in->imm, in->arg[0]);
 }
 
+void *table_grow(void *at, uint32_t *cap, uint32_t more, size_t row)
+{
+    *cap = MAX(2 * *cap, *cap + more);
+    return g_realloc_n(at, *cap, row);
+}
+
 /* ---- Out-of-line code. ---- */
 
 /* A record for code that the jump at @from leads to. The pointer holds until the next one is
  * made. */
-Cold *cold_new(Emit *e, void (*emit)(Emit *, const Cold *), uint8_t *from)
+Cold *cold_new_clean(Emit *e, ColdFn *emit, uint8_t *from)
 {
-    Cold c = {
+    Cold *c = table_add(&e->cold, 1);
+
+    *c = (Cold){
         .emit = emit,
         .from = {from, NULL},
         .pc = e->pc,
-        .snap = regs_snapshot(e),
+        .snap = NOSNAP,
         .undone = e->undone,
         .insn = e->cur,
         .reg = {NOREG, NOREG, NOREG, NOREG},
     };
+    return c;
+}
 
-    g_array_append_val(e->cold, c);
-    return &g_array_index(e->cold, Cold, e->cold->len - 1);
+Cold *cold_new(Emit *e, ColdFn *emit, uint8_t *from)
+{
+    Cold *c = cold_new_clean(e, emit, from);
+
+    c->snap = regs_snapshot(e);
+    return c;
+}
+
+void emit_fail(Emit *e)
+{
+    e->failed = true;
+    e->room_end = e->base - 1;
 }
 
 static bool out_of_room(const Emit *e)
 {
-    return e->failed || e->as.limit - e->as.p < MAX_OP_BYTES;
+    return e->as.p > e->room_end;
 }
 
 /* Cold code may add more of it. */
 static bool emit_cold(Emit *e)
 {
-    for (unsigned i = 0; i < e->cold->len; i++) {
-        Cold c = g_array_index(e->cold, Cold, i);
+    for (unsigned i = 0; i < e->cold.n; i++) {
+        Cold c = e->cold.at[i];
 
         if (out_of_room(e)) {
             return false;
@@ -195,7 +215,7 @@ static void place_label(Emit *e, BlockInfo *info)
     info->label = e->as.p;
 }
 
-static const BlockState empty_state = {.var = {[0 ... NHOSTREGS - 1] = NOVAR}};
+static const BlockState empty_state;
 
 static void begin_block(Emit *e, const BlockInfo *info)
 {
@@ -204,7 +224,7 @@ static void begin_block(Emit *e, const BlockInfo *info)
         e->undone = info->undone;
         regs_begin_join(e, info);
     } else if (info->state >= 0) {
-        const BlockState *state = &g_array_index(e->states, BlockState, info->state);
+        const BlockState *state = &e->states.at[info->state];
 
         e->pc = state->pc;
         e->undone = state->undone;
@@ -241,10 +261,11 @@ static bool emit_block(Emit *e, unsigned b)
     if (b == 0 && !info->canonical) {
         nan_check_entry(e);
     }
-    for (unsigned i = block->first; i < block->first + block->count; i++) {
-        const IrInsn *in = &e->insns[i];
-        const Value *v = &e->vals[i];
+    unsigned i = block->first, last = i + block->count;
+    const IrInsn *in = &e->insns[i];
+    const Value *v = &e->vals[i];
 
+    for (; i < last; i++, in++, v++) {
         if (in->op == IR_insn_start) {
             op_insn_start(e, in);
             continue;
@@ -254,8 +275,9 @@ static bool emit_block(Emit *e, unsigned b)
             continue;
         }
         e->cur = i;
+        e->released = in->arg[0] == IR_NOREF;
         op_table[in->op](e, in);
-        if (in->arg[0] != IR_NOREF) {
+        if (!e->released) {
             regs_release_args(e);
         }
         e->locked = 0;
@@ -290,6 +312,9 @@ static void reserve(Emit *e)
     }
 }
 
+/* A value before anything is known of it. */
+static const Value new_value = {.reg = NOREG, .slot = NOSLOT, .next = IR_NOREF};
+
 /* How many exits the region can have at most. */
 static unsigned count_exits(const IrRegion *ir, bool optimized)
 {
@@ -321,40 +346,22 @@ static bool begin_region(Emit *e, Tcg *tcg, IrRegion *ir, const TcgCompile *how,
     e->memory = tcg->mem.write;
     e->base = e->memory + (at - tcg->mem.exec);
     e->as.p = e->base;
-    e->as.limit = e->base + room;
+    e->room_end = e->base + room - MAX_OP_BYTES;
     e->failed = false;
     e->counting = false;
     e->pc = how->pc;
     e->undone = 0;
     e->snap = NOSNAP;
     reserve(e);
-    for (unsigned i = 0; i < ir->ninsns; i++) {
-        e->vals[i] = (Value){.reg = NOREG, .slot = NOSLOT, .next = IR_NOREF};
+    for (Value *v = e->vals, *end = v + ir->ninsns; v < end; v++) {
+        *v = new_value;
     }
-    g_array_set_size(e->states, 0);
-    g_array_set_size(e->cold, 0);
-    g_array_set_size(e->words, 0);
-    g_array_set_size(e->records, 0);
+    e->states.n = e->cold.n = e->words.n = 0;
     e->nexits = 0;
     e->exits = how->meta;
     regs_begin_region(e);
     plan_blocks(e);
     pins_choose(e);
-    return true;
-}
-
-/* Fills in what is kept beside the code. */
-static bool finish_code(Emit *e, TcgCode *code)
-{
-    uint8_t *table = (uint8_t *)(e->exits + e->nexits), *meta = e->how->meta;
-    uint8_t *end = sync_finish(e, table, meta + e->how->meta_room - table);
-
-    if (!end) {
-        return false;
-    }
-    code->exits = e->exits;
-    code->nexits = e->nexits;
-    code->meta_size = end - meta;
     return true;
 }
 
@@ -382,14 +389,19 @@ bool tcg_compile(Tcg *tcg, IrRegion *ir, const TcgCompile *how, uint8_t *at, siz
     if (!main_size) {
         main_size = e->as.p - e->base;
     }
+    /* Beside the code, after the exits, all of which are there now. */
+    sync_begin(e, (uint8_t *)(e->exits + e->nexits), (uint8_t *)how->meta + how->meta_room);
     if (!ok || !emit_cold(e)) {
         /* More room would not help if it is spill slots that were wanting. */
         ir->overflow |= e->failed;
         return false;
     }
-    if (!finish_code(e, code)) {
+    if (!e->sync.at) {
         return false;
     }
+    code->exits = e->exits;
+    code->nexits = e->nexits;
+    code->meta_size = e->sync.at - (uint8_t *)how->meta;
     code->entry = at;
     code->size = e->as.p - e->base;
     code->main_size = main_size;
@@ -413,10 +425,6 @@ Tcg *tcg_new(const TcgRuntime *runtime, size_t size, const char *features_off, G
     e->f = &tcg->features;
     e->stubs = &tcg->stubs;
     e->avx = tcg->features.avx;
-    e->states = g_array_sized_new(FALSE, FALSE, sizeof(BlockState), 64);
-    e->cold = g_array_sized_new(FALSE, FALSE, sizeof(Cold), 64);
-    e->words = g_array_sized_new(FALSE, FALSE, sizeof(uint32_t), 64);
-    e->records = g_array_sized_new(FALSE, FALSE, sizeof(SyncRecord), 64);
     stubs_emit(tcg);
     return tcg;
 }
@@ -427,10 +435,9 @@ void tcg_free(Tcg *tcg)
         Emit *e = &tcg->emit;
 
         codemem_free(&tcg->mem);
-        g_array_free(e->states, TRUE);
-        g_array_free(e->cold, TRUE);
-        g_array_free(e->words, TRUE);
-        g_array_free(e->records, TRUE);
+        g_free(e->states.at);
+        g_free(e->cold.at);
+        g_free(e->words.at);
         g_free(e->vals);
         g_free(e->blocks);
         g_free(e->order);

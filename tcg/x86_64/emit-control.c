@@ -64,8 +64,10 @@ static void enter_block(Emit *e, unsigned target, int32_t *state)
         info->undone = e->undone;
     }
     /* Holds by pins.c; a region for which it did not would be wrong. */
-    e->failed |= (e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask) ||
-                 (e->raw_mask & info->valid_in & ~info->raw_in);
+    if ((e->dirty_mask & ~info->dirty_in) || (info->valid_in & ~e->var_mask) ||
+        (e->raw_mask & info->valid_in & ~info->raw_in)) {
+        emit_fail(e);
+    }
 }
 
 static void cold_poll(Emit *e, const Cold *c);
@@ -370,7 +372,7 @@ static void emit_chained(Emit *e, uint64_t block_pc, uint64_t pc, unsigned opcod
     exit->jump = code_offset(e, e->as.p);
     exit->check = imm ? e->as.p - imm : 0;
     asm_u32(&e->as, 0);
-    c = cold_new(e, cold_exit, jump);
+    c = cold_new_clean(e, cold_exit, jump);
     c->insn = index;
     c->back = opcode == 0xe8 ? e->as.p : NULL;
 }
@@ -391,7 +393,7 @@ static void emit_push_mark(Emit *e)
 
     x_rr(&e->as, X_GROUP3, 0, RSP);
     asm_u32(&e->as, TCG_RETURN_STACK_BYTES - 1);
-    c = cold_new(e, cold_stack_overflow, x_jcc32(&e->as, CC_E));
+    c = cold_new_clean(e, cold_stack_overflow, x_jcc32(&e->as, CC_E));
     c->back = e->as.p;
     if (fits_s32(e->mark)) {
         asm_u8(&e->as, 0x68);
@@ -487,7 +489,7 @@ static void cold_return_probe(Emit *e, const Cold *c)
 
     emit_jump_probe(e, c->reg[0], miss);
     emit_jump_cached(e, false);
-    m = cold_new(e, cold_indirect_miss, miss[0]);
+    m = cold_new_clean(e, cold_indirect_miss, miss[0]);
     m->from[1] = miss[1];
     m->reg[0] = c->reg[0];
 }
@@ -501,7 +503,7 @@ void op_exit_indirect(Emit *e, const IrInsn *in)
 
     regs_flush_guest(e);
     x_alu_mem_imm(&e->as, ALU_CMP, 0, ENV, env_disp(e->rt->off_kick), 0);
-    c = cold_new(e, cold_indirect_kick, x_jcc32(&e->as, CC_NE));
+    c = cold_new_clean(e, cold_indirect_kick, x_jcc32(&e->as, CC_NE));
     c->reg[0] = r;
     if (value_const(e, in->arg[0], &pc)) {
         exit_to(e, pc);
@@ -509,7 +511,7 @@ void op_exit_indirect(Emit *e, const IrInsn *in)
     }
     if (in->aux == IR_JUMP_RETURN && !e->has_mark) {
         x_rm(&e->as, X_ALU(ALU_CMP) | X_W, r, RSP, 8);
-        c = cold_new(e, cold_return_probe, x_jcc32(&e->as, CC_NE));
+        c = cold_new_clean(e, cold_return_probe, x_jcc32(&e->as, CC_NE));
         c->reg[0] = r;
         asm_u8(&e->as, 0xc3);
         return;
@@ -519,7 +521,7 @@ void op_exit_indirect(Emit *e, const IrInsn *in)
     }
     emit_jump_probe(e, r, miss);
     emit_jump_cached(e, e->has_mark);
-    c = cold_new(e, cold_indirect_miss, miss[0]);
+    c = cold_new_clean(e, cold_indirect_miss, miss[0]);
     c->from[1] = miss[1];
     c->reg[0] = r;
     if (e->has_mark) {

@@ -524,7 +524,7 @@ void op_fflags(Emit *e, const IrInsn *in)
     int32_t disp;
 
     if (!e->slots_free) {
-        e->failed = true;
+        emit_fail(e);
         return;
     }
     disp = slot_disp(e, __builtin_ctzll(e->slots_free));

@@ -46,14 +46,16 @@ typedef enum ValueFlags {
     VALUE_CANON = 4, /* of a get_var: nan.c */
 } ValueFlags;
 
+/* 16 bytes: set up, and found, in one step. */
 typedef struct Value {
-    uint16_t last;    /* index of the last user, 0 if none */
+    uint32_t last;    /* index of the last user, 0 if none */
+    uint32_t hint_at; /* the set_var that makes the hint so */
     IrRef next;       /* next value in the same register */
     uint8_t reg;      /* HostReg or NOREG */
     uint8_t slot;     /* spill slot that holds it or NOSLOT */
     uint8_t flags;    /* ValueFlags */
     uint8_t hint;     /* 1 + the variable it is about to become, 0 if none */
-    uint16_t hint_at; /* the set_var that makes it so */
+    uint16_t unused;
 } Value;
 
 typedef struct RegDesc {
@@ -64,8 +66,9 @@ typedef struct RegDesc {
 
 /* What is known at the start of a block. */
 typedef struct BlockState {
-    int16_t var[NHOSTREGS];
-    uint32_t dirty, raw; /* host registers */
+    uint32_t vars;          /* registers that hold a variable: */
+    int16_t var[NHOSTREGS]; /* which one */
+    uint32_t dirty, raw;    /* host registers */
     uint64_t pc;
     uint32_t undone;
 } BlockState;
@@ -87,6 +90,20 @@ typedef struct BlockInfo {
 
 typedef struct Emit Emit;
 
+/* A table that grows, and keeps its storage between compilations. */
+#define TABLE(type)      \
+    struct {             \
+        type *at;        \
+        uint32_t n, cap; \
+    }
+/* The first of @k new rows; other rows may move. */
+#define table_add(t, k)                                                            \
+    ((t)->cap - (t)->n < (k)                                                       \
+         ? (void)((t)->at = table_grow((t)->at, &(t)->cap, (k), sizeof(*(t)->at))) \
+         : (void)0,                                                                \
+     (t)->n += (k), &(t)->at[(t)->n - (k)])
+void *table_grow(void *at, uint32_t *cap, uint32_t more, size_t row);
+
 /* Code to be emitted out of line. */
 typedef struct Cold Cold;
 struct Cold {
@@ -101,13 +118,13 @@ struct Cold {
     uint8_t reg[4];
 };
 
-/* A callback, in ascending order of host, while a region is compiled; see sync.c for what is kept. */
-typedef struct SyncRecord {
-    uint64_t pc;
-    uint32_t host; /* offset of the callback's return address from the region's entry */
-    uint32_t snap; /* index of the snapshot's count, which as many words SNAP_WORD() follow */
-    uint32_t undone;
-} SyncRecord;
+/* The side table being written; see sync.c. */
+typedef struct SyncWriter {
+    uint8_t *at, *end; /* NULL: there was no room */
+    uint64_t pc;       /* of the last record: */
+    uint32_t host;     /* offset of the callback's return address from the region's entry */
+    uint32_t snap;     /* index of the snapshot's count, which as many words SNAP_WORD() follow */
+} SyncWriter;
 
 /* A register of a snapshot. What it holds: 8 bytes, an f64 that may be raw, a v128, a v256. */
 enum { SNAP_8, SNAP_F64_RAW, SNAP_16, SNAP_32 };
@@ -188,7 +205,8 @@ struct Emit {
     IrRegion *ir;
     IrInsn *insns;
     bool avx;
-    bool failed; /* out of room or of spill slots */
+    bool failed;       /* out of spill slots: emit_fail() */
+    uint8_t *room_end; /* no instruction of IR begins to be emitted beyond this */
 
     /* Registers and values. */
     Value *vals;
@@ -200,6 +218,7 @@ struct Emit {
     uint32_t raw_mask;    /* f64 whose NaN is not canonical yet, see nan.c */
     uint32_t entry_canon; /* homes that are tested at the region's entry */
     uint32_t locked;      /* operands of the current instruction */
+    bool released;        /* those that it uses last hold no register any more */
     uint32_t pin_mask;    /* homes of pinned variables */
     Vectors vectors;      /* that the region has had so far */
     uint64_t slots_free;
@@ -231,11 +250,10 @@ struct Emit {
     bool flags_logic;   /* by a logic instruction: overflow and carry are clear */
     uint8_t *flags_end; /* where the code after that instruction begins */
 
-    /* Growing tables; GArrays keep their storage between compilations. */
-    GArray *states;  /* BlockState */
-    GArray *cold;    /* Cold */
-    GArray *words;   /* uint32_t, snapshots */
-    GArray *records; /* SyncRecord */
+    TABLE(BlockState) states;
+    TABLE(Cold) cold;
+    TABLE(uint32_t) words; /* snapshots */
+    SyncWriter sync;
 
     TcgExit *exits;
     unsigned nexits;
@@ -371,12 +389,14 @@ void emit_canonical(Emit *e, unsigned r);   /* the same for code out of line */
 void nan_make_canonical(void *f64);         /* the same on memory */
 
 /* sync.c */
-void sync_add(Emit *e, const Cold *c); /* a callback returns here */
-/* Writes the table to @to; returns its end, NULL if @room bytes are too few. */
-uint8_t *sync_finish(Emit *e, uint8_t *to, size_t room);
+void sync_begin(Emit *e, uint8_t *at, uint8_t *end); /* where it goes; before any cold code */
+void sync_add(Emit *e, const Cold *c);               /* a callback returns here */
 
 /* compile.c */
-Cold *cold_new(Emit *e, void (*emit)(Emit *, const Cold *), uint8_t *from);
+typedef void ColdFn(Emit *e, const Cold *c);
+Cold *cold_new(Emit *e, ColdFn *emit, uint8_t *from);
+Cold *cold_new_clean(Emit *e, ColdFn *emit, uint8_t *from); /* without a snapshot */
+void emit_fail(Emit *e); /* what is emitted does not count; it ends with the current instruction */
 
 /* Emitters of ops, by subject. */
 typedef void EmitFn(Emit *e, const IrInsn *in);

@@ -7,21 +7,12 @@
  */
 #include "tcg/x86_64/emit.h"
 
-/* Makes the masks agree with what @r holds. */
-static void update_masks(Emit *e, unsigned r)
+/* After it lost something: whether it is free now. */
+static void note_free(Emit *e, unsigned r)
 {
-    uint32_t bit = 1u << r;
-
-    if (e->reg[r].var == NOVAR) {
-        e->var_mask &= ~bit;
-        if (e->reg[r].head == IR_NOREF) {
-            e->free_mask |= bit & e->alloc_mask;
-            return;
-        }
-    } else {
-        e->var_mask |= bit;
+    if (e->reg[r].var == NOVAR && e->reg[r].head == IR_NOREF) {
+        e->free_mask |= 1u << r & e->alloc_mask;
     }
-    e->free_mask &= ~bit;
 }
 
 static void link_value(Emit *e, IrRef ref, unsigned r)
@@ -46,7 +37,7 @@ static void unlink_value(Emit *e, IrRef ref)
     }
     *p = v->next;
     v->reg = NOREG;
-    update_masks(e, r);
+    note_free(e, r);
 }
 
 static void attach_var(Emit *e, unsigned r, unsigned var, bool dirty)
@@ -54,11 +45,12 @@ static void attach_var(Emit *e, unsigned r, unsigned var, bool dirty)
     e->reg[r].var = var;
     e->reg[r].touch = e->cur;
     e->var_reg[var] = r;
+    e->var_mask |= 1u << r;
+    e->free_mask &= ~(1u << r);
     if (dirty) {
         e->dirty_mask |= 1u << r;
         e->snap = NOSNAP;
     }
-    update_masks(e, r);
 }
 
 static void detach_var(Emit *e, unsigned r)
@@ -66,11 +58,12 @@ static void detach_var(Emit *e, unsigned r)
     if (e->reg[r].var != NOVAR) {
         e->var_reg[e->reg[r].var] = NOREG;
         e->reg[r].var = NOVAR;
+        e->var_mask &= ~(1u << r);
         if (e->dirty_mask & 1u << r) {
             e->dirty_mask &= ~(1u << r);
             e->snap = NOSNAP;
         }
-        update_masks(e, r);
+        note_free(e, r);
     }
 }
 
@@ -175,7 +168,7 @@ unsigned slot_take(Emit *e, unsigned type)
     unsigned slot;
 
     if (free == 0) {
-        e->failed = true;
+        emit_fail(e);
         return NOSLOT;
     }
     slot = __builtin_ctzll(free);
@@ -298,6 +291,7 @@ unsigned reg_use_raw(Emit *e, IrRef ref)
             emit_load_const(e, r, in);
         }
         link_value(e, ref, r);
+        e->released = false;
     }
     e->locked |= 1u << v->reg;
     e->reg[v->reg].touch = e->cur;
@@ -340,10 +334,8 @@ unsigned reg_use_or(Emit *e, IrRef ref, unsigned scratch)
     return scratch;
 }
 
-static void release_value(Emit *e, IrRef ref)
+static void release_value(Emit *e, IrRef ref, Value *v)
 {
-    Value *v = &e->vals[ref];
-
     if (v->reg != NOREG) {
         unlink_value(e, ref);
     }
@@ -353,27 +345,39 @@ static void release_value(Emit *e, IrRef ref)
     }
 }
 
+/* The operands of a definition that the current instruction took over. */
+static void release_fused(Emit *e, const IrInsn *def)
+{
+    for (unsigned k = 0; k < 4 && def->arg[k] != IR_NOREF; k++) {
+        Value *v = &e->vals[def->arg[k]];
+
+        if (v->last == e->cur) {
+            release_value(e, def->arg[k], v);
+        }
+    }
+}
+
+static __attribute__((noinline)) void release_arg(Emit *e, IrRef ref, Value *v)
+{
+    if (v->flags & VALUE_FUSED) {
+        release_fused(e, &e->insns[ref]);
+    }
+    release_value(e, ref, v);
+}
+
 /* Frees the operands that the current instruction uses last. Their registers stay locked. */
 void regs_release_args(Emit *e)
 {
     const IrInsn *in = &e->insns[e->cur];
 
     for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
-        IrRef ref = in->arg[k];
+        Value *v = &e->vals[in->arg[k]];
 
-        if (e->vals[ref].last == e->cur) {
-            if (e->vals[ref].flags & VALUE_FUSED) {
-                const IrInsn *def = &e->insns[ref];
-
-                for (unsigned j = 0; j < 4 && def->arg[j] != IR_NOREF; j++) {
-                    if (e->vals[def->arg[j]].last == e->cur) {
-                        release_value(e, def->arg[j]);
-                    }
-                }
-            }
-            release_value(e, ref);
+        if (v->last == e->cur) {
+            release_arg(e, in->arg[k], v);
         }
     }
+    e->released = true;
 }
 
 /* Whether the result may overwrite @r: it holds nothing, or a clean variable that the block reads
@@ -472,8 +476,8 @@ static void relocate_values(Emit *e, unsigned r)
     e->reg[to].head = head;
     e->reg[to].touch = e->cur;
     e->reg[r].head = IR_NOREF;
-    update_masks(e, to);
-    update_masks(e, r);
+    e->free_mask &= ~(1u << to);
+    note_free(e, r);
 }
 
 static void set_pinned(Emit *e, unsigned var, IrRef ref)
@@ -556,8 +560,8 @@ uint32_t regs_dirty_guest(const Emit *e)
 {
     uint32_t guest = 0;
 
-    if (!e->ir->scratch_vars) {
-        return e->dirty_mask;
+    if (!e->ir->scratch_vars || !e->how->optimize) {
+        return e->dirty_mask; /* nothing else is there */
     }
     for (uint32_t mask = e->dirty_mask; mask; mask &= mask - 1) {
         unsigned r = __builtin_ctz(mask);
@@ -655,53 +659,56 @@ void regs_begin_region(Emit *e)
     memset(e->var_reg, NOREG, e->ir->nvars);
 }
 
-/* Nothing in registers but @var. */
-static void begin_block(Emit *e, const int16_t *var, uint32_t dirty, uint32_t raw)
-{
-    memset(e->var_reg, NOREG, e->ir->nvars);
-    e->var_mask = 0;
-    e->dirty_mask = dirty;
-    e->raw_mask = raw;
-    e->locked = 0;
-    e->snap = NOSNAP;
-    for (unsigned r = 0; r < NHOSTREGS; r++) {
-        e->reg[r] = (RegDesc){.var = var[r], .head = IR_NOREF};
-        if (var[r] != NOVAR) {
-            e->var_reg[var[r]] = r;
-            e->var_mask |= 1u << r;
-        }
-    }
-    e->free_mask = e->alloc_mask & ~e->var_mask;
-}
-
+/* Nothing in registers but what @state says. */
 void regs_begin_block(Emit *e, const BlockState *state)
 {
-    begin_block(e, state->var, state->dirty, state->raw);
+    static const RegDesc empty[NHOSTREGS] = {
+        [0 ... NHOSTREGS - 1] = {.var = NOVAR, .head = IR_NOREF}};
+
+    memset(e->var_reg, NOREG, e->ir->nvars);
+    memcpy(e->reg, empty, sizeof(empty));
+    e->var_mask = state->vars;
+    e->free_mask = e->alloc_mask & ~state->vars;
+    e->dirty_mask = state->dirty;
+    e->raw_mask = state->raw;
+    e->locked = 0;
+    e->snap = NOSNAP;
+    for (uint32_t mask = state->vars; mask; mask &= mask - 1) {
+        unsigned r = __builtin_ctz(mask);
+
+        e->reg[r].var = state->var[r];
+        e->var_reg[state->var[r]] = r;
+    }
 }
 
 void regs_begin_join(Emit *e, const BlockInfo *info)
 {
-    int16_t var[NHOSTREGS];
+    BlockState state = {.dirty = info->dirty_in, .raw = info->raw_in};
 
-    memset(var, 0xff, sizeof(var));
     for (unsigned v = 0; v < e->ir->nvars && info->valid_in; v++) {
         if (e->home[v] != NOREG && (info->valid_in & 1u << e->home[v])) {
-            var[e->home[v]] = v;
+            state.vars |= 1u << e->home[v];
+            state.var[e->home[v]] = v;
         }
     }
-    begin_block(e, var, info->dirty_in, info->raw_in);
+    regs_begin_block(e, &state);
 }
 
 int32_t regs_save_state(Emit *e)
 {
-    BlockState s = {
-        .dirty = e->dirty_mask, .raw = e->raw_mask & e->var_mask, .pc = e->pc, .undone = e->undone};
+    BlockState *s = table_add(&e->states, 1);
 
-    for (unsigned r = 0; r < NHOSTREGS; r++) {
-        s.var[r] = e->reg[r].var;
+    s->vars = e->var_mask;
+    s->dirty = e->dirty_mask;
+    s->raw = e->raw_mask & e->var_mask;
+    s->pc = e->pc;
+    s->undone = e->undone;
+    for (uint32_t mask = e->var_mask; mask; mask &= mask - 1) {
+        unsigned r = __builtin_ctz(mask);
+
+        s->var[r] = e->reg[r].var;
     }
-    g_array_append_val(e->states, s);
-    return e->states->len - 1;
+    return e->states.n - 1;
 }
 
 /* ---- Snapshots. ---- */
@@ -709,7 +716,7 @@ int32_t regs_save_state(Emit *e)
 uint32_t regs_snapshot(Emit *e)
 {
     if (e->snap == NOSNAP) {
-        uint32_t words[NHOSTREGS + 1], n = 0;
+        uint32_t *words = table_add(&e->words, NHOSTREGS + 1), n = 0;
 
         for (uint32_t mask = regs_dirty_guest(e); mask; mask &= mask - 1) {
             unsigned r = __builtin_ctz(mask);
@@ -718,15 +725,15 @@ uint32_t regs_snapshot(Emit *e)
             words[++n] = SNAP_WORD(var->offset, snap_kind(var->type, e->raw_mask >> r & 1), r);
         }
         words[0] = n;
-        e->snap = e->words->len;
-        g_array_append_vals(e->words, words, n + 1);
+        e->words.n -= NHOSTREGS - n;
+        e->snap = e->words.n - (n + 1);
     }
     return e->snap;
 }
 
 void emit_snapshot_stores(Emit *e, uint32_t snap)
 {
-    const uint32_t *words = &g_array_index(e->words, uint32_t, snap);
+    const uint32_t *words = &e->words.at[snap];
 
     for (uint32_t k = 1; k <= words[0]; k++) {
         if (SNAP_RAW(words[k])) {

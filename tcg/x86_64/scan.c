@@ -31,63 +31,84 @@ static void scan_set_var(Emit *e, const IrInsn *in, unsigned i)
 }
 
 /* An op that mostly hands on its operand: the operand goes where the result goes. */
-static void pass_hint(Emit *e, const IrInsn *in, unsigned i)
+static void pass_hint(Emit *e, const IrInsn *in, const Value *v)
 {
-    const Value *v = &e->vals[i];
-    Value *arg;
+    Value *arg = &e->vals[in->arg[0]];
 
-    if (!v->hint || (in->op != IR_fcanon && in->op != IR_fbox && in->op != IR_mov)) {
-        return;
-    }
-    arg = &e->vals[in->arg[0]];
     if (arg->last == 0) {
         arg->hint = v->hint;
         arg->hint_at = v->hint_at;
     }
 }
 
+static void scan_var(Emit *e, const IrInsn *in, unsigned i)
+{
+    e->next_touch[in->imm] = i;
+    if (e->var_last[in->imm] == 0) {
+        e->var_last[in->imm] = i;
+    }
+    if (in->op == IR_set_var) {
+        scan_set_var(e, in, i);
+    }
+}
+
+static void scan_fused(Emit *e, const IrInsn *in, unsigned i)
+{
+    IrRef fused = fusable_operand(e, in);
+
+    if (fused != IR_NOREF) {
+        e->vals[fused].flags |= VALUE_FUSED;
+        for (unsigned k = 0; k < 4 && e->insns[fused].arg[k] != IR_NOREF; k++) {
+            scan_arg(e, e->insns[fused].arg[k], i);
+        }
+    }
+}
+
+/* What there is to see in an op beside its operands. */
+typedef enum ScanKind { SCAN_OTHER, SCAN_SKIP, SCAN_VAR, SCAN_PASS, SCAN_CALL } ScanKind;
+static const uint8_t scan_kind[IR_NOPS] = {
+    [IR_insn_start] = SCAN_SKIP, [IR_const] = SCAN_SKIP, [IR_get_var] = SCAN_VAR,
+    [IR_set_var] = SCAN_VAR,     [IR_mov] = SCAN_PASS,   [IR_fcanon] = SCAN_PASS,
+    [IR_fbox] = SCAN_PASS,       [IR_call] = SCAN_CALL,
+};
+
 void scan_block(Emit *e, const IrBlock *block)
 {
-    unsigned barrier = UINT16_MAX;
+    unsigned barrier = UINT16_MAX, i = block->first + block->count;
+    const IrInsn *first = &e->insns[block->first], *in = &e->insns[i];
+    Value *vals = e->vals, *v = &vals[i];
 
     memset(e->next_touch, 0xff, e->ir->nvars * sizeof(e->next_touch[0]));
     memset(e->var_last, 0, e->ir->nvars * sizeof(e->var_last[0]));
-    for (unsigned i = block->first + block->count; i-- > block->first;) {
-        const IrInsn *in = &e->insns[i];
-        Value *v = &e->vals[i];
-        IrRef fused;
+    while (in-- > first) {
+        ScanKind kind = scan_kind[in->op];
 
+        i--;
+        v--;
+        if (kind == SCAN_SKIP) {
+            continue;
+        }
         if (v->hint && !hint_holds(e, v, barrier)) {
             v->hint = 0;
         }
-        if (in->op == IR_insn_start || in->op == IR_const) {
-            continue;
-        }
-        if (in->op == IR_get_var || in->op == IR_set_var) {
-            e->next_touch[in->imm] = i;
-            if (e->var_last[in->imm] == 0) {
-                e->var_last[in->imm] = i;
-            }
-            if (in->op == IR_set_var) {
-                scan_set_var(e, in, i);
-            }
+        if (kind == SCAN_VAR) {
+            scan_var(e, in, i);
             continue;
         }
         if (v->last == 0 && op_is_skippable[in->op]) {
             continue; /* dead: its operands are not used here */
         }
-        fused = v->flags & VALUE_FUSED ? IR_NOREF : fusable_operand(e, in);
-        if (fused != IR_NOREF) {
-            e->vals[fused].flags |= VALUE_FUSED;
-            for (unsigned k = 0; k < 4 && e->insns[fused].arg[k] != IR_NOREF; k++) {
-                scan_arg(e, e->insns[fused].arg[k], i);
-            }
+        if (kind == SCAN_PASS && v->hint) {
+            pass_hint(e, in, v);
+        } else if (!(v->flags & VALUE_FUSED)) {
+            scan_fused(e, in, i);
         }
-        pass_hint(e, in, i);
         for (unsigned k = 0; k < 4 && in->arg[k] != IR_NOREF; k++) {
-            scan_arg(e, in->arg[k], i);
+            Value *arg = &vals[in->arg[k]];
+
+            arg->last = arg->last ? arg->last : i;
         }
-        if ((ir_op_info[in->op].flags & IR_FLAG_FAULT) || in->op == IR_call) {
+        if (kind == SCAN_CALL || (ir_op_info[in->op].flags & IR_FLAG_FAULT)) {
             barrier = i;
         }
     }

@@ -314,7 +314,6 @@ void stubs_emit(Tcg *tcg)
 
     e->as = (Asm){
         .p = tcg->mem.write,
-        .limit = tcg->mem.write + tcg->mem.size,
         .to_exec = tcg->mem.exec - tcg->mem.write,
     };
     emit_pool(e, s);

@@ -18,18 +18,6 @@
  */
 #include "tcg/x86_64/emit.h"
 
-void sync_add(Emit *e, const Cold *c)
-{
-    SyncRecord record = {
-        .pc = c->pc,
-        .host = e->as.p - e->base,
-        .snap = c->snap,
-        .undone = c->undone,
-    };
-
-    g_array_append_val(e->records, record);
-}
-
 /* No record takes more than this, apart from its snapshot; and no register of a snapshot. */
 #define MAX_RECORD_BYTES 40
 #define MAX_REGISTER_BYTES 6
@@ -78,33 +66,35 @@ static uint8_t *put_snapshot(uint8_t *to, const uint32_t *words)
     return to;
 }
 
-uint8_t *sync_finish(Emit *e, uint8_t *to, size_t room)
+void sync_begin(Emit *e, uint8_t *at, uint8_t *end)
 {
-    const SyncRecord *records = (const SyncRecord *)(void *)e->records->data;
-    const uint32_t *words = (const uint32_t *)(void *)e->words->data;
-    SyncRecord last = {.pc = e->how->pc, .snap = NOSNAP};
-    uint8_t *end = to + room;
-
-    if (!room) {
-        return NULL;
+    e->sync =
+        (SyncWriter){.at = at < end ? at : NULL, .end = end, .pc = e->how->pc, .snap = NOSNAP};
+    if (e->sync.at) {
+        *e->sync.at++ = e->counting;
     }
-    *to++ = e->counting;
-    for (unsigned i = 0; i < e->records->len; i++) {
-        const SyncRecord *r = &records[i];
-        uint32_t nregs = words[r->snap];
+}
 
-        if ((size_t)(end - to) < MAX_RECORD_BYTES + (size_t)nregs * MAX_REGISTER_BYTES) {
-            return NULL;
-        }
-        to = put(to, r->host - last.host);
-        to = put_signed(to, (int64_t)(r->pc - last.pc));
-        if (e->counting) {
-            to = put(to, r->undone);
-        }
-        to = r->snap == last.snap ? put(to, 1) : put_snapshot(to, &words[r->snap]);
-        last = *r;
+void sync_add(Emit *e, const Cold *c)
+{
+    SyncWriter *w = &e->sync;
+    const uint32_t *words = &e->words.at[c->snap];
+    uint32_t host = e->as.p - e->base;
+
+    if (!w->at ||
+        (size_t)(w->end - w->at) < MAX_RECORD_BYTES + (size_t)words[0] * MAX_REGISTER_BYTES) {
+        w->at = NULL;
+        return;
     }
-    return to;
+    w->at = put(w->at, host - w->host);
+    w->at = put_signed(w->at, (int64_t)(c->pc - w->pc));
+    if (e->counting) {
+        w->at = put(w->at, c->undone);
+    }
+    w->at = c->snap == w->snap ? put(w->at, 1) : put_snapshot(w->at, words);
+    w->host = host;
+    w->pc = c->pc;
+    w->snap = c->snap;
 }
 
 static const uint8_t *skip_snapshot(const uint8_t *at, uint64_t nregs)
