@@ -1,7 +1,8 @@
 /*
- * Between e1000.c (registers, interrupts), e1000-tx.c, e1000-rx.c and e1000-phy.c (EEPROM and PHY). Numbers of
- * sections and registers are those of the "PCI/PCI-X Family of Gigabit Ethernet Controllers Software
- * Developer's Manual" (317453).
+ * Between e1000.c (registers, the 82540EM), e1000e.c (what the 82574L has in addition), e1000-tx.c, e1000-rx.c and
+ * e1000-phy.c (EEPROM and PHY). Numbers of sections and registers are those of the "PCI/PCI-X Family of Gigabit Ethernet
+ * Controllers Software Developer's Manual" (317453), where "82574" stands with them those of the "Intel 82574 GbE
+ * Controller Family Datasheet" (317694).
  */
 #ifndef AMPHI_HW_E1000_INTERNAL_H
 #define AMPHI_HW_E1000_INTERNAL_H
@@ -10,7 +11,7 @@
 #include "hw/pci/pci.h"
 
 #define E1000_REGS_SIZE 0x6000u
-#define E1000_DESC 16
+#define E1000_DESC 16               /* bytes; twice as many where packets are split */
 #define E1000_MAX_FRAME 16384       /* of the network, with its CRC */
 #define E1000_MAX_SEGMENTED 0x10200 /* a TCP segment that is to be cut, with its headers */
 #define E1000_EEPROM_WORDS 64
@@ -85,6 +86,32 @@ enum {
     E_WUS = 0x5810,
     E_MANC = 0x5820,
     E_IPAV = 0x5838,
+    /* 82574, chapter 10. */
+    E_EIAC = 0x00dc,
+    E_IAM = 0x00e0,
+    E_IVAR = 0x00e4,
+    E_EITR = 0x00e8,
+    E_EITR_LAST = 0x00f8,
+    E_EXTCNF_CTRL = 0x0f00,
+    E_EEMNGCTL = 0x1010,
+    E_PBA_ECC = 0x1100,
+    E_PSRCTL = 0x2170,
+    E_RX_QUEUE1 = 0x2900,
+    E_RX_QUEUE1_LAST = 0x2928,
+    E_TARC0 = 0x3840,
+    E_TX_QUEUE1 = 0x3900,
+    E_TX_QUEUE1_LAST = 0x3940,
+    E_RFCTL = 0x5008,
+    E_MRQC = 0x5818,
+    E_RSSIM = 0x5864,
+    E_RSSIR = 0x5868,
+    E_GCR = 0x5b00,
+    E_GCR2 = 0x5b64,
+    E_RETA = 0x5c00,
+    E_RSSRK_LAST = 0x5ca4,
+    E_CLOCK = 0x5f00, /* where the array has those from E_CLOCK_AT on */
+    E_CLOCK_LAST = 0x5f4c,
+    E_CLOCK_AT = 0xb600,
 };
 
 /* Interrupt causes, 13.4.17. */
@@ -94,7 +121,11 @@ enum {
     IRQ_LSC = 1 << 2,
     IRQ_RXDMT0 = 1 << 4,
     IRQ_RXT0 = 1 << 7,
+    IRQ_RXO = 1 << 6,
     IRQ_MDAC = 1 << 9,
+    IRQ_RXQ0 = 1 << 20, /* 82574 with MSI-X, from here on */
+    IRQ_TXQ0 = 1 << 22,
+    IRQ_OTHER = 1 << 24,
 };
 
 #define CTRL_VME (1u << 30)
@@ -106,8 +137,30 @@ typedef struct E1000Context {
     uint16_t ip_end, tcp_end, mss;
 } E1000Context;
 
-typedef struct E1000 {
+typedef struct E1000 E1000;
+
+/* Registers @first to @last, and what accesses do. */
+typedef struct E1000Rule {
+    uint16_t first, last;
+    uint32_t wmask;
+    uint32_t (*read)(E1000 *s, unsigned reg);              /* NULL: what is kept */
+    void (*write)(E1000 *s, unsigned reg, uint32_t value); /* NULL: kept */
+} E1000Rule;
+
+/* What one chip has and the other has not. */
+typedef struct E1000Model {
+    PciIds ids;
+    uint16_t phy_id2;
+    bool extended;          /* has registers and descriptors of the 82574 */
+    const E1000Rule *rules; /* before those that both have */
+    size_t nrules;
+    uint32_t (*gather)(const E1000 *s, uint32_t causes); /* further ones; NULL: none */
+    void (*update_irq)(E1000 *s);                        /* ICR or IMS changed */
+} E1000Model;
+
+struct E1000 {
     PciDevice pci;
+    const E1000Model *model;
     Netdev *peer; /* NULL: the cable is not plugged in */
     uint8_t mac[NET_ADDR_LEN];
     uint32_t io_address; /* of the register that the data port reaches */
@@ -130,15 +183,27 @@ typedef struct E1000 {
     uint8_t ee_bits_in, ee_bits_out, ee_address;
     bool ee_data_out;
     uint16_t phy[32];
-} E1000;
+    uint32_t signalled; /* causes in ICR and IMS whose message was sent */
+};
 
 #define E1000_REG(s, reg) ((s)->regs[(reg) / 4])
 
 /* A descriptor ring, whose registers begin at @base (E_RDBAL, E_TDBAL). */
 unsigned e1000_ring_size(const E1000 *s, unsigned base);
 uint64_t e1000_ring_desc(const E1000 *s, unsigned base, unsigned index);
+/* Whether received packets are split over the buffers of a descriptor. */
+bool e1000_splits(const E1000 *s);
+/* Moves the head on by one. */
+void e1000_ring_advance(E1000 *s, unsigned base);
 
 void e1000_raise(E1000 *s, uint32_t causes);
+/* What ICR has, which is then empty. */
+uint32_t e1000_take_causes(E1000 *s);
+void e1000_write_icr(E1000 *s, unsigned reg, uint32_t value);
+void e1000_write_ics(E1000 *s, unsigned reg, uint32_t value);
+void e1000_write_ims(E1000 *s, unsigned reg, uint32_t value);
+
+extern const E1000Model e1000e_model;
 /* Adds to a statistics register, and to one of 64 bits. */
 void e1000_count(E1000 *s, unsigned reg);
 void e1000_count_bytes(E1000 *s, unsigned reg, uint64_t bytes);
@@ -154,7 +219,8 @@ void e1000_eeprom_init(E1000 *s);
 void e1000_eeprom_reset(E1000 *s);
 uint32_t e1000_eecd_read(const E1000 *s);
 void e1000_eecd_write(E1000 *s, uint32_t value);
-void e1000_eerd_write(E1000 *s, uint32_t value);
+/* EERD is written; the number of its word begins at bit @shift, and bit @done is set when data is there. */
+void e1000_eerd_write(E1000 *s, uint32_t value, unsigned shift, uint32_t done);
 void e1000_phy_reset(E1000 *s);
 void e1000_mdic_write(E1000 *s, uint32_t value);
 

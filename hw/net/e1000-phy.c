@@ -3,8 +3,8 @@
  *
  * The EEPROM (sections 5.6 and 13.4.3 of 317453) is read word by word through EERD, or by the guest wiggling the pins
  * of a Microwire chip (93C46: start bit, opcode, six bits of address; a zero, then data) in EECD. It cannot be
- * written. The PHY is an M88E1011's registers behind MDIC (13.4.13, and IEEE 802.3 clause 22): a gigabit link
- * that is up as soon as there is a network. Locking: the machine lock.
+ * written. The PHY is an M88E1011's registers (or the first page of a BM1000's, the 82574's) behind MDIC (13.4.13, and
+ * IEEE 802.3 clause 22): a gigabit link that is up as soon as there is a network. Locking: the machine lock.
  */
 #include "hw/net/e1000-internal.h"
 #include "softmmu/base/bits.h"
@@ -21,7 +21,6 @@ enum {
 };
 #define EECD_WRITABLE (EECD_CLOCK | EECD_SELECT | EECD_DATA_IN | EECD_REQUEST)
 #define EERD_START 1
-#define EERD_DONE 0x10
 #define EEPROM_SUM 0xbaba
 #define COMMAND_BITS 9
 #define OPCODE_READ 6 /* with the start bit */
@@ -104,15 +103,15 @@ void e1000_eecd_write(E1000 *s, uint32_t value)
     }
 }
 
-void e1000_eerd_write(E1000 *s, uint32_t value)
+void e1000_eerd_write(E1000 *s, uint32_t value, unsigned shift, uint32_t done)
 {
-    unsigned word = value >> 8 & 0xff;
+    unsigned word = (value & 0xffff) >> shift;
 
-    E1000_REG(s, E_EERD) = value & 0xff00;
+    E1000_REG(s, E_EERD) = word << shift;
     if (value & EERD_START) {
         uint32_t data = word < E1000_EEPROM_WORDS ? s->eeprom[word] : 0xffff;
 
-        E1000_REG(s, E_EERD) |= data << 16 | EERD_DONE;
+        E1000_REG(s, E_EERD) |= data << 16 | done;
     }
 }
 
@@ -132,6 +131,7 @@ enum {
     PHY_M88_CONTROL = 16,
     PHY_M88_STATUS = 17,
     PHY_M88_EXTENDED = 20,
+    PHY_PAGE = 22, /* 82574: of the registers from 16 on */
 };
 #define CONTROL_RESET 0x8000
 #define CONTROL_RESTART 0x0200
@@ -152,7 +152,6 @@ void e1000_phy_reset(E1000 *s)
         [PHY_CONTROL] = 0x1140, /* negotiates, full duplex, 1000 Mb/s */
         [PHY_STATUS] = 0x7949,  /* 10 and 100 Mb/s, extended registers, can negotiate */
         [PHY_ID1] = 0x0141,
-        [PHY_ID2] = 0x0c20,
         [PHY_ADVERTISEMENT] = 0x0de1,
         [PHY_PARTNER] = 0xcde1,
         [PHY_EXPANSION] = 0x0001,
@@ -165,14 +164,24 @@ void e1000_phy_reset(E1000 *s)
     };
 
     memcpy(s->phy, values, sizeof(values));
+    s->phy[PHY_ID2] = s->model->phy_id2;
     if (s->peer) {
         s->phy[PHY_STATUS] |= STATUS_LINK | STATUS_NEGOTIATED;
         s->phy[PHY_M88_STATUS] |= M88_LINK;
     }
 }
 
+/* The other pages' registers read as zero. */
+static bool is_elsewhere(const E1000 *s, unsigned reg)
+{
+    return s->model->extended && reg >= PHY_M88_CONTROL && reg != PHY_PAGE && s->phy[PHY_PAGE];
+}
+
 static void write_phy(E1000 *s, unsigned reg, uint16_t value)
 {
+    if (is_elsewhere(s, reg)) {
+        return;
+    }
     switch (reg) {
     case PHY_CONTROL:
         s->phy[reg] = value & ~(CONTROL_RESET | CONTROL_RESTART);
@@ -202,7 +211,7 @@ void e1000_mdic_write(E1000 *s, uint32_t value)
     if ((value >> 21 & 31) != PHY_ADDRESS) {
         value |= MDIC_ERROR;
     } else if (op == MDIC_READ) {
-        value = (value & ~0xffffu) | s->phy[reg];
+        value = (value & ~0xffffu) | (is_elsewhere(s, reg) ? 0 : s->phy[reg]);
     } else if (op == MDIC_WRITE) {
         write_phy(s, reg, value);
     }

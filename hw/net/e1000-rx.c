@@ -1,5 +1,5 @@
 /*
- * Receiving by the e1000: section 3.2 of 317453.
+ * Receiving by the e1000 and e1000e: section 3.2 of 317453.
  *
  * A frame goes to as many descriptors as it needs, or stays with the network's back end until there are that many.
  * Checksums are not looked at, and the descriptors say so (IXSM). Locking: the machine lock.
@@ -18,6 +18,7 @@ enum {
     RCTL_SIZE_EXTENDED = 1 << 25,
     RCTL_STRIP_CRC = 1 << 26,
 };
+#define RFCTL_EXTENDED (1u << 15)
 enum { STATUS_DONE = 1, STATUS_EOP = 2, STATUS_IXSM = 4, STATUS_VLAN = 8, STATUS_NOT_EXACT = 0x80 };
 
 #define ETHERNET_MAX 1518 /* without CRC, with a VLAN's tag */
@@ -28,11 +29,22 @@ enum { STATUS_DONE = 1, STATUS_EOP = 2, STATUS_IXSM = 4, STATUS_VLAN = 8, STATUS
 
 static const uint8_t everybody[NET_ADDR_LEN] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
+/* Of the four buffers that a descriptor has if packets are split (82574, 10.2.5.4). */
+static unsigned split_size(const E1000 *s, unsigned n)
+{
+    uint32_t sizes = E1000_REG(s, E_PSRCTL);
+
+    return n ? (sizes >> 8 * n & 0x3f) * 1024 : MAX(sizes & 0x7f, 1) * 128;
+}
+
 static unsigned buffer_size(const E1000 *s)
 {
     uint32_t rctl = E1000_REG(s, E_RCTL);
     unsigned size = 2048u >> (rctl >> 16 & 3);
 
+    if (e1000_splits(s)) {
+        return split_size(s, 0) + split_size(s, 1) + split_size(s, 2) + split_size(s, 3);
+    }
     return rctl & RCTL_SIZE_EXTENDED ? size * 16 : size; /* 2048 * 16 is reserved */
 }
 
@@ -113,21 +125,59 @@ static bool is_low(const E1000 *s)
            (1 + (E1000_REG(s, E_RCTL) >> 8 & 3));
 }
 
+/* What a descriptor says of its buffer: the second half, or all of an extended one (82574, 7.1.5), which has no hash. */
+static void write_back(E1000 *s, uint64_t at, size_t len, uint8_t status, uint16_t tag)
+{
+    uint8_t desc[E1000_DESC] = {0};
+
+    if (s->model->extended && (E1000_REG(s, E_RFCTL) & RFCTL_EXTENDED)) {
+        desc[8] = status;
+        pci_put16(desc, 12, len);
+        pci_put16(desc, 14, tag);
+        dma_write(&s->pci.dma, at, desc, sizeof(desc));
+        return;
+    }
+    pci_put16(desc, 8, len);
+    desc[12] = status;
+    pci_put16(desc, 14, tag);
+    dma_write(&s->pci.dma, at + 8, desc + 8, sizeof(desc) - 8);
+}
+
+/* The same for one whose packets are split (7.1.6): all that comes is taken to be header, and goes on in the next buffer. */
+static void fill_split(E1000 *s, uint64_t at, const uint8_t *data, size_t len, uint8_t status,
+                       uint16_t tag)
+{
+    uint8_t desc[2 * E1000_DESC] = {0};
+
+    for (unsigned i = 0; i < 4; i++) {
+        size_t n = MIN(len, split_size(s, i));
+        uint64_t addr = 0;
+
+        dma_read_le(&s->pci.dma, at + 8 * i, &addr, 8);
+        dma_write(&s->pci.dma, addr, data, n);
+        pci_put16(desc, i ? 16 + 2 * i : 12, n);
+        data += n;
+        len -= n;
+    }
+    desc[8] = status;
+    pci_put16(desc, 14, tag);
+    dma_write(&s->pci.dma, at, desc, sizeof(desc));
+}
+
 /* Fills one descriptor with up to @len bytes; returns how many. */
 static size_t fill(E1000 *s, const uint8_t *data, size_t len, uint8_t status, uint16_t tag)
 {
-    uint32_t *head = &E1000_REG(s, E_RDH);
-    uint64_t at = e1000_ring_desc(s, E_RDBAL, *head), addr = 0;
-    uint8_t desc[8] = {0};
+    uint64_t at = e1000_ring_desc(s, E_RDBAL, E1000_REG(s, E_RDH)), addr = 0;
 
     len = MIN(len, buffer_size(s));
-    dma_read_le(&s->pci.dma, at, &addr, 8);
-    dma_write(&s->pci.dma, addr, data, len);
-    pci_put16(desc, 0, len);
-    desc[4] = status;
-    pci_put16(desc, 6, tag);
-    dma_write(&s->pci.dma, at + 8, desc, sizeof(desc));
-    *head = (*head + 1) % e1000_ring_size(s, E_RDBAL);
+    if (e1000_splits(s)) {
+        fill_split(s, at, data, len, status, tag);
+    } else {
+        dma_read_le(&s->pci.dma, at, &addr, 8);
+        dma_write(&s->pci.dma, addr, data, len);
+        write_back(s, at, len, status, tag);
+    }
+    e1000_ring_advance(s, E_RDBAL);
     return len;
 }
 

@@ -236,7 +236,7 @@ void e1000_transmit(E1000 *s)
             break;
         }
         causes |= process(s, *head);
-        *head = (*head + 1) % n;
+        e1000_ring_advance(s, E_TDBAL);
     }
     s->sending = false;
     e1000_raise(s, causes | (*head == E1000_REG(s, E_TDT) ? IRQ_TXQE : 0));

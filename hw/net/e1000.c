@@ -1,7 +1,8 @@
 /*
- * Network card "e1000": Intel's 82540EM, for guests without virtio. "PCI/PCI-X Family of Gigabit Ethernet Controllers
- * Software Developer's Manual" (317453), without what needs no emulation to be correct: interrupts are not
- * delayed (ITR, RDTR, TIDV), flow control and power management are registers that keep their values.
+ * Network cards "e1000" and "e1000e": Intel's 82540EM and 82574L, for guests without virtio. "PCI/PCI-X Family of Gigabit
+ * Ethernet Controllers Software Developer's Manual" (317453), without what needs no emulation to be correct: interrupts
+ * are not delayed (ITR, RDTR, TIDV), flow control and power management are registers that keep their values. What the
+ * 82574L has in addition is in e1000e.c.
  *
  * Registers live in one array; a table says which ones there are, what can be written, and what happens then. All
  * else reads as zero. The link is up if there is a network. Locking: the machine lock.
@@ -14,33 +15,51 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define VENDOR_INTEL 0x8086
-#define DEVICE_82540EM 0x100e
-#define CLASS_ETHERNET 0x020000
-#define REVISION 3
 #define MEMORY_SIZE 0x20000
 #define PORTS_SIZE 64
+#define MSIX_VECTORS 5
+#define MSIX_BAR 3
 enum { PORT_ADDRESS = 0, PORT_DATA = 4 };
 
+#define CTRL_MASTER_DISABLE (1u << 2)
 #define CTRL_RESET (1u << 26)
 #define CTRL_PHY_RESET (1u << 31)
 #define CTRL_SET_LINK_UP (1u << 6)
 #define STATUS_VALUE 0x80080381u /* full duplex, 1000 Mb/s */
+#define STATUS_MASTER_ENABLE (1u << 19)
+#define RCTL_TYPE (3u << 10)
+#define RCTL_TYPE_SPLIT (1u << 10)
 #define RA_VALID (1u << 31)
 #define PBA_VALUE 0x00100030
 #define VLAN_TYPE 0x8100
 
 /* ---- Helpers of the other files ---- */
 
+bool e1000_splits(const E1000 *s)
+{
+    return s->model->extended && (E1000_REG(s, E_RCTL) & RCTL_TYPE) == RCTL_TYPE_SPLIT;
+}
+
+static unsigned desc_size(const E1000 *s, unsigned base)
+{
+    return base == E_RDBAL && e1000_splits(s) ? 2 * E1000_DESC : E1000_DESC;
+}
+
 unsigned e1000_ring_size(const E1000 *s, unsigned base)
 {
-    return E1000_REG(s, base + E_RDLEN - E_RDBAL) / E1000_DESC;
+    return E1000_REG(s, base + E_RDLEN - E_RDBAL) / desc_size(s, base);
 }
 
 uint64_t e1000_ring_desc(const E1000 *s, unsigned base, unsigned index)
 {
     uint64_t start = E1000_REG(s, base) | (uint64_t)E1000_REG(s, base + 4) << 32;
-    return start + (uint64_t)index * E1000_DESC;
+    return start + (uint64_t)index * desc_size(s, base);
+}
+
+void e1000_ring_advance(E1000 *s, unsigned base)
+{
+    uint32_t *head = &E1000_REG(s, base + E_RDH - E_RDBAL);
+    *head = (*head + 1) % e1000_ring_size(s, base);
 }
 
 void e1000_count(E1000 *s, unsigned reg)
@@ -59,46 +78,51 @@ void e1000_count_bytes(E1000 *s, unsigned reg, uint64_t bytes)
 
 /* ---- Interrupts ---- */
 
-static void e1000_update_irq(E1000 *s)
+static void update_pin(E1000 *s)
 {
     pci_set_intx(&s->pci, (E1000_REG(s, E_ICR) & E1000_REG(s, E_IMS)) != 0);
 }
 
 void e1000_raise(E1000 *s, uint32_t causes)
 {
-    E1000_REG(s, E_ICR) |= causes;
-    e1000_update_irq(s);
+    E1000_REG(s, E_ICR) |= causes | (s->model->gather ? s->model->gather(s, causes) : 0);
+    s->model->update_irq(s);
+}
+
+uint32_t e1000_take_causes(E1000 *s)
+{
+    uint32_t causes = E1000_REG(s, E_ICR);
+    E1000_REG(s, E_ICR) = 0;
+    s->model->update_irq(s);
+    return causes;
 }
 
 static uint32_t read_icr(E1000 *s, unsigned reg)
 {
-    uint32_t causes = E1000_REG(s, E_ICR);
-    E1000_REG(s, E_ICR) = 0;
-    e1000_update_irq(s);
-    return causes;
+    return e1000_take_causes(s);
 }
 
-static void write_icr(E1000 *s, unsigned reg, uint32_t value)
+void e1000_write_icr(E1000 *s, unsigned reg, uint32_t value)
 {
     E1000_REG(s, E_ICR) &= ~value;
-    e1000_update_irq(s);
+    s->model->update_irq(s);
 }
 
-static void write_ics(E1000 *s, unsigned reg, uint32_t value)
+void e1000_write_ics(E1000 *s, unsigned reg, uint32_t value)
 {
     e1000_raise(s, value);
 }
 
-static void write_ims(E1000 *s, unsigned reg, uint32_t value)
+void e1000_write_ims(E1000 *s, unsigned reg, uint32_t value)
 {
     E1000_REG(s, E_IMS) |= value;
-    e1000_update_irq(s);
+    s->model->update_irq(s);
 }
 
 static void write_imc(E1000 *s, unsigned reg, uint32_t value)
 {
     E1000_REG(s, E_IMS) &= ~value;
-    e1000_update_irq(s);
+    s->model->update_irq(s);
 }
 
 /* ---- Control ---- */
@@ -114,6 +138,7 @@ static void reset_registers(E1000 *s)
     e1000_eeprom_reset(s);
     e1000_transmit_reset(s);
     memset(&s->context, 0, sizeof(s->context));
+    s->signalled = 0;
     timer_cancel(&s->go_on);
 }
 
@@ -121,7 +146,7 @@ static void write_ctrl(E1000 *s, unsigned reg, uint32_t value)
 {
     if (value & CTRL_RESET) {
         reset_registers(s);
-        e1000_update_irq(s);
+        s->model->update_irq(s);
         return;
     }
     if (value & CTRL_PHY_RESET) {
@@ -129,7 +154,8 @@ static void write_ctrl(E1000 *s, unsigned reg, uint32_t value)
         e1000_raise(s, IRQ_LSC);
     }
     E1000_REG(s, E_CTRL) = value & ~CTRL_PHY_RESET;
-    E1000_REG(s, E_STATUS) = STATUS_VALUE;
+    E1000_REG(s, E_STATUS) =
+        STATUS_VALUE & ~(value & CTRL_MASTER_DISABLE ? STATUS_MASTER_ENABLE : 0);
     if (s->peer && (value & CTRL_SET_LINK_UP)) {
         E1000_REG(s, E_STATUS) |= STATUS_LINK_UP;
     }
@@ -147,7 +173,7 @@ static void write_eecd(E1000 *s, unsigned reg, uint32_t value)
 
 static void write_eerd(E1000 *s, unsigned reg, uint32_t value)
 {
-    e1000_eerd_write(s, value);
+    e1000_eerd_write(s, value, 8, 0x10);
 }
 
 static void write_mdic(E1000 *s, unsigned reg, uint32_t value)
@@ -184,14 +210,7 @@ static uint32_t read_and_clear(E1000 *s, unsigned reg)
 
 /* ---- The table ---- */
 
-typedef struct RegRule {
-    uint16_t first, last;
-    uint32_t wmask;
-    uint32_t (*read)(E1000 *s, unsigned reg);
-    void (*write)(E1000 *s, unsigned reg, uint32_t value); /* NULL: kept */
-} RegRule;
-
-static const RegRule rules[] = {
+static const E1000Rule rules[] = {
     {E_CTRL, E_CTRL, UINT32_MAX, NULL, write_ctrl},
     {E_STATUS, E_STATUS, 0, NULL, NULL},
     {E_EECD, E_EECD, UINT32_MAX, read_eecd, write_eecd},
@@ -200,10 +219,10 @@ static const RegRule rules[] = {
     {E_MDIC, E_MDIC, UINT32_MAX, NULL, write_mdic},
     {E_FCAL, E_FCT, UINT32_MAX, NULL, NULL},
     {E_VET, E_VET, 0xffff, NULL, NULL},
-    {E_ICR, E_ICR, UINT32_MAX, read_icr, write_icr},
+    {E_ICR, E_ICR, UINT32_MAX, read_icr, e1000_write_icr},
     {E_ITR, E_ITR, 0xffff, NULL, NULL},
-    {E_ICS, E_ICS, 0x1ffff, NULL, write_ics},
-    {E_IMS, E_IMS, 0x1ffff, NULL, write_ims},
+    {E_ICS, E_ICS, 0x1ffff, NULL, e1000_write_ics},
+    {E_IMS, E_IMS, 0x1ffff, NULL, e1000_write_ims},
     {E_IMC, E_IMC, UINT32_MAX, NULL, write_imc},
     {E_RCTL, E_RCTL, UINT32_MAX, NULL, write_receive},
     {E_FCTTV, E_FCTTV, 0xffff, NULL, NULL},
@@ -239,42 +258,55 @@ static const RegRule rules[] = {
     {E_IPAV, E_IPAV, UINT32_MAX, NULL, NULL},
 };
 
-static const RegRule *find_rule(unsigned reg)
+static const E1000Rule *find_rule_in(const E1000Rule *table, size_t n, unsigned reg)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(rules); i++) {
-        if (reg >= rules[i].first && reg <= rules[i].last) {
-            return &rules[i];
+    for (size_t i = 0; i < n; i++) {
+        if (reg >= table[i].first && reg <= table[i].last) {
+            return &table[i];
         }
     }
     return NULL;
 }
 
+static const E1000Rule *find_rule(const E1000 *s, unsigned reg)
+{
+    const E1000Rule *own = find_rule_in(s->model->rules, s->model->nrules, reg);
+    return own ? own : find_rule_in(rules, ARRAY_SIZE(rules), reg);
+}
+
+/* The place of the register at @offset in the array. */
+static unsigned place(const E1000 *s, uint64_t offset)
+{
+    bool clock =
+        s->model->extended && offset >= E_CLOCK_AT && offset - E_CLOCK_AT <= E_CLOCK_LAST - E_CLOCK;
+    return clock ? offset - E_CLOCK_AT + E_CLOCK : offset < E_CLOCK ? offset : E1000_REGS_SIZE;
+}
+
 static uint64_t mem_read(void *opaque, uint64_t offset, unsigned size)
 {
     E1000 *s = opaque;
-    const RegRule *rule = find_rule(offset);
-    if (!rule) {
+    unsigned reg = place(s, offset);
+    const E1000Rule *rule = find_rule(s, reg);
+    if (!rule || reg == E_ICS || reg == E_IMC) { /* these are write-only */
         return 0;
     }
-    if (offset == E_ICS || offset == E_IMC) {
-        return 0; /* write-only */
-    }
-    return rule->read ? rule->read(s, offset) : E1000_REG(s, offset);
+    return rule->read ? rule->read(s, reg) : E1000_REG(s, reg);
 }
 
 static void mem_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     E1000 *s = opaque;
-    const RegRule *rule = find_rule(offset);
+    unsigned reg = place(s, offset);
+    const E1000Rule *rule = find_rule(s, reg);
     if (!rule || !rule->wmask) {
         log_guest_error("e1000: write to register 0x%05" PRIx64 "\n", offset);
         return;
     }
-    uint32_t *reg = &E1000_REG(s, offset), masked = value & rule->wmask;
+    uint32_t *kept = &E1000_REG(s, reg), masked = value & rule->wmask;
     if (rule->write) {
-        rule->write(s, offset, masked);
+        rule->write(s, reg, masked);
     } else {
-        *reg = (*reg & ~rule->wmask) | masked;
+        *kept = (*kept & ~rule->wmask) | masked;
     }
 }
 
@@ -320,7 +352,7 @@ static bool e1000_post_load(void *opaque, GError **error)
         return error_set(error, "e1000: impossible state");
     }
     timer_arm(&s->go_on, clock_now(s->pci.dev.machine->clock));
-    e1000_update_irq(s);
+    s->model->update_irq(s);
     return true;
 }
 
@@ -351,6 +383,7 @@ static const VmField e1000_fields[] = {
     VM_FIELD_U8(E1000, ee_address),
     VM_FIELD_BOOL(E1000, ee_data_out),
     VM_ARRAY_U16(E1000, phy),
+    VM_FIELD_U32(E1000, signalled),
     VM_FIELD_END(),
 };
 
@@ -367,28 +400,40 @@ static void e1000_finalize(Device *dev)
     pci_device_finalize(dev);
 }
 
-static const PciOps e1000_ops = {
-    .device =
+#define OPS(card)                           \
+    {                                       \
+        .device =                           \
+            {                               \
+                .name = card,               \
+                .reset = pci_device_reset,  \
+                .vmstate = &e1000_vmstate,  \
+                .finalize = e1000_finalize, \
+            },                              \
+        .reset = e1000_reset,               \
+    }
+
+static const PciOps e1000_ops = OPS("e1000"), e1000e_ops = OPS("e1000e");
+
+static const E1000Model model_82540em = {
+    .ids =
         {
-            .name = "e1000",
-            .reset = pci_device_reset,
-            .vmstate = &e1000_vmstate,
-            .finalize = e1000_finalize,
+            .vendor = 0x8086,
+            .device = 0x100e,
+            .subsystem_vendor = 0x1af4,
+            .subsystem = 0x1100,
+            .revision = 3,
+            .class_code = 0x020000,
         },
-    .reset = e1000_reset,
+    .phy_id2 = 0x0c20,
+    .update_irq = update_pin,
 };
 
-static E1000 *make(PciBus *bus, uint8_t devfn, const char *id, Netdev *peer, const uint8_t *mac)
+static E1000 *make(PciBus *bus, uint8_t devfn, const char *id, const E1000Model *model,
+                   Netdev *peer, const uint8_t *mac)
 {
-    static const PciIds ids = {
-        .vendor = VENDOR_INTEL,
-        .device = DEVICE_82540EM,
-        .subsystem_vendor = 0x1af4,
-        .subsystem = 0x1100,
-        .revision = REVISION,
-        .class_code = CLASS_ETHERNET,
-    };
-    E1000 *s = pci_device_new(bus, devfn, &e1000_ops, sizeof(*s), id, &ids, true);
+    const PciOps *ops = model->extended ? &e1000e_ops : &e1000_ops;
+    E1000 *s = pci_device_new(bus, devfn, ops, sizeof(*s), id, &model->ids, true);
+    s->model = model;
     s->peer = peer;
     if (peer) {
         peer->receive = e1000_receive;
@@ -397,13 +442,17 @@ static E1000 *make(PciBus *bus, uint8_t devfn, const char *id, Netdev *peer, con
     memcpy(s->mac, mac, NET_ADDR_LEN);
     timer_init(&s->go_on, bus->machine->clock, go_on, s);
     pci_add_bar(&s->pci, 0, PCI_BAR_MEM32, MEMORY_SIZE, &mem_ops, s);
-    pci_add_bar(&s->pci, 1, PCI_BAR_IO, PORTS_SIZE, &port_ops, s);
+    pci_add_bar(&s->pci, model->extended ? 2 : 1, PCI_BAR_IO, PORTS_SIZE, &port_ops, s);
+    if (model->extended) {
+        pci_add_msix(&s->pci, MSIX_VECTORS, MSIX_BAR);
+        pci_add_msi(&s->pci);
+    }
     e1000_eeprom_init(s);
     pci_device_ready(&s->pci);
     return s;
 }
 
-static bool create(Machine *machine, Options *opts, GError **error)
+static bool create(Machine *machine, const E1000Model *model, Options *opts, GError **error)
 {
     const char *id = options_get(opts, "id", NULL), *netdev = options_get(opts, "netdev", NULL);
     uint8_t mac[NET_ADDR_LEN], devfn;
@@ -417,12 +466,23 @@ static bool create(Machine *machine, Options *opts, GError **error)
     if (netdev && !(peer = netdev_take(machine, netdev, error))) {
         return false;
     }
-    E1000 *s = make(bus, devfn, id, peer, mac);
+    E1000 *s = make(bus, devfn, id, model, peer, mac);
     return boot_order_add(&s->pci, "ethernet-phy@0", opts, error);
 }
 
+static bool create_e1000(Machine *machine, Options *opts, GError **error)
+{
+    return create(machine, &model_82540em, opts, error);
+}
+
+static bool create_e1000e(Machine *machine, Options *opts, GError **error)
+{
+    return create(machine, &e1000e_model, opts, error);
+}
+
 const HwDeviceType e1000_device_types[] = {
-    {"e1000", "PCI", "Intel gigabit network card", create},
-    {"e1000-82540em", "PCI", "network card, same as e1000", create},
+    {"e1000", "PCI", "Intel gigabit network card", create_e1000},
+    {"e1000-82540em", "PCI", "network card, same as e1000", create_e1000},
+    {"e1000e", "PCI", "Intel gigabit network card with MSI-X", create_e1000e},
     {NULL, NULL, NULL, NULL},
 };

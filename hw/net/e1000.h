@@ -1,5 +1,5 @@
 /*
- * Network card "e1000": Intel 82540EM. See e1000.c.
+ * Network cards "e1000" (Intel 82540EM) and "e1000e" (82574L). See e1000.c.
  */
 #ifndef AMPHI_HW_E1000_H
 #define AMPHI_HW_E1000_H

@@ -301,7 +301,7 @@ void netdev_print_connections(Machine *machine, GString *out)
 /* 52:54:00:12:34:56 and up, in order of creation. */
 static void default_address(Machine *machine, uint8_t *mac)
 {
-    static const char *const cards[] = {"virtio-net-device", "e1000", NULL};
+    static const char *const cards[] = {"virtio-net-device", "e1000", "e1000e", NULL};
     static const uint8_t first[NET_ADDR_LEN] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56};
     unsigned n = 0;
 

@@ -1,6 +1,6 @@
 /*
- * The e1000: registers and EEPROM as drivers read them, rings, filters, checksums, segments, and rings that make no
- * sense.
+ * The e1000 and the e1000e: registers and EEPROM as drivers read them, interrupts, rings, filters, checksums, segments,
+ * and rings that make no sense.
  */
 #include "hw/net/e1000-internal.h"
 #include "tests/device/harness.h"
@@ -10,12 +10,15 @@
 
 #define MEMORY PC_FUNCTION_MEMORY
 #define PORTS PC_FUNCTION_PORTS
+#define TABLE (MEMORY + 0x40000u) /* of MSI-X */
+#define MESSAGES 0x190000u        /* where messages go, 4 bytes apart */
 #define RX_RING 0x100000u
 #define TX_RING 0x110000u
 #define RX_DATA 0x120000u /* 2 KiB for each descriptor */
 #define TX_DATA 0x180000u
 #define RING 16
 #define MAX_SENT 64
+#define IRQ_ALL_CAUSES 0x1ffffffu
 
 typedef struct Fixture {
     Machine *machine;
@@ -53,16 +56,29 @@ static void wr(Fixture *f, unsigned reg, uint32_t value)
     machine_mmio_write(f->machine, MEMORY + reg, value, 4);
 }
 
-/* The back end is the test's own, as if it had been taken from a -netdev. */
-static void setup(Fixture *f, gconstpointer data)
+static void config(Fixture *f, unsigned offset, uint32_t value)
 {
-    f->machine = pc_function_new("e1000,mac=52:54:00:11:22:33", &f->pci);
+    pci_config_write(f->machine->pci, 0, f->pci->devfn, offset, value, 4);
+}
+
+#define IS_E1000E(f) (pci_get16((f)->pci->config, PCI_DEVICE_ID) == 0x10d3)
+
+/* @card: its name. The back end is the test's own, as if it had been taken from a -netdev. */
+static void setup(Fixture *f, gconstpointer card)
+{
+    g_autofree char *device = g_strdup_printf("%s,mac=52:54:00:11:22:33", (const char *)card);
+    f->machine = pc_function_new(device, &f->pci);
     E1000 *s = container_of(f->pci, E1000, pci);
     f->net.ops = &net_ops;
     f->net.receive = e1000_receive;
     f->net.opaque = s;
     s->peer = &f->net;
     e1000_phy_reset(s); /* the cable is plugged in */
+    if (IS_E1000E(f)) {
+        config(f, PCI_BASE_ADDRESS_1, 0);
+        config(f, PCI_BASE_ADDRESS_2, PORTS);
+        config(f, PCI_BASE_ADDRESS_3, TABLE);
+    }
 }
 
 static void teardown(Fixture *f, gconstpointer data)
@@ -153,6 +169,86 @@ static void test_interrupts(Fixture *f, gconstpointer data)
     wr(f, E_ICS, 0x84);
     wr(f, E_ICR, 0x80);
     g_assert_false(pc_function_pin(f->pci));
+}
+
+/* What Linux's driver e1000e looks at before it uses the card. */
+static void test_registers_e(Fixture *f, gconstpointer data)
+{
+    uint16_t sum = 0;
+    g_assert_cmphex(rd(f, E_RA), ==, 0x11005452);
+    for (unsigned i = 0; i < 64; i++) {
+        wr(f, E_EERD, i << 2 | 1);
+        g_assert_cmphex(rd(f, E_EERD) & 2, ==, 2);
+        sum += rd(f, E_EERD) >> 16;
+    }
+    g_assert_cmphex(sum, ==, 0xbaba);
+    g_assert_cmphex(rd(f, E_EECD) & 0x200, ==, 0x200); /* the EEPROM was read after the reset */
+    g_assert_cmphex(rd(f, E_EECD) >> 15 & 3, !=, 3);   /* and is no flash memory */
+    wr(f, E_EXTCNF_CTRL, 0x20);
+    g_assert_cmphex(rd(f, E_EXTCNF_CTRL) & 0x20, ==, 0x20);
+    g_assert_cmphex(read_phy(f, 2), ==, 0x0141);
+    g_assert_cmphex(read_phy(f, 3), ==, 0x0cb1);
+    g_assert_cmphex(read_phy(f, 17) & 0x400, ==, 0x400);
+    wr(f, E_MDIC, 1u << 26 | 1u << 21 | 22u << 16 | 5); /* another page */
+    g_assert_cmphex(read_phy(f, 17), ==, 0);
+    wr(f, E_MDIC, 1u << 26 | 1u << 21 | 22u << 16);
+    g_assert_cmphex(read_phy(f, 17) & 0x400, ==, 0x400);
+    g_assert_cmphex(rd(f, E_STATUS) & 1u << 19, !=, 0);
+    wr(f, E_CTRL, 0x44); /* no more bus mastering */
+    g_assert_cmphex(rd(f, E_STATUS) & (1u << 19 | 2), ==, 2);
+    wr(f, E_CLOCK_AT + 8, 0x12345678);
+    g_assert_cmphex(rd(f, E_CLOCK_AT + 8), ==, 0x12345678);
+    machine_pio_write(f->machine, PORTS, E_VET, 4);
+    g_assert_cmphex(machine_pio_read(f->machine, PORTS + 4, 4), ==, 0x8100);
+}
+
+/* Reading ICR takes what is there only if that is wanted, or nothing is. */
+static void test_icr_e(Fixture *f, gconstpointer data)
+{
+    wr(f, E_IMS, 0x80);
+    wr(f, E_ICS, 0x04);
+    g_assert_false(pc_function_pin(f->pci));
+    g_assert_cmphex(rd(f, E_ICR), ==, 0x04);
+    g_assert_cmphex(rd(f, E_ICR), ==, 0x04);
+    wr(f, E_ICS, 0x80);
+    g_assert_true(pc_function_pin(f->pci));
+    g_assert_cmphex(rd(f, E_ICR), ==, 0x80000084);
+    g_assert_false(pc_function_pin(f->pci));
+    wr(f, E_CTRL_EXT, 1u << 27); /* which then also is unwanted, if IAM says so */
+    wr(f, E_IAM, UINT32_MAX);
+    wr(f, E_ICS, 0x80);
+    g_assert_cmphex(rd(f, E_ICR), ==, 0x80000080);
+    g_assert_cmphex(rd(f, E_IMS), ==, 0);
+    wr(f, E_ICS, 0x80);
+    g_assert_cmphex(rd(f, E_ICR), ==, 0x80);
+}
+
+/* ---- Messages ---- */
+
+static unsigned messages(Fixture *f, unsigned vector)
+{
+    uint32_t got = rd32(f->machine, MESSAGES + 4 * vector);
+    wr32(f->machine, MESSAGES + 4 * vector, 0);
+    return got == 0x5500 + vector;
+}
+
+/* As Linux's driver sets it up: a vector for each queue, one for the rest. */
+static void start_messages(Fixture *f)
+{
+    unsigned cap = f->pci->msix.cap;
+    for (unsigned i = 0; i < 3; i++) {
+        wr32(f->machine, TABLE + 16 * i, MESSAGES + 4 * i);
+        wr32(f->machine, TABLE + 16 * i + 4, 0);
+        wr32(f->machine, TABLE + 16 * i + 8, 0x5500 + i);
+        wr32(f->machine, TABLE + 16 * i + 12, 0);
+    }
+    pci_config_write(f->machine->pci, 0, f->pci->devfn, cap + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE,
+                     2);
+    wr(f, E_IVAR, 0x800a0908);
+    wr(f, E_CTRL_EXT, 1u << 24);
+    wr(f, E_IAM, ~0x1f00000u | IRQ_OTHER);
+    wr(f, E_EIAC, IRQ_RXQ0 | IRQ_TXQ0);
+    wr(f, E_IMS, IRQ_RXQ0 | IRQ_TXQ0 | IRQ_OTHER | IRQ_LSC);
 }
 
 /* ---- Receiving ---- */
@@ -250,6 +346,86 @@ static void test_receive_long(Fixture *f, gconstpointer data)
     g_assert_false(receive(f, OURS, 100));
     wr(f, E_RDT, 5);
     g_assert_true(receive(f, OURS, 100));
+}
+
+/* Descriptors of the 82574's own form. */
+static void test_extended_e(Fixture *f, gconstpointer data)
+{
+    uint8_t frame[100], got[100];
+    start_receiving(f, 0x04000000);
+    wr(f, E_RFCTL, 1u << 15);
+    make_frame(frame, OURS, 100);
+    g_assert_true(receive(f, OURS, 100));
+    g_assert_cmphex(rd32(f->machine, RX_RING), ==, 0); /* no hash */
+    g_assert_cmphex(rd32(f->machine, RX_RING + 8), ==, 7);
+    g_assert_cmphex(rd32(f->machine, RX_RING + 12), ==, 100);
+    dma_read(&f->machine->dma, RX_DATA, got, 100);
+    g_assert_cmpmem(got, 100, frame, 100);
+}
+
+/* Descriptors with four buffers: 128 bytes, then 1 KiB, 2 KiB and 1 KiB. */
+static void test_split_e(Fixture *f, gconstpointer data)
+{
+    static const uint16_t sizes[4] = {128, 1024, 2048, 1024};
+    uint8_t frame[6000], got[2048];
+    start_receiving(f, 0x04000000 | 1u << 10 | 0x20);
+    wr(f, E_PSRCTL, 1 | 1 << 8 | 2 << 16 | 1 << 24);
+    wr(f, E_RDT, RING / 2 - 1); /* descriptors of 32 bytes */
+    for (unsigned i = 0; i < RING / 2; i++) {
+        for (unsigned n = 0; n < 4; n++) {
+            wr32(f->machine, RX_RING + 32 * i + 8 * n, RX_DATA + 0x2000 * i + 0x800 * n);
+            wr32(f->machine, RX_RING + 32 * i + 8 * n + 4, 0);
+        }
+    }
+    make_frame(frame, OURS, 6000);
+    g_assert_true(receive(f, OURS, 6000));
+    g_assert_cmpuint(rd(f, E_RDH), ==, 2);
+    for (unsigned i = 0, at = 0; i < 2; i++) {
+        g_assert_cmphex(rd32(f->machine, RX_RING + 32 * i + 8), ==, i ? 7 : 5);
+        for (unsigned n = 0; n < 4; n++) {
+            unsigned len = MIN(sizes[n], 6000 - at);
+            unsigned place = n ? 16 + 2 * n : 12;
+            g_assert_cmpuint(machine_mmio_read(f->machine, RX_RING + 32 * i + place, 2), ==, len);
+            dma_read(&f->machine->dma, RX_DATA + 0x2000 * i + 0x800 * n, got, len);
+            g_assert_cmpmem(got, len, frame + at, len);
+            at += len;
+        }
+    }
+    wr(f, E_PSRCTL, 0); /* sizes that make no sense */
+    g_assert_true(receive(f, OURS, 100));
+}
+
+static void test_messages_e(Fixture *f, gconstpointer data)
+{
+    start_messages(f);
+    start_receiving(f, 0);
+    g_assert_true(receive(f, OURS, 100));
+    g_assert_true(messages(f, 0) && !messages(f, 1) && !messages(f, 2));
+    g_assert_cmphex(rd(f, E_IMS) & IRQ_RXQ0, ==, 0); /* until the driver has looked */
+    g_assert_true(receive(f, OURS, 100));
+    g_assert_false(messages(f, 0));
+    wr(f, E_IMS, IRQ_RXQ0);
+    g_assert_true(messages(f, 0));
+    wr(f, E_IMS, IRQ_RXQ0);
+    g_assert_false(messages(f, 0));
+
+    wr(f, E_TDBAL, TX_RING);
+    wr(f, E_TDLEN, 16 * RING);
+    wr(f, E_TCTL, 0xa);
+    wr32(f->machine, TX_RING, TX_DATA);
+    wr32(f->machine, TX_RING + 8, 0x09000000 | 100);
+    wr(f, E_TDT, 1);
+    g_assert_true(messages(f, 1) && !messages(f, 0) && !messages(f, 2));
+
+    wr(f, E_MDIC, 1u << 26 | 1u << 21 | 0x1340); /* the PHY negotiates: the link changes */
+    g_assert_true(messages(f, 2));
+    g_assert_cmphex(rd(f, E_ICR) & (1u << 31 | IRQ_OTHER | IRQ_LSC), ==,
+                    1u << 31 | IRQ_OTHER | IRQ_LSC);
+    wr(f, E_IMS, IRQ_OTHER | IRQ_LSC);
+    g_assert_false(messages(f, 2));
+    g_assert_false(pc_function_pin(f->pci));
+    wr(f, E_IVAR, 0x80000f0f); /* vectors that there are not */
+    wr(f, E_ICS, IRQ_ALL_CAUSES);
 }
 
 static void test_vlan(Fixture *f, gconstpointer data)
@@ -485,17 +661,25 @@ static void test_wild(Fixture *f, gconstpointer data)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
-#define ADD(name) g_test_add("/e1000/" #name, Fixture, NULL, setup, test_##name, teardown)
-    ADD(registers);
-    ADD(interrupts);
-    ADD(receive);
-    ADD(receive_long);
-    ADD(vlan);
-    ADD(send);
-    ADD(checksums);
-    ADD(segments);
-    ADD(hostile_rings);
-    ADD(much);
-    ADD(wild);
+#define ADD(name, card) g_test_add("/" card "/" #name, Fixture, card, setup, test_##name, teardown)
+#define ADD_BOTH(name)  \
+    ADD(name, "e1000"); \
+    ADD(name, "e1000e")
+    ADD(registers, "e1000");
+    ADD(interrupts, "e1000");
+    ADD(registers_e, "e1000e");
+    ADD(icr_e, "e1000e");
+    ADD(messages_e, "e1000e");
+    ADD(extended_e, "e1000e");
+    ADD(split_e, "e1000e");
+    ADD(receive, "e1000");
+    ADD_BOTH(receive_long);
+    ADD_BOTH(vlan);
+    ADD(send, "e1000");
+    ADD_BOTH(checksums);
+    ADD_BOTH(segments);
+    ADD_BOTH(hostile_rings);
+    ADD_BOTH(much);
+    ADD_BOTH(wild);
     return g_test_run();
 }

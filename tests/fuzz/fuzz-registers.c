@@ -66,6 +66,7 @@ static const char *const pc_devices[] = {
     "pci-testdev",
     "edu",
     "e1000,netdev=n1",
+    "e1000e",
     "virtio-rng-pci",
     "virtio-net-pci,netdev=n0",
     NULL,
