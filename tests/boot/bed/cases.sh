@@ -68,6 +68,26 @@ case_q35_e1000()
     check_net e1000
 }
 
+# A message for what was received, one for what was sent, one for the rest.
+case_q35_e1000e()
+{
+    receive
+    linux_full amphi.net -M q35 -smp 2 $user_net e1000e,netdev=n
+    check_net e1000e
+    says "guest: vectors 3"
+}
+
+# All that the bed's processor has, as many processors as there can be. Linux complains: see start().
+case_q35_host()
+{
+    for CPU in host max; do
+        start_linux "" -M q35 -smp 8
+        await_end
+        says "guest: off"
+        says "CPUs 8, clock kvm-clock"
+    done
+}
+
 # Every PCI function behind VT-d, and data through it.
 case_q35_iommu()
 {
@@ -111,6 +131,15 @@ case_ovmf()
         linux_ends
         says "guest: efi $times"
     done
+}
+
+# As one image in ROM: variables do not outlive the machine.
+case_ovmf_bios()
+{
+    start -M q35,kernel_irqchip=off -smp 1 -bios /usr/share/ovmf/OVMF.fd -drive file=/bed/grub.img,format=raw -snapshot
+    await "grub: efi"
+    linux_ends
+    says "guest: efi 0"
 }
 
 # The text of a text mode's screen: video memory has, for each place, a character, its color, and two bytes of fonts.
