@@ -22,10 +22,12 @@ typedef int AmphiTsanNotEmpty; /* ISO C wants something in a file */
 #include <sanitizer/tsan_interface.h>
 
 /* GLib's function of the same name. */
-#define NEXT(fn)                                                                        \
-    static typeof(fn) *next;                                                            \
-    if (!__atomic_load_n(&next, __ATOMIC_RELAXED)) {                                    \
-        __atomic_store_n(&next, (typeof(fn) *)dlsym(RTLD_NEXT, #fn), __ATOMIC_RELAXED); \
+#define NEXT(fn)                                                  \
+    static typeof(fn) *found;                                     \
+    typeof(fn) *next = __atomic_load_n(&found, __ATOMIC_RELAXED); \
+    if (!next) {                                                  \
+        next = (typeof(fn) *)dlsym(RTLD_NEXT, #fn);               \
+        __atomic_store_n(&found, next, __ATOMIC_RELAXED);         \
     }
 
 void(g_mutex_lock)(GMutex *mutex)

@@ -254,7 +254,7 @@ static void test_read_only(Fixture *f, gconstpointer data)
 }
 
 /* More requests than are taken at once, all at once; then a reset while they are under way. */
-static void test_many(Fixture *f, gconstpointer data)
+static void test_many(Fixture *f, gconstpointer unused)
 {
     Driver *d = &f->driver;
     DriverBuf bufs[3] = {{f->header, sizeof(struct virtio_blk_outhdr)},
@@ -265,7 +265,9 @@ static void test_many(Fixture *f, gconstpointer data)
     driver_setup_queue(d, 0, 256);
     driver_start(d);
     put_header(f, VIRTIO_BLK_T_IN, 0);
+    uint64_t data = driver_alloc(d, 200 * 4096, 8);
     for (unsigned i = 0; i < 200; i++) {
+        bufs[1].addr = data + i * 4096;
         driver_add(d, 0, bufs, 1, 2, DRIVER_INDIRECT);
     }
     driver_kick(d, 0);
@@ -273,6 +275,7 @@ static void test_many(Fixture *f, gconstpointer data)
         g_assert_cmpuint(driver_wait(d, 0), ==, 4097);
     }
     for (unsigned i = 0; i < 50; i++) {
+        bufs[1].addr = data + i * 4096;
         driver_add(d, 0, bufs, 1, 2, DRIVER_INDIRECT);
     }
     driver_kick(d, 0);
