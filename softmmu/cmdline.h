@@ -1,8 +1,8 @@
 /*
  * The command line: QEMU's spelling where QEMU has the option, with one or two dashes.
  *
- * cmdline.c holds the table of options and parses; help.c prints from the same table; main.c acts on the
- * result. Main thread only.
+ * cmdline-table.c holds the table of options, by which cmdline.c parses and help.c prints; main.c acts on
+ * the result. Main thread only.
  */
 #ifndef AMPHI_CMDLINE_H
 #define AMPHI_CMDLINE_H
@@ -65,6 +65,7 @@ void cmdline_clear(CmdLine *cmd);
 typedef enum CmdTopic {
     TOPIC_MACHINE,
     TOPIC_BOOT,
+    TOPIC_DISKS,
     TOPIC_DEVICES,
     TOPIC_TERMINAL,
     TOPIC_DEBUG,

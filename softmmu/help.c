@@ -1,8 +1,8 @@
 /*
  * Help for the command line, printed from the table of options.
  *
- * The overview fits on one screen (24 lines of 80 columns) and names the topics; the rest is one topic or
- * one option at a time.
+ * The overview fits on one screen (24 lines of 80 columns) and names the topics, each of which does too; the rest
+ * is one option at a time.
  */
 #include "softmmu/base/error.h"
 #include "softmmu/cmdline.h"
@@ -14,7 +14,8 @@ static const struct {
 } topics[TOPIC_NONE] = {
     [TOPIC_MACHINE] = {"machine", "The machine"},
     [TOPIC_BOOT] = {"boot", "What it boots"},
-    [TOPIC_DEVICES] = {"devices", "Disks, networks and other devices"},
+    [TOPIC_DISKS] = {"disks", "Disks"},
+    [TOPIC_DEVICES] = {"devices", "Networks and other devices"},
     [TOPIC_TERMINAL] = {"terminal", "Terminal, serial ports and monitor"},
     [TOPIC_DEBUG] = {"debug", "Looking inside"},
     [TOPIC_PROCESS] = {"process", "amphi itself"},
@@ -45,9 +46,9 @@ static void print_common(const CmdOption *option)
 
 static void print_overview(void)
 {
-    printf("Usage: amphi [OPTION]...    runs a virtual machine; options are spelled as QEMU's\n"
-           "       amphi run KERNEL|DISK [OPTION]...   with a machine that fits\n"
-           "       amphi doctor                        what this host lacks, and the remedy\n");
+    printf("Usage: amphi [OPTION]...   runs a virtual machine; options are spelled as QEMU's\n"
+           "       amphi run KERNEL|DISK [OPTION]...  with a machine that fits\n"
+           "       amphi doctor                       what this host lacks, and the remedy\n");
     for (const CmdOption *option = cmdline_options; option->name; option++) {
         if (option->common) {
             print_common(option);
