@@ -112,7 +112,7 @@ static bool apply(CmdLine *cmd, const CmdOption *option, const char *value, GErr
     case CMD_STRINGS: cmdline_append(slot, (char *)value); break;
     case CMD_OPTIONS: return apply_options(cmd, option, value, error);
     case CMD_CALL: return option->fn(cmd, value, error);
-    case CMD_LATER: return error_set(error, "-%s is not available yet", option->name);
+    case CMD_LATER: return error_set(error, "-%s is not available yet; leave it out", option->name);
     case CMD_IGNORE:
     case CMD_IGNORE_VALUE: break;
     }

@@ -108,9 +108,11 @@ int fds_open(Machine *machine, const char *path, int flags)
     if (!g_str_has_prefix(path, SET_PATH)) {
         return open(path, flags | O_CLOEXEC, 0666);
     }
-    guint64 set = g_ascii_strtoull(path + strlen(SET_PATH), &end, 10);
+    const char *number = path + strlen(SET_PATH);
+    guint64 set = g_ascii_strtoull(number, &end, 10);
     errno = ENOENT;
-    for (unsigned i = 0; !*end && (given = nth(machine, i)) != NULL; i++) {
+    for (unsigned i = 0; g_ascii_isdigit(*number) && !*end && (given = nth(machine, i)) != NULL;
+         i++) {
         if (given->set < 0 || (guint64)given->set != set) {
             continue;
         }

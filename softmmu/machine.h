@@ -186,7 +186,7 @@ struct Machine {
     GArray *state_listeners, *event_listeners;
 };
 
-extern const MachineClass *const machine_classes[]; /* NULL-terminated; in main.c */
+extern const MachineClass *const machine_classes[]; /* NULL-terminated; in main-answers.c */
 
 /* The lock, with owner tracking: machine_locked() is true on the thread that holds it. A thread may take
  * it again while it has it. Everything that the main loop calls runs with the lock held: the loop

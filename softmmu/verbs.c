@@ -7,6 +7,7 @@
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
 #include <elf.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,9 +41,12 @@ static FileKind kind_of(const uint8_t *head, size_t len)
 static bool read_kind(const char *path, FileKind *kind, GError **error)
 {
     uint8_t head[1024];
-    FILE *file = g_file_test(path, G_FILE_TEST_IS_DIR) ? NULL : fopen(path, "rb");
+    if (g_file_test(path, G_FILE_TEST_IS_DIR)) {
+        return error_set(error, "run: '%s' is a directory; give a kernel or a disk", path);
+    }
+    FILE *file = fopen(path, "rb");
     if (!file) {
-        return error_set(error, "run: there is no file '%s' that can be read", path);
+        return error_set_errno(error, errno, "run: cannot read '%s'", path);
     }
     *kind = kind_of(head, fread(head, 1, sizeof(head), file));
     fclose(file);

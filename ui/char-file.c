@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct CharFile {
@@ -85,28 +86,35 @@ static int open_output(Machine *machine, const char *path, bool append)
 Chardev *char_file_new(Machine *machine, const char *id, const char *path, const char *input,
                        bool append, GError **error)
 {
-    int in = -1, out = open_output(machine, path, append);
-    if (out < 0) {
-        error_set_errno(error, errno, "%s: cannot write to file '%s'", id, path);
+    int in = input ? fds_open(machine, input, O_RDONLY | O_NOCTTY | O_NONBLOCK) : -1;
+    if (input && in < 0) {
+        error_set_errno(error, errno, "%s: cannot read from file '%s'", id, input);
         return NULL;
     }
-    if (input) {
-        in = fds_open(machine, input, O_RDONLY | O_NOCTTY | O_NONBLOCK);
-        if (in < 0) {
-            error_set_errno(error, errno, "%s: cannot read from file '%s'", id, input);
-            close(out);
-            return NULL;
+    int out = open_output(machine, path, append); /* last: it empties the file */
+    if (out < 0) {
+        error_set_errno(error, errno, "%s: cannot write to file '%s'", id, path);
+        if (in >= 0) {
+            close(in);
         }
+        return NULL;
     }
     return start(machine, &file_ops, id, g_strdup_printf("file:%s", path), in, out);
 }
 
-/* Opens a FIFO for both directions, so that it has neither end nor hang-up while others come and go. */
+/* Opens a FIFO for both directions, so that it has neither end nor hang-up while others come and go. Not what would
+ * be overwritten. */
 static int open_fifo(Machine *machine, const char *path, const char *suffix)
 {
     char *name = g_strconcat(path, suffix, NULL);
     int fd = fds_open(machine, name, O_RDWR | O_NOCTTY | O_NONBLOCK);
+    struct stat st;
     g_free(name);
+    if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+        close(fd);
+        errno = ESPIPE;
+        return -1;
+    }
     return fd;
 }
 
@@ -122,8 +130,9 @@ Chardev *char_pipe_new(Machine *machine, const char *id, const char *path, GErro
         out = in < 0 ? -1 : fcntl(in, F_DUPFD_CLOEXEC, 3);
     }
     if (in < 0 || out < 0) {
-        error_set_errno(error, errno, "%s: cannot open the FIFOs '%s.in' and '%s.out' (see mkfifo)",
-                        id, path, path);
+        error_set_errno(error, errno,
+                        "%s: cannot open the FIFOs '%s.in' and '%s.out', or '%s' (see mkfifo)", id,
+                        path, path, path);
         if (in >= 0) {
             close(in);
         }

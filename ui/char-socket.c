@@ -7,9 +7,9 @@
  */
 #include "ui/char-internal.h"
 #include "softmmu/base/error.h"
+#include "softmmu/base/resolve.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
@@ -58,15 +58,7 @@ static struct addrinfo *tcp_addresses(const char *id, const CharSocketConfig *co
         .ai_socktype = SOCK_STREAM,
         .ai_flags = config->server ? AI_PASSIVE : 0,
     };
-    struct addrinfo *list = NULL;
-    int err = getaddrinfo(config->host && *config->host ? config->host : NULL, config->port, &hints,
-                          &list);
-    if (err) {
-        error_set(error, "%s: cannot resolve host '%s', port '%s': %s", id,
-                  config->host ? config->host : "", config->port, gai_strerror(err));
-        return NULL;
-    }
-    return list;
+    return resolve_address(id, config->host, config->port, &hints, error);
 }
 
 /*

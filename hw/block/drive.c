@@ -200,6 +200,40 @@ static bool create_device(Machine *machine, const char *drive, GError **error)
     return ok;
 }
 
+/* Whether drive number @index has an id of its own, among nodes too. */
+static bool check_id(Machine *machine, unsigned index, GError **error)
+{
+    char *id = drive_id(machine, index);
+    bool taken = index_of(machine, id) != (int)index || node_find(machine, id);
+
+    if (taken) {
+        error_set(error, "there are two drives or nodes '%s'; give each its own id=", id);
+    }
+    g_free(id);
+    return !taken;
+}
+
+/* That a drive for a place of the board, such as a flash bank, has found it. */
+static bool check_place(Machine *machine, const BlockDev *blk, const char *interface,
+                        GError **error)
+{
+    return !strcmp(interface, "none") || blockdev_user(blk) ||
+           error_set(error, "-drive: machine '%s' has no place for '%s' (if=%s); change index=",
+                     machine->cls->name, blockdev_path(blk), interface);
+}
+
+/* Makes drive number @index, which was not opened yet if no device has it. */
+static bool create_drive(Machine *machine, unsigned index, const char *interface, GError **error)
+{
+    BlockDev *blk = check_id(machine, index, error) ? open_nth(machine, index, error) : NULL;
+
+    if (!blk ||
+        (!strcmp(interface, "virtio") && !create_device(machine, blockdev_id(blk), error))) {
+        return false;
+    }
+    return check_place(machine, blk, interface, error);
+}
+
 bool hw_create_drives(Machine *machine, GError **error)
 {
     /* The last one, if the machine has it beside the others. */
@@ -212,8 +246,6 @@ bool hw_create_drives(Machine *machine, GError **error)
     }
     for (unsigned i = 0; drives && i < drives->len; i++) {
         const char *interface = drive_interface(machine, g_ptr_array_index(drives, i));
-        char *id;
-        bool ok;
 
         if (!one_of(interface, interfaces)) {
             const char *near = error_nearest(interface, interfaces);
@@ -221,13 +253,7 @@ bool hw_create_drives(Machine *machine, GError **error)
             return error_set(error, "-drive: machine '%s' has no interface '%s'; use if=%s",
                              machine->cls->name, interface, near ? near : "virtio");
         }
-        if (!open_nth(machine, i, error)) {
-            return false;
-        }
-        id = drive_id(machine, i);
-        ok = strcmp(interface, "virtio") != 0 || create_device(machine, id, error);
-        g_free(id);
-        if (!ok) {
+        if (!create_drive(machine, i, interface, error)) {
             return false;
         }
     }

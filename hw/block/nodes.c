@@ -148,6 +148,10 @@ static Options *flatten(Machine *machine, Options *node, GError **error)
             options_add(out, key, value);
         }
     }
+    if (ok && !options_get(out, "filename", NULL) && !options_get(out, "file.filename", NULL)) {
+        ok = error_set(error, "-blockdev: node '%s' needs %s", name_of(node),
+                       is_protocol(node) ? "filename=PATH" : "file=NODE, the file that it is in");
+    }
     if (!ok) {
         options_free(out);
     }

@@ -9,10 +9,10 @@
 #include "hw/net/net.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/base/error.h"
+#include "softmmu/base/resolve.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -261,11 +261,10 @@ typedef struct Address {
 static bool set_inet(Address *address, const char *host, const char *port, GError **error)
 {
     struct addrinfo hints = {.ai_family = AF_INET, .ai_flags = AI_NUMERICSERV}, *found;
-    int err = getaddrinfo(host && *host ? host : "0.0.0.0", port, &hints, &found);
 
-    if (err) {
-        return error_set(error, "-netdev: cannot find '%s' port '%s': %s", host ? host : "",
-                         port ? port : "", gai_strerror(err));
+    found = resolve_address("-netdev", host && *host ? host : "0.0.0.0", port, &hints, error);
+    if (!found) {
+        return false;
     }
     memcpy(&address->addr, found->ai_addr, found->ai_addrlen);
     address->len = found->ai_addrlen;

@@ -99,6 +99,29 @@ ShareFolder *share_folder_new(Machine *machine, const char *id, GError **error)
     return result;
 }
 
+bool share_check_all(Machine *machine, GError **error)
+{
+    const GPtrArray *fsdevs = machine->config.fsdevs;
+
+    for (unsigned i = 0; fsdevs && i < fsdevs->len; i++) {
+        const char *id = options_get(fsdevs->pdata[i], "id", NULL);
+        ShareFolder *folder;
+
+        if (!id) {
+            return error_set(error, "-fsdev: id=ID is missing");
+        }
+        if (find_fsdev(machine, id, error) != fsdevs->pdata[i]) {
+            return error_set(error, "there are two fsdevs '%s'; give each its own id=", id);
+        }
+        folder = share_folder_new(machine, id, error);
+        if (!folder) {
+            return false;
+        }
+        share_folder_free(folder);
+    }
+    return true;
+}
+
 void share_folder_free(ShareFolder *folder)
 {
     close(folder->root);

@@ -25,6 +25,9 @@ typedef struct ShareFolder {
 
 /* Opens the folder that -fsdev @id describes. NULL with @error if there is none, or the options are wrong. */
 ShareFolder *share_folder_new(Machine *machine, const char *id, GError **error);
+
+/* That every -fsdev is what it should be, whether or not a device has it. */
+bool share_check_all(Machine *machine, GError **error);
 void share_folder_free(ShareFolder *folder);
 
 #define P9_MAX_MSIZE (512 * 1024)

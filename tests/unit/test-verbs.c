@@ -75,7 +75,8 @@ static void test_bad(void)
     g_assert_cmpstr(error->message, ==, "run what? amphi run KERNEL|DISK [OPTION]...");
     g_clear_error(&error);
     g_assert_null(verb_run(3, missing, &error));
-    g_assert_cmpstr(error->message, ==, "run: there is no file '/nowhere/Image' that can be read");
+    g_assert_cmpstr(error->message, ==,
+                    "run: cannot read '/nowhere/Image': No such file or directory");
     g_clear_error(&error);
 }
 
