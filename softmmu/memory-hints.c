@@ -20,20 +20,6 @@ void memory_region_add_doorbell(MemoryRegion *region, uint64_t offset, unsigned 
     add_hint(region, (MemoryHint){offset, size, match, true, value, ring, opaque, n});
 }
 
-void memory_region_clear_doorbells(MemoryRegion *region)
-{
-    bool any = false;
-    for (unsigned i = region->hints ? region->hints->len : 0; i-- > 0;) {
-        if (g_array_index(region->hints, MemoryHint, i).doorbell) {
-            g_array_remove_index(region->hints, i);
-            any = true;
-        }
-    }
-    if (any) {
-        memory_map_changed(region->map);
-    }
-}
-
 void memory_region_set_coalesced(MemoryRegion *region, uint64_t offset, uint64_t size)
 {
     add_hint(region, (MemoryHint){.addr = offset, .size = size});

@@ -126,7 +126,6 @@ GArray *memory_map_ranges(MemoryMap *map);
 void memory_region_add_doorbell(MemoryRegion *region, uint64_t offset, unsigned size, bool match,
                                 uint64_t value, void (*ring)(void *opaque, unsigned n),
                                 void *opaque, unsigned n);
-void memory_region_clear_doorbells(MemoryRegion *region);
 
 /* Writes to [offset, offset + size) may be collected and made, in order, before the device is next
  * looked at. */

@@ -69,11 +69,6 @@ void acpi_tables_free(AcpiTables *t)
 
 /* ---- Contents ---- */
 
-unsigned acpi_offset(const AcpiTables *t)
-{
-    return t->blob->len;
-}
-
 void acpi_put(AcpiTables *t, uint64_t value, unsigned size)
 {
     value = GUINT64_TO_LE(value);

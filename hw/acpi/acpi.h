@@ -36,8 +36,6 @@ void acpi_put_pointer(AcpiTables *t, unsigned offset, unsigned size);
 void acpi_put_address(AcpiTables *t, uint8_t space, uint8_t bits, uint8_t access, uint64_t addr);
 /* Adds a whole table, header and all, as it is. */
 void acpi_add_table(AcpiTables *t, const uint8_t *data, size_t len, bool listed);
-/* The offset of what comes next. */
-unsigned acpi_offset(const AcpiTables *t);
 
 /* Adds root tables and root pointer; nothing can be added afterwards. */
 void acpi_finish(AcpiTables *t);

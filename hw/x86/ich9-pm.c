@@ -108,12 +108,6 @@ static void power_button(void *opaque, unsigned n, bool level)
     }
 }
 
-void ich9_pm_raise_gpe(Ich9Pm *s, unsigned n)
-{
-    s->bytes[GPE0_STS + n / 8 % GPE_BYTES] |= 1u << n % 8;
-    update(s);
-}
-
 static void go_to_sleep(Ich9Pm *s)
 {
     uint16_t control = pci_get16(s->bytes, PM1_CNT);

@@ -42,7 +42,4 @@ Ich9Pm *ich9_pm_new(Machine *machine, IrqLine sci);
 /* Shows the block at @base of the ports, or hides it. */
 void ich9_pm_map(Ich9Pm *s, uint16_t base, bool enabled);
 
-/* The general purpose event @n happened. */
-void ich9_pm_raise_gpe(Ich9Pm *s, unsigned n);
-
 #endif
