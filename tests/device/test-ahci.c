@@ -2,31 +2,13 @@
  * The SATA controller with a disk at port 0 and a CD-ROM at port 2, as a driver uses it on machine q35.
  */
 #include "hw/x86/boards.h"
+#include "tests/device/ahci-driver.h"
 #include "tests/device/harness.h"
 #include <glib/gstdio.h>
-#include <linux/pci_regs.h>
 #include <string.h>
 #include <unistd.h>
 
-#define ECAM UINT64_C(0xb0000000)
-#define CONFIG (ECAM + (0x1f << 15) + (2 << 12))
-#define ABAR UINT64_C(0xc0000000)
-#define PORT(n) (ABAR + 0x100 + 0x80 * (n))
-#define LIST 0x100000
-#define FIS 0x101000
-#define TABLE 0x102000
-#define DATA 0x110000
 #define DISK_SECTORS 256
-
-enum {
-    P_IS = 0x10,
-    P_IE = 0x14,
-    P_CMD = 0x18,
-    P_TFD = 0x20,
-    P_SIG = 0x24,
-    P_SACT = 0x34,
-    P_CI = 0x38
-};
 
 typedef struct Fixture {
     Machine *machine;
@@ -53,15 +35,6 @@ static void add_drive(GPtrArray *drives, const char *path, const char *more)
     g_free(text);
 }
 
-static void start_port(Fixture *f, unsigned n)
-{
-    wr32(f->machine, PORT(n) + 0x00, LIST);
-    wr32(f->machine, PORT(n) + 0x08, FIS);
-    wr32(f->machine, PORT(n) + P_IS, 0xffffffff);
-    wr32(f->machine, PORT(n) + P_IE, 0xffffffff);
-    wr32(f->machine, PORT(n) + P_CMD, 0x11);
-}
-
 static void setup(Fixture *f, gconstpointer data)
 {
     GError *error = NULL;
@@ -73,12 +46,8 @@ static void setup(Fixture *f, gconstpointer data)
     f->machine = machine_new(&x86_q35_machine, &config, true, &error);
     g_assert_no_error(error);
     machine_lock(f->machine);
-    machine_pio_write(f->machine, 0xcf8, 0x80000060, 4);
-    machine_pio_write(f->machine, 0xcfc, ECAM | 1, 4);
-    wr32(f->machine, CONFIG + PCI_BASE_ADDRESS_5, ABAR);
-    wr32(f->machine, CONFIG + PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    wr32(f->machine, ABAR + 4, 0x80000002);
-    start_port(f, 0);
+    ahci_driver_start(f->machine);
+    ahci_driver_start_port(f->machine, 0);
 }
 
 static void teardown(Fixture *f, gconstpointer data)
@@ -91,30 +60,25 @@ static void teardown(Fixture *f, gconstpointer data)
     g_free(f->cd);
 }
 
-/* Writes slot @slot's header and table: one region of @len bytes at DATA + slot * 64 KiB. */
+/* Writes slot @slot's header and table: one region of @len bytes at AHCI_DATA + slot * 64 KiB. */
 static uint8_t *build(Fixture *f, unsigned slot, uint8_t command, uint64_t lba, uint16_t count,
                       bool write, uint32_t len)
 {
-    uint8_t *ram = f->machine->ram->host, *table = ram + TABLE + slot * 256;
-    uint32_t header[8] = {5 | (write ? 0x40 : 0) | (len ? 1 << 16 : 0), 0, TABLE + slot * 256};
-    uint32_t prd[4] = {DATA + slot * 0x10000, 0, 0, len - 1};
-    uint8_t fis[20] = {0x27, 0x80, command, 0, lba, lba >> 8, lba >> 16, 0x40, lba >> 24};
-    fis[12] = count;
-    fis[13] = count >> 8;
-    memcpy(ram + LIST + 32 * slot, header, sizeof(header));
-    memset(table, 0, 0x80);
-    memcpy(table, fis, sizeof(fis));
-    memcpy(table + 0x80, prd, sizeof(prd));
+    AhciCommand c = {
+        .command = command, .write = write, .lba = lba, .count = count, .regions = len != 0};
+    uint8_t *table = ahci_driver_put(f->machine, slot, &c);
+    ahci_driver_put_region(table, 0, AHCI_DATA + slot * 0x10000, len);
     return table;
 }
 
 static void issue(Fixture *f, unsigned port, uint32_t slots)
 {
-    wr32(f->machine, PORT(port) + P_CI, slots);
-    for (unsigned i = 0;
-         i < 1000 &&
-         ((rd32(f->machine, PORT(port) + P_CI) | rd32(f->machine, PORT(port) + P_SACT)) & slots) &&
-         !(rd32(f->machine, PORT(port) + P_TFD) & 1);
+    wr32(f->machine, AHCI_PORT(port) + AHCI_CI, slots);
+    for (unsigned i = 0; i < 1000 &&
+                         ((rd32(f->machine, AHCI_PORT(port) + AHCI_CI) |
+                           rd32(f->machine, AHCI_PORT(port) + AHCI_SACT)) &
+                          slots) &&
+                         !(rd32(f->machine, AHCI_PORT(port) + AHCI_TFD) & 1);
          i++) {
         g_main_context_iteration(f->machine->context, i < 500 ? true : false);
     }
@@ -122,32 +86,32 @@ static void issue(Fixture *f, unsigned port, uint32_t slots)
 
 static uint8_t *data_of(Fixture *f, unsigned slot)
 {
-    return f->machine->ram->host + DATA + slot * 0x10000;
+    return f->machine->ram->host + AHCI_DATA + slot * 0x10000;
 }
 
 static void test_identify(Fixture *f, gconstpointer data)
 {
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_SIG), ==, 0x101);
-    g_assert_cmphex(rd32(f->machine, PORT(1) + 0x28), ==, 0);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + 0x28), ==, 0x113);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_SIG), ==, 0x101);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(1) + 0x28), ==, 0);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + 0x28), ==, 0x113);
     build(f, 0, 0xec, 0, 0, false, 512);
     issue(f, 0, 1);
     const uint8_t *d = data_of(f, 0);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_TFD), ==, 0x50);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_TFD), ==, 0x50);
     g_assert_cmpuint(d[200] | d[201] << 8, ==, DISK_SECTORS);
     g_assert_cmpmem(d + 20, 6, "BA1C32", 6);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_IS) & 2, ==, 2); /* by PIO Setup */
-    g_assert_cmphex(rd32(f->machine, LIST + 4), ==, 512);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_IS) & 2, ==, 2); /* by PIO Setup */
+    g_assert_cmphex(rd32(f->machine, AHCI_LIST + 4), ==, 512);
 }
 
 static void test_read_write(Fixture *f, gconstpointer data)
 {
     build(f, 3, 0x25, 7, 2, false, 1024);
     issue(f, 0, 1 << 3);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_CI), ==, 0);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_CI), ==, 0);
     g_assert_cmphex(data_of(f, 3)[0], ==, 8);
     g_assert_cmphex(data_of(f, 3)[1023], ==, 9);
-    g_assert_cmphex(rd32(f->machine, ABAR + 8), ==, 1);
+    g_assert_cmphex(rd32(f->machine, AHCI_ABAR + 8), ==, 1);
     memset(data_of(f, 0), 0xee, 512);
     build(f, 0, 0x35, 20, 1, true, 512);
     issue(f, 0, 1);
@@ -160,15 +124,15 @@ static void test_read_write(Fixture *f, gconstpointer data)
     /* Past the end, and with too little room. */
     build(f, 0, 0x25, DISK_SECTORS - 1, 2, false, 1024);
     issue(f, 0, 1);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_TFD), ==, 0x1051);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_CI), ==, 1);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_IS) & 1u << 30, !=, 0);
-    wr32(f->machine, PORT(0) + P_CMD, 0x10);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_CI), ==, 0);
-    wr32(f->machine, PORT(0) + P_CMD, 0x11);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_TFD), ==, 0x1051);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_CI), ==, 1);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_IS) & 1u << 30, !=, 0);
+    wr32(f->machine, AHCI_PORT(0) + AHCI_CMD, 0x10);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_CI), ==, 0);
+    wr32(f->machine, AHCI_PORT(0) + AHCI_CMD, 0x11);
     build(f, 0, 0x25, 0, 2, false, 512);
     issue(f, 0, 1);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_TFD), ==, 0x451);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_TFD), ==, 0x451);
 }
 
 static void test_queued(Fixture *f, gconstpointer data)
@@ -177,48 +141,48 @@ static void test_queued(Fixture *f, gconstpointer data)
         uint8_t *fis = build(f, tag, 0x60, 30 + tag, tag << 3, false, 512);
         fis[3] = 1; /* the count is in the features */
     }
-    wr32(f->machine, PORT(0) + P_SACT, 15);
+    wr32(f->machine, AHCI_PORT(0) + AHCI_SACT, 15);
     issue(f, 0, 15);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_SACT), ==, 0);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_SACT), ==, 0);
     for (unsigned tag = 0; tag < 4; tag++) {
         g_assert_cmphex(data_of(f, tag)[100], ==, 31 + tag);
     }
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_IS) & 8, ==, 8);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_IS) & 8, ==, 8);
 }
 
 static void packet(Fixture *f, const uint8_t *bytes, uint32_t len)
 {
     uint8_t *table = build(f, 0, 0xa0, 0, 0, false, len);
     memcpy(table + 0x40, bytes, 12);
-    f->machine->ram->host[LIST] |= 0x20;
+    f->machine->ram->host[AHCI_LIST] |= 0x20;
     issue(f, 2, 1);
 }
 
 static void test_cdrom(Fixture *f, gconstpointer data)
 {
-    start_port(f, 2);
-    g_assert_cmphex(rd32(f->machine, PORT(2) + P_SIG), ==, 0xeb140101);
+    ahci_driver_start_port(f->machine, 2);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(2) + AHCI_SIG), ==, 0xeb140101);
     packet(f, (uint8_t[12]){0x12, 0, 0, 0, 36}, 36);
     g_assert_cmpmem(data_of(f, 0) + 8, 5, "amphi", 5);
     packet(f, (uint8_t[12]){0x25}, 8);
     g_assert_cmphex(data_of(f, 0)[3], ==, 15);
     g_assert_cmphex(data_of(f, 0)[6], ==, 8);
     packet(f, (uint8_t[12]){0x28, 0, 0, 0, 0, 5, 0, 0, 2}, 4096);
-    g_assert_cmphex(rd32(f->machine, PORT(2) + P_TFD), ==, 0x50);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(2) + AHCI_TFD), ==, 0x50);
     g_assert_cmphex(data_of(f, 0)[0], ==, 6);
     g_assert_cmphex(data_of(f, 0)[4095], ==, 7);
     packet(f, (uint8_t[12]){0x43, 0, 0, 0, 0, 0, 0, 0, 20}, 20);
     g_assert_cmphex(data_of(f, 0)[14], ==, 0xaa);
     g_assert_cmphex(data_of(f, 0)[19], ==, 16);
     packet(f, (uint8_t[12]){0x28, 0, 0, 0, 0, 15, 0, 0, 2}, 4096);
-    g_assert_cmphex(rd32(f->machine, PORT(2) + P_TFD) & 0xff, ==, 0x51);
-    wr32(f->machine, PORT(2) + P_CMD, 0x10);
-    wr32(f->machine, PORT(2) + P_CMD, 0x11);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(2) + AHCI_TFD) & 0xff, ==, 0x51);
+    wr32(f->machine, AHCI_PORT(2) + AHCI_CMD, 0x10);
+    wr32(f->machine, AHCI_PORT(2) + AHCI_CMD, 0x11);
     packet(f, (uint8_t[12]){0x03, 0, 0, 0, 18}, 18);
     g_assert_cmphex(data_of(f, 0)[2], ==, 5);
     g_assert_cmphex(data_of(f, 0)[12], ==, 0x21);
     packet(f, (uint8_t[12]){0xee}, 0);
-    g_assert_cmphex(rd32(f->machine, PORT(2) + P_TFD) & 0xff, ==, 0x51);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(2) + AHCI_TFD) & 0xff, ==, 0x51);
 }
 
 /* Command lists, tables and regions anywhere, of anything. */
@@ -227,24 +191,24 @@ static void test_cdrom(Fixture *f, gconstpointer data)
 /* The port has stopped with a fatal error of the host; it is started again, and works. */
 static void check_fatal(Fixture *f, const char *what)
 {
-    if (!(rd32(f->machine, PORT(0) + P_IS) & 1u << 29)) {
+    if (!(rd32(f->machine, AHCI_PORT(0) + AHCI_IS) & 1u << 29)) {
         g_error("%s: no fatal error", what);
     }
-    wr32(f->machine, PORT(0) + P_CMD, 0);
-    wr32(f->machine, PORT(0) + 0x04, 0);
-    start_port(f, 0);
+    wr32(f->machine, AHCI_PORT(0) + AHCI_CMD, 0);
+    wr32(f->machine, AHCI_PORT(0) + 0x04, 0);
+    ahci_driver_start_port(f->machine, 0);
     build(f, 0, 0x25, 7, 1, false, 512);
     issue(f, 0, 1);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_CI), ==, 0);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_CI), ==, 0);
     g_assert_cmphex(data_of(f, 0)[0], ==, 8);
 }
 
 /* Commands that may never end. */
 static void issue_bad(Fixture *f, uint32_t slots)
 {
-    wr32(f->machine, PORT(0) + P_CI, slots);
-    for (unsigned i = 0; i < 10000 && rd32(f->machine, PORT(0) + P_CI) &&
-                         !(rd32(f->machine, PORT(0) + P_IS) & 1u << 29);
+    wr32(f->machine, AHCI_PORT(0) + AHCI_CI, slots);
+    for (unsigned i = 0; i < 10000 && rd32(f->machine, AHCI_PORT(0) + AHCI_CI) &&
+                         !(rd32(f->machine, AHCI_PORT(0) + AHCI_IS) & 1u << 29);
          i++) {
         if (!g_main_context_iteration(f->machine->context, false)) {
             g_usleep(20);
@@ -259,58 +223,58 @@ static void set_word(Fixture *f, uint64_t at, uint32_t value)
 
 static void test_hostile_lists(Fixture *f, gconstpointer data)
 {
-    static const uint64_t nowhere[] = {ABAR, 0xfffff000, 64 * MIB - 0x80, UINT64_C(1) << 40,
+    static const uint64_t nowhere[] = {AHCI_ABAR, 0xfffff000, 64 * MIB - 0x80, UINT64_C(1) << 40,
                                        UINT64_MAX & ~UINT64_C(0x7f)};
     for (unsigned i = 0; i < G_N_ELEMENTS(nowhere); i++) {
         build(f, 0, 0x25, 7, 1, false, 512); /* the command's table */
-        set_word(f, LIST, 5 | 1 << 16);
-        set_word(f, LIST + 8, nowhere[i]);
-        set_word(f, LIST + 12, nowhere[i] >> 32);
+        set_word(f, AHCI_LIST, 5 | 1 << 16);
+        set_word(f, AHCI_LIST + 8, nowhere[i]);
+        set_word(f, AHCI_LIST + 12, nowhere[i] >> 32);
         issue_bad(f, 1);
         check_fatal(f, "table");
         build(f, 0, 0x25, 7, 1, false,
               512); /* the data's place; at the end of RAM a part of it fits */
-        set_word(f, TABLE + 0x80, nowhere[i] + 0x7e);
-        set_word(f, TABLE + 0x84, nowhere[i] >> 32);
+        set_word(f, AHCI_TABLE(0) + 0x80, nowhere[i] + 0x7e);
+        set_word(f, AHCI_TABLE(0) + 0x84, nowhere[i] >> 32);
         issue_bad(f, 1);
         check_fatal(f, "data");
-        wr32(f->machine, PORT(0) + 0x00, nowhere[i] & ~0x3ffu); /* the list itself */
-        wr32(f->machine, PORT(0) + 0x04, nowhere[i] >> 32);
+        wr32(f->machine, AHCI_PORT(0) + 0x00, nowhere[i] & ~0x3ffu); /* the list itself */
+        wr32(f->machine, AHCI_PORT(0) + 0x04, nowhere[i] >> 32);
         if (nowhere[i] != 64 * MIB - 0x80) {
             issue_bad(f, 1);
             check_fatal(f, "list");
         }
-        wr32(f->machine, PORT(0) + 0x00, LIST);
-        wr32(f->machine, PORT(0) + 0x04, 0);
+        wr32(f->machine, AHCI_PORT(0) + 0x00, AHCI_LIST);
+        wr32(f->machine, AHCI_PORT(0) + 0x04, 0);
     }
     /* More pieces than fit in memory. */
     build(f, 0, 0x25, 7, 1, false, 512);
-    set_word(f, LIST, 5 | 0xffffu << 16);
-    set_word(f, LIST + 8, 64 * MIB - 0x10000);
+    set_word(f, AHCI_LIST, 5 | 0xffffu << 16);
+    set_word(f, AHCI_LIST + 8, 64 * MIB - 0x10000);
     issue_bad(f, 1);
     check_fatal(f, "entries");
     /* As many as there can be, all of 4 MiB and on top of each other: what is asked for comes, once. */
     build(f, 0, 0x25, 7, 2, false, 1024);
-    set_word(f, LIST, 5 | 0xffffu << 16);
+    set_word(f, AHCI_LIST, 5 | 0xffffu << 16);
     for (unsigned i = 0; i < 0xffff; i++) {
-        set_word(f, TABLE + 0x80 + 16 * i, DATA + 0x800000);
-        set_word(f, TABLE + 0x84 + 16 * i, 0);
-        set_word(f, TABLE + 0x8c + 16 * i, 0x3fffff);
+        set_word(f, AHCI_TABLE(0) + 0x80 + 16 * i, AHCI_DATA + 0x800000);
+        set_word(f, AHCI_TABLE(0) + 0x84 + 16 * i, 0);
+        set_word(f, AHCI_TABLE(0) + 0x8c + 16 * i, 0x3fffff);
     }
     issue(f, 0, 1);
-    g_assert_cmphex(rd32(f->machine, PORT(0) + P_CI), ==, 0);
-    g_assert_cmphex(rd32(f->machine, LIST + 4), ==, 1024);
-    g_assert_cmphex(f->machine->ram->host[DATA + 0x800000 + 1023], ==, 9);
-    g_assert_cmphex(f->machine->ram->host[DATA + 0x800000 + 1024], ==, 0);
+    g_assert_cmphex(rd32(f->machine, AHCI_PORT(0) + AHCI_CI), ==, 0);
+    g_assert_cmphex(rd32(f->machine, AHCI_LIST + 4), ==, 1024);
+    g_assert_cmphex(f->machine->ram->host[AHCI_DATA + 0x800000 + 1023], ==, 9);
+    g_assert_cmphex(f->machine->ram->host[AHCI_DATA + 0x800000 + 1024], ==, 0);
     /* All slots at once with the same table, which they overwrite by what they read. */
     for (unsigned slot = 0; slot < 32; slot++) {
         build(f, slot, 0x25, slot, 16, false, 8192);
-        set_word(f, LIST + 32 * slot + 8, TABLE);
-        set_word(f, TABLE + 0x80, TABLE);
+        set_word(f, AHCI_LIST + 32 * slot + 8, AHCI_TABLE(0));
+        set_word(f, AHCI_TABLE(0) + 0x80, AHCI_TABLE(0));
     }
     issue_bad(f, UINT32_MAX);
-    wr32(f->machine, PORT(0) + P_CMD, 0);
-    start_port(f, 0);
+    wr32(f->machine, AHCI_PORT(0) + AHCI_CMD, 0);
+    ahci_driver_start_port(f->machine, 0);
     build(f, 0, 0x25, 7, 1, false, 512);
     issue(f, 0, 1);
     g_assert_cmphex(data_of(f, 0)[0], ==, 8);
@@ -319,7 +283,7 @@ static void test_hostile_lists(Fixture *f, gconstpointer data)
 static void test_wild(Fixture *f, gconstpointer data)
 {
     GRand *rand = g_rand_new_with_seed(11);
-    start_port(f, 2);
+    ahci_driver_start_port(f->machine, 2);
     for (unsigned i = 0; i < 30000; i++) {
         unsigned port = g_rand_boolean(rand) ? 0 : 2, slot = g_rand_int_range(rand, 0, 32);
         uint8_t *table =
@@ -329,19 +293,19 @@ static void test_wild(Fixture *f, gconstpointer data)
             table[g_rand_int_range(rand, 0, 144)] = g_rand_int(rand);
         }
         if (g_rand_int_range(rand, 0, 8) == 0) {
-            f->machine->ram->host[LIST + 32 * slot + g_rand_int_range(rand, 0, 16)] =
+            f->machine->ram->host[AHCI_LIST + 32 * slot + g_rand_int_range(rand, 0, 16)] =
                 g_rand_int(rand);
         }
         if (g_rand_int_range(rand, 0, 4) == 0) {
-            wr32(f->machine, PORT(port) + 4 * g_rand_int_range(rand, 0, 16), g_rand_int(rand));
+            wr32(f->machine, AHCI_PORT(port) + 4 * g_rand_int_range(rand, 0, 16), g_rand_int(rand));
         }
-        wr32(f->machine, PORT(port) + P_SACT, g_rand_int(rand) & 1 ? 1u << slot : 0);
-        wr32(f->machine, PORT(port) + P_CI, 1u << slot);
+        wr32(f->machine, AHCI_PORT(port) + AHCI_SACT, g_rand_int(rand) & 1 ? 1u << slot : 0);
+        wr32(f->machine, AHCI_PORT(port) + AHCI_CI, 1u << slot);
         while (g_main_context_iteration(f->machine->context, false)) {
         }
         if (i % 16 == 0) {
-            wr32(f->machine, PORT(port) + P_CMD, 0);
-            start_port(f, port);
+            wr32(f->machine, AHCI_PORT(port) + AHCI_CMD, 0);
+            ahci_driver_start_port(f->machine, port);
         }
     }
     g_rand_free(rand);
