@@ -536,7 +536,7 @@ const CmdOption cmdline_options[] = {
     {"monitor", "stdio|unix:PATH,server=on|none", TOPIC_TERMINAL, true, "where the monitor is",
      CMD_STRINGS, AT(monitors), NULL, CMD_RUN, NULL},
     {"chardev", "TYPE,id=ID[,...]", TOPIC_TERMINAL, false,
-     "for -serial chardev:ID, -mon, -device; 'help' lists types", CMD_OPTIONS,
+     "for -serial chardev:ID, -mon, -device; 'help': types", CMD_OPTIONS,
      AT(chardevs), "backend", CMD_LIST_CHARDEVS, NULL},
     {"echr", "NUMBER", TOPIC_TERMINAL, false, "the character instead of Ctrl-A [1]", CMD_STRING,
      AT(escape), NULL, CMD_RUN, NULL},
