@@ -95,21 +95,24 @@ FAST(ssub_32, int32_t, int32_t, int64_t, INT32_MIN, INT32_MAX, a - b)
 FAST(mulh_8, int8_t, int8_t, int32_t, INT8_MIN, INT8_MAX, a *b >> 8)
 FAST(mulhu_8, uint8_t, uint8_t, int32_t, 0, UINT8_MAX, a *b >> 8)
 
-/* Integers to FP of another width, as MXCSR says. */
-#define CONVERT(name, TD, TA)                            \
+/* Integers to FP of another width, as MXCSR says. Each by itself, and seen as a @TW whatever it is: for vectors of
+ * unsigned ones compilers subtract what they added, which makes -0 of 0 when it rounds down. */
+#define CONVERT(name, TD, TA, TW)                        \
     static void name(VecCtx *c, uint64_t scalar)         \
     {                                                    \
         TD out[GROUP_BYTES / sizeof(TD)];                \
         const TA *va = (const TA *)(const void *)c->vs2; \
         for (unsigned i = 0; i < c->vl; i++) {           \
-            out[i] = (TD)va[i];                          \
+            TW wide = va[i];                             \
+            __asm__("" : "+r"(wide));                    \
+            out[i] = (TD)wide;                           \
         }                                                \
         memcpy(c->vd, out, c->vl * sizeof(TD));          \
     }
-CONVERT(widen_s, double, int32_t)
-CONVERT(widen_u, double, uint32_t)
-CONVERT(narrow_s, float, int64_t)
-CONVERT(narrow_u, float, uint64_t)
+CONVERT(widen_s, double, int32_t, int64_t)
+CONVERT(widen_u, double, uint32_t, int64_t)
+CONVERT(narrow_s, float, int64_t, int64_t)
+CONVERT(narrow_u, float, uint64_t, uint64_t)
 
 /* By SEW; @d and @a as in VecRow. */
 static const struct {
