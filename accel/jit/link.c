@@ -185,14 +185,17 @@ void *jit_lookup_plain(void *opaque)
     return lookup(opaque, true);
 }
 
-/* What an exit says of itself. Another thread may have made it: its writes were there before the jump that
- * led this thread to the exit was patched (x86 keeps stores in order), which ThreadSanitizer cannot see. */
+/* What an exit says of itself and of the region that it leads to. Another thread may have made either: its
+ * writes were there before the jump that led this thread to the exit was patched, and before the exit had a
+ * target (x86 keeps stores in order), which ThreadSanitizer cannot see. */
 typedef struct ExitInfo {
     uint64_t pc;
     uint64_t source_pc;
     uint32_t flags, mode;
-    uint32_t target, exec_id;
+    uint32_t exec_id;
     bool linkable;
+    const Region *target; /* NULL: none yet */
+    void *target_entry;
 } ExitInfo;
 
 __attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(
@@ -200,29 +203,30 @@ __attribute__((noinline, no_sanitize_thread)) static ExitInfo exit_info(
 {
     /* volatile: the reads stay in here */
     const volatile Region *source = meta_ptr(accel, exit->region);
+    const volatile Region *target = meta_ptr(accel, exit->target);
     return (ExitInfo){.pc = exit->pc,
                       .source_pc = source->pc,
                       .flags = source->flags,
                       .mode = source->mode & (MODE_COUNT | MODE_INTERP),
-                      .target = exit->target,
                       .exec_id = exit->exec_id,
-                      .linkable = source->exec_id != 0};
+                      .linkable = source->exec_id != 0,
+                      .target = (const Region *)target,
+                      .target_entry = target ? target->code.entry : NULL};
 }
 
 /* An exit is here although it is linked when this context did not know the page that it leads to. If it
  * turns out to be the page that the link is for, the link holds. */
 static void *follow_link(Vcpu *vcpu, const ExitInfo *info)
 {
-    const Region *target = meta_ptr(accel_vcpu(vcpu)->accel, info->target);
     CodePage page;
 
-    if (!target) {
+    if (!info->target) {
         return NULL;
     }
     tlb_code_page(vcpu, info->pc, &page);
     return page.exec_id == info->exec_id && page.exec_id &&
-                   !__atomic_load_n(&target->dead, __ATOMIC_RELAXED)
-               ? target->code.entry
+                   !__atomic_load_n(&info->target->dead, __ATOMIC_RELAXED)
+               ? info->target_entry
                : NULL;
 }
 
