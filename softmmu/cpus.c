@@ -31,7 +31,9 @@ typedef struct VcpuThread {
     bool sleeping; /* atomic: waits for `wake` */
     bool busy;     /* in run() or in a work item */
     bool parked;
-    GQueue work; /* of WorkItem */
+    struct VcpuThread *interrupted; /* who has to notice; NULL: nobody. This thread's own */
+    bool ran;                       /* guest code since the last wait for that */
+    GQueue work;                    /* of WorkItem */
 } VcpuThread;
 
 struct Cpus {
@@ -39,6 +41,7 @@ struct Cpus {
     GMutex mutex;
     GCond changed; /* a thread stopped being busy or parked; an exclusive section ended */
     bool paused, quit;
+    bool crowded;       /* more vCPUs than processors of the host */
     GThread *exclusive; /* who runs, or waits to run, alone; NULL: nobody */
     unsigned busy;      /* threads that are */
     unsigned n;
@@ -90,11 +93,16 @@ static bool kick_word(Vcpu *vcpu)
 
 void vcpu_kick(Vcpu *vcpu)
 {
+    VcpuThread *thread = vcpu->thread;
+
     if (kick_word(vcpu)) {
-        VcpuThread *thread = vcpu->thread;
         g_mutex_lock(&thread->cpus->mutex);
         g_cond_signal(&thread->wake);
         g_mutex_unlock(&thread->cpus->mutex);
+    }
+    if (current_thread && thread && current_thread != thread && thread->cpus->crowded) {
+        current_thread->interrupted = thread;
+        __atomic_store_n(&current_thread->vcpu->kick, 1, __ATOMIC_SEQ_CST);
     }
 }
 
@@ -108,11 +116,16 @@ static void kick_all_locked(Cpus *cpus)
     }
 }
 
+static bool is_kicked(const VcpuThread *thread)
+{
+    return __atomic_load_n(&thread->vcpu->kick, __ATOMIC_SEQ_CST);
+}
+
 /* Sleeps until the next kick; not at all if there was one since the word was cleared. Mutex held. */
 static void sleep_locked(VcpuThread *thread)
 {
     __atomic_store_n(&thread->sleeping, true, __ATOMIC_SEQ_CST);
-    if (!__atomic_load_n(&thread->vcpu->kick, __ATOMIC_SEQ_CST)) {
+    if (!is_kicked(thread)) {
         uint64_t begin = thread->cpus->paused ? 0 : profile_begin();
         g_cond_wait(&thread->wake, &thread->cpus->mutex);
         profile_end(&thread->vcpu->times.idle, begin);
@@ -120,27 +133,57 @@ static void sleep_locked(VcpuThread *thread)
     __atomic_store_n(&thread->sleeping, false, __ATOMIC_SEQ_CST);
 }
 
-/* Sleeps as long as the vCPU asked for, or until the next kick. Mutex held. */
-static void nap_locked(VcpuThread *thread)
+/* Sleeps for @us microseconds, or until the next kick. Mutex held. */
+static void nap_locked(VcpuThread *thread, unsigned us)
 {
-    Vcpu *vcpu = thread->vcpu;
-    int64_t end = g_get_monotonic_time() + vcpu->nap_us;
+    int64_t end = g_get_monotonic_time() + us;
 
-    vcpu->nap_us = 0;
     __atomic_store_n(&thread->sleeping, true, __ATOMIC_SEQ_CST);
-    if (!__atomic_load_n(&vcpu->kick, __ATOMIC_SEQ_CST)) {
+    if (!is_kicked(thread)) {
         g_cond_wait_until(&thread->wake, &thread->cpus->mutex, end);
     }
     __atomic_store_n(&thread->sleeping, false, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * Who interrupts another vCPU may go on to wait for it in a loop, as OpenSBI does for remote fences. Where the
+ * host has fewer processors, the other's thread may be waiting for its turn: until it has noticed, which takes some
+ * us if it runs, this thread's turn is better spent on the others.
+ */
+#define NOTICE_LOOKS 300 /* with a pause each: some us */
+#define NOTICE_NAP_US 50 /* the first of NOTICE_NAPS, each twice as long as the one before */
+#define NOTICE_NAPS 6
+
+/* Cut short by a kick of this thread itself, this goes on after its next run. Mutex held, but not while looking. */
+static void await_notice_locked(VcpuThread *thread)
+{
+    const VcpuThread *other = thread->interrupted;
+    bool kicked = false;
+
+    thread->ran = false;
+    g_mutex_unlock(&thread->cpus->mutex);
+    for (unsigned i = 0; i < NOTICE_LOOKS && is_kicked(other); i++) {
+        __builtin_ia32_pause();
+    }
+    g_mutex_lock(&thread->cpus->mutex);
+    for (unsigned i = 0; i < NOTICE_NAPS && !kicked && is_kicked(other); i++) {
+        nap_locked(thread, NOTICE_NAP_US << i);
+        kicked = is_kicked(thread);
+    }
+    if (!kicked) {
+        thread->interrupted = NULL;
+    }
+}
+
 static void set_busy_locked(VcpuThread *thread, bool busy)
 {
+    Cpus *cpus = thread->cpus;
+
     thread->busy = busy;
     if (busy) {
-        thread->cpus->busy++;
-    } else if (--thread->cpus->busy == 0) {
-        g_cond_broadcast(&thread->cpus->changed);
+        cpus->busy++;
+    } else if (--cpus->busy == 0 && cpus->exclusive) { /* somebody waits for that */
+        g_cond_broadcast(&cpus->changed);
     }
 }
 
@@ -246,7 +289,11 @@ static void thread_step_locked(VcpuThread *thread)
     } else if (cpus->paused || !may_run(vcpu)) {
         sleep_locked(thread);
     } else if (vcpu->nap_us) {
-        nap_locked(thread);
+        unsigned us = vcpu->nap_us;
+        vcpu->nap_us = 0;
+        nap_locked(thread, us);
+    } else if (thread->interrupted && thread->ran) {
+        await_notice_locked(thread);
     } else {
         vcpu->halted = false;
         set_busy_locked(thread, true);
@@ -254,6 +301,7 @@ static void thread_step_locked(VcpuThread *thread)
         uint64_t begin = profile_begin();
         run_guest(vcpu);
         profile_end(&vcpu->times.run, begin);
+        thread->ran = true;
         g_mutex_lock(&cpus->mutex);
         if (cpus->exclusive) { /* who waits for this vCPU may look at it */
             sync_locked(thread);
@@ -316,6 +364,7 @@ bool cpus_start_threads(Machine *machine)
     Cpus *cpus = g_new0(Cpus, 1);
     cpus->machine = machine;
     cpus->paused = true;
+    cpus->crowded = machine->ncpus > g_get_num_processors();
     g_mutex_init(&cpus->mutex);
     g_cond_init(&cpus->changed);
     machine->cpu_threads = cpus;
