@@ -275,9 +275,11 @@ MmuFault tlb_try_resolve(Vcpu *vcpu, uint64_t addr, unsigned size, MmuAccess acc
     TlbContext *c = vcpu->tlb;
     unsigned index = tlb_index(addr);
     TlbEntry *e = &c->entries[index];
+    uint64_t tag = access == MMU_READ
+                       ? e->read_tag
+                       : __atomic_load_n(&e->write_tag, __ATOMIC_RELAXED); /* see revoke_entry() */
 
-    if ((access == MMU_READ ? e->read_tag : e->write_tag) == page ||
-        victim_restore(vcpu, c, e, index, page, access)) {
+    if (tag == page || victim_restore(vcpu, c, e, index, page, access)) {
         *target = (TlbTarget){.host = (uint8_t *)(uintptr_t)(e->addend + addr),
                               .ram_page = e->ram_page,
                               .avail = TLB_PAGE_SIZE - in_page};

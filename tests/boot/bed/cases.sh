@@ -126,7 +126,7 @@ case_ovmf()
     cp /usr/share/OVMF/OVMF_VARS_4M.fd vars
     for times in 0 1; do
         start -M q35,kernel_irqchip=off -smp 1 -drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd \
-            -drive if=pflash,unit=1,format=raw,file=vars -drive file=/bed/grub.img,format=raw
+            -drive if=pflash,unit=1,format=raw,file=vars -drive file=/bed/grub.img,format=raw,snapshot=on
         await "grub: efi"
         linux_ends
         says "guest: efi $times"
