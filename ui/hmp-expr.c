@@ -25,14 +25,15 @@ static void skip_blanks(Parser *s)
     s->p += strspn(s->p, " \t");
 }
 
-/* Finds @name in @text, a register dump: names (several with '/'), blanks or '=', a hexadecimal
- * value. */
+/* Finds @name, in any case, in @text, a register dump: names (several with '/'), blanks or '=', a
+ * hexadecimal value. */
 static bool find_register(const char *text, const char *name, uint64_t *value)
 {
     size_t len = strlen(name);
-    for (const char *at = text; (at = strstr(at, name)) != NULL; at++) {
+    for (const char *at = text; *at; at++) {
         bool starts = at == text || strchr(" \t\n/", at[-1]);
-        if (!starts || !at[len] || !strchr("/ \t=", at[len])) {
+        if (!starts || g_ascii_strncasecmp(at, name, len) != 0 || !at[len] ||
+            !strchr("/ \t=", at[len])) {
             continue;
         }
         const char *number = at + strcspn(at, " \t=\n");
@@ -55,7 +56,8 @@ static bool read_register(Parser *s, const char *name, uint64_t *value)
     }
     GString *dump = g_string_new(NULL);
     hmp_dump_registers(vcpu, dump);
-    bool ok = *name && find_register(dump->str, name, value);
+    bool ok = *name && (find_register(dump->str, name, value) ||
+                        (strcmp(name, "pc") == 0 && find_register(dump->str, "rip", value)));
     g_string_free(dump, true);
     return ok ||
            error_set(s->error, "unknown register '$%s'; 'info registers' shows their names", name);

@@ -376,6 +376,7 @@ static void test_registers(void)
     assert_contains(answer(f, "info cpus"), "* CPU #1: pc=0x0000000000011010");
     assert_contains(answer(f, "info registers"), "CPU#1\n");
     assert_answer(f, "p $sp", "0x8001\n");
+    assert_answer(f, "p $SP", "0x8001\n");
     assert_answer(f, "p/d $x2 - $pc", "-36879\n");
     assert_contains(answer(f, "cpu x"), "invalid CPU index");
     assert_contains(answer(f, "cpu"), "invalid CPU index");
