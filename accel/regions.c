@@ -376,7 +376,7 @@ void regions_drop(Accel *accel, Region *region)
     cut_links(accel, region);
     forget_spans(accel, region);
     uint64_t n = accel->nkilled;
-    accel->killed[n % KILL_LOG] = region->pc;
+    __atomic_store_n(&accel->killed[n % KILL_LOG], region->pc, __ATOMIC_RELAXED);
     __atomic_store_n(&accel->nkilled, n + 1, __ATOMIC_RELEASE);
     accel->stats.kills++;
     if (region->mode & MODE_INTERP) {
@@ -602,7 +602,12 @@ void vcpu_sync_code(Vcpu *vcpu)
         tlb_jump_clear_all(vcpu);
     } else {
         for (uint64_t i = av->seen_killed; i != now; i++) {
-            tlb_jump_clear_pc(vcpu, accel->killed[i % KILL_LOG]);
+            tlb_jump_clear_pc(vcpu,
+                              __atomic_load_n(&accel->killed[i % KILL_LOG], __ATOMIC_RELAXED));
+        }
+        /* Those that were looked at may have been written over meanwhile. */
+        if (__atomic_load_n(&accel->nkilled, __ATOMIC_ACQUIRE) - av->seen_killed > KILL_LOG) {
+            tlb_jump_clear_all(vcpu);
         }
     }
     av->seen_killed = now;
