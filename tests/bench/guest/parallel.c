@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define JOBS 48
+#define JOBS 144
 #define AT_A_TIME 4
 #define TEXT_BYTES (256 * 1024)
 #define PASSES 3
