@@ -5,6 +5,7 @@
  * Bits that change while the guest runs (OSXSAVE, the size for the current XCR0) are the engine's.
  */
 #include "cpu/x86/model.h"
+#include "softmmu/base/bits.h"
 #include <string.h>
 
 #define CLFLUSH_BYTES 64u
@@ -82,59 +83,151 @@ static void add_identity(X86Model *m, uint32_t max_basic)
         m->features[X86_F1_ECX], m->features[X86_F1_EDX] | (logical > 1 ? 1u << 28 : 0));
 }
 
-/* One cache as leaf 4 and leaf 0x8000001d describe it. */
+/* ---- Caches: one list, from which all leaves that speak of caches are made ---- */
+
+enum { CACHE_DATA = 1, CACHE_CODE, CACHE_UNIFIED };
+
+#define MAX_CACHES 8
+#define ANY_WAYS UINT32_MAX /* fully associative */
+
 typedef struct Cache {
-    unsigned type, level; /* 1 data, 2 code, 3 both */
-    unsigned ways, sets;
-    bool shared; /* by the package */
+    unsigned type, level;
+    uint32_t ways, partitions, line, sets;
+    uint32_t flags; /* EDX of leaf 4: inclusive and so on */
 } Cache;
 
-static const Cache caches[] = {{1, 1, 8, 64, false},
-                               {2, 1, 8, 64, false},
-                               {3, 2, 16, 1024, false},
-                               {3, 3, 16, 16384, true}};
+typedef struct Caches {
+    Cache list[MAX_CACHES];
+    unsigned n;
+} Caches;
 
-static uint32_t cache_sharing(const X86Model *m, bool shared)
+static const Caches own_caches = {
+    .list = {{CACHE_DATA, 1, 8, 1, CLFLUSH_BYTES, 64, 0},
+             {CACHE_CODE, 1, 8, 1, CLFLUSH_BYTES, 64, 0},
+             {CACHE_UNIFIED, 2, 16, 1, CLFLUSH_BYTES, 1024, 0},
+             {CACHE_UNIFIED, 3, 16, 1, CLFLUSH_BYTES, 16384, 0}},
+    .n = 4,
+};
+
+/* The host's caches, by the leaf of AMD's processors or by Intel's. */
+static bool read_host_caches(const X86Cpuid *host, uint32_t leaf, Caches *caches)
 {
-    return ((1u << (shared ? package_shift(m) : core_shift(m))) - 1) << 14;
+    const X86CpuidEntry *e;
+
+    caches->n = 0;
+    while (caches->n < MAX_CACHES && (e = x86_cpuid_find(host, leaf, caches->n)) &&
+           (e->reg[X86_EAX] & 31)) {
+        uint32_t a = e->reg[X86_EAX], b = e->reg[X86_EBX];
+        caches->list[caches->n++] = (Cache){
+            .type = a & 31,
+            .level = a >> 5 & 7,
+            .ways = a >> 9 & 1 ? ANY_WAYS : (b >> 22) + 1,
+            .partitions = (b >> 12 & 0x3ff) + 1,
+            .line = (b & 0xfff) + 1,
+            .sets = e->reg[X86_ECX] + 1,
+            .flags = e->reg[X86_EDX],
+        };
+    }
+    return caches->n > 0;
 }
 
-static void add_own_caches(X86Model *m, uint32_t leaf, uint32_t top)
+static Caches get_caches(const X86Model *m, const X86Cpuid *host)
 {
-    for (unsigned i = 0; i < ARRAY_SIZE(caches); i++) {
-        const Cache *c = &caches[i];
-        set(m, leaf, i, c->type | c->level << 5 | 1u << 8 | cache_sharing(m, c->shared) | top,
-            (c->ways - 1) << 22 | (CLFLUSH_BYTES - 1), c->sets - 1, 0);
+    Caches caches;
+
+    if (host && m->host_cache &&
+        ((is_amd(m) && read_host_caches(host, 0x8000001d, &caches)) ||
+         read_host_caches(host, 4, &caches))) {
+        return caches;
     }
-    set(m, leaf, ARRAY_SIZE(caches), 0, 0, 0, 0);
+    return own_caches;
 }
 
-/* The host's caches, shared as the guest's processors are. */
-static bool add_host_caches(X86Model *m, const X86Cpuid *host, uint32_t leaf, uint32_t top)
+/* One way of a fully associative cache is all of it: SDM, leaf 4, note on EBX. */
+static uint64_t cache_kib(const Cache *c)
 {
-    unsigned n = 0;
-
-    for (; n < 8; n++) {
-        const X86CpuidEntry *e = x86_cpuid_find(host, leaf, n);
-        if (!e || !(e->reg[X86_EAX] & 31)) {
-            break;
-        }
-        unsigned level = e->reg[X86_EAX] >> 5 & 7;
-        set(m, leaf, n, (e->reg[X86_EAX] & 0x3ff) | cache_sharing(m, level >= 3) | top,
-            e->reg[X86_EBX], e->reg[X86_ECX], e->reg[X86_EDX]);
-    }
-    if (n) {
-        set(m, leaf, n, 0, 0, 0, 0);
-    }
-    return n > 0;
+    uint64_t ways = c->ways == ANY_WAYS ? 1 : c->ways;
+    return ways * c->partitions * c->line * c->sets / KIB;
 }
 
-static void add_caches(X86Model *m, const X86Cpuid *host, uint32_t leaf)
+/* Leaf 4, which counts the package's cores too, or 0x8000001d. Caches of level 3 are the package's, others the
+ * core's, as the guest's processors are. */
+static void add_caches(X86Model *m, const Caches *caches, uint32_t leaf)
 {
     uint32_t top = leaf == 4 ? ((1u << (package_shift(m) - core_shift(m))) - 1) << 26 : 0;
 
-    if (!host || !m->host_cache || !add_host_caches(m, host, leaf, top)) {
-        add_own_caches(m, leaf, top);
+    for (unsigned i = 0; i < caches->n; i++) {
+        const Cache *c = &caches->list[i];
+        bool full = c->ways == ANY_WAYS;
+        uint32_t sharing = (1u << (c->level >= 3 ? package_shift(m) : core_shift(m))) - 1;
+        set(m, leaf, i, c->type | c->level << 5 | 1u << 8 | full << 9 | sharing << 14 | top,
+            (full ? 0 : c->ways - 1) << 22 | (c->partitions - 1) << 12 | (c->line - 1), c->sets - 1,
+            c->flags);
+    }
+    set(m, leaf, caches->n, 0, 0, 0, 0);
+}
+
+static const Cache *find_cache(const Caches *caches, unsigned level, unsigned type)
+{
+    for (unsigned i = 0; i < caches->n; i++) {
+        const Cache *c = &caches->list[i];
+        if (c->level == level && (c->type == type || c->type == CACHE_UNIFIED)) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* Ways in the four bits of leaf 0x80000006; what has no code refers to the other leaf: AMD APM volume 3, E.4.5, SDM
+ * volume 2, CPUID 80000006H. */
+static uint32_t ways_code(const X86Model *m, uint32_t ways)
+{
+    static const uint8_t amd[] = {0, 1, 2, 3, 4, 0, 5, 0, 6}, intel[] = {0, 1, 2, 0, 4, 0, 0, 0, 6};
+    static const struct {
+        uint32_t ways, code;
+    } large[] = {{16, 8}, {32, 10}, {48, 11}, {64, 12}, {96, 13}, {128, 14}, {ANY_WAYS, 15}};
+    uint32_t code = 0;
+
+    if (ways < ARRAY_SIZE(amd)) {
+        code = is_amd(m) ? amd[ways] : intel[ways];
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(large); i++) {
+        code = ways == large[i].ways ? large[i].code : code;
+    }
+    return code ? code : is_amd(m) ? 9 : 7;
+}
+
+/* The last-but-one level, as both vendors' leaf 0x80000006 has it in ECX. */
+static uint32_t second_level(const X86Model *m, const Caches *caches)
+{
+    const Cache *c = find_cache(caches, 2, CACHE_UNIFIED);
+    return c ? (uint32_t)MIN(cache_kib(c), 0xffff) << 16 | ways_code(m, c->ways) << 12 | 1u << 8 |
+                   MIN(c->line, 255)
+             : 0;
+}
+
+/* One of the first level's, in leaf 0x80000005. */
+static uint32_t first_level(const Caches *caches, unsigned type)
+{
+    const Cache *c = find_cache(caches, 1, type);
+    return c ? (uint32_t)MIN(cache_kib(c), 255) << 24 | MIN(c->ways, 255) << 16 | 1u << 8 |
+                   MIN(c->line, 255)
+             : 0;
+}
+
+static void add_amd_caches(X86Model *m, const Caches *caches)
+{
+    const Cache *last = find_cache(caches, 3, CACHE_UNIFIED);
+
+    /* Both with as many entries of TLBs as any; Linux prints them. */
+    set(m, 0x80000005, -1, 0x01ff01ff, 0x01ff01ff, first_level(caches, CACHE_DATA),
+        first_level(caches, CACHE_CODE));
+    set(m, 0x80000006, -1, 0, 0x42004200, second_level(m, caches),
+        last ? (uint32_t)MIN(cache_kib(last) / 512, 0x3fff) << 18 | ways_code(m, last->ways) << 12 |
+                   1u << 8 | MIN(last->line, 255)
+             : 0);
+    if (has(m, "topoext")) {
+        add_caches(m, caches, 0x8000001d);
     }
 }
 
@@ -191,21 +284,15 @@ static void add_xsave(X86Model *m, const X86Cpuid *host)
 
 /* ---- Extended leaves ---- */
 
-static void add_amd(X86Model *m, const X86Cpuid *host)
+/* AMD APM volume 3, E.4.17: the core within its package, which is a node. */
+static void add_amd_topology(X86Model *m)
 {
-    /* 64 KiB of data and code in lines of 64 bytes, 2 ways; 512 KiB and 16 MiB behind. */
-    set(m, 0x80000005, -1, 0x01ff01ff, 0x01ff01ff, 64u << 24 | 2u << 16 | 1u << 8 | 64,
-        64u << 24 | 2u << 16 | 1u << 8 | 64);
-    set(m, 0x80000006, -1, 0, 0x42004200, 512u << 16 | 8u << 12 | 1u << 8 | 64,
-        32u << 18 | 9u << 12 | 1u << 8 | 64);
-    if (has(m, "topoext")) {
-        add_caches(m, host, 0x8000001d);
-        set(m, 0x8000001e, -1, m->apic_id, (m->threads - 1) << 8 | (m->apic_id >> core_shift(m)), 0,
-            0);
-    }
+    unsigned core = (m->apic_id & ((1u << package_shift(m)) - 1)) >> core_shift(m);
+    set(m, 0x8000001e, -1, m->apic_id, (m->threads - 1) << 8 | core,
+        m->apic_id >> package_shift(m) & 0xff, 0);
 }
 
-static void add_extended(X86Model *m, const X86Cpuid *host)
+static void add_extended(X86Model *m, const Caches *caches)
 {
     bool amd = is_amd(m);
     const char *brand = m->identity.brand;
@@ -224,8 +311,13 @@ static void add_extended(X86Model *m, const X86Cpuid *host)
     set(m, 0x80000007, -1, 0, 0, 0, m->features[X86_FX7_EDX]);
     set(m, 0x80000008, -1, m->identity.phys_bits | virt << 8, m->features[X86_FX8_EBX],
         amd ? (logical - 1) | package_shift(m) << 12 : 0, 0);
-    if (amd) {
-        add_amd(m, host);
+    if (!amd) {
+        set(m, 0x80000006, -1, 0, 0, second_level(m, caches), 0);
+        return;
+    }
+    add_amd_caches(m, caches);
+    if (has(m, "topoext")) {
+        add_amd_topology(m);
     }
 }
 
@@ -250,11 +342,12 @@ void x86_model_make_cpuid(X86Model *m, const X86Cpuid *host)
 {
     bool leaf_1f = host && x86_cpuid_find(host, 0x1f, 0) && m->host_cache;
     uint32_t max_basic = leaf_1f ? 0x1f : 0xd;
+    Caches caches = get_caches(m, host);
 
     add_identity(m, max_basic);
     if (!is_amd(m)) {
-        set(m, 2, -1, 0x00feff01, 0, 0, 0); /* see leaves 4 and 0x18 */
-        add_caches(m, host, 4);
+        set(m, 2, -1, 0x0000ff01, 0, 0, 0); /* caches: see leaf 4 */
+        add_caches(m, &caches, 4);
     }
     set(m, 6, -1, m->features[X86_F6_EAX], 0, 0, 0);
     set(m, 7, 0, m->features[X86_F7_1_EAX] ? 1 : 0, m->features[X86_F7_EBX],
@@ -267,6 +360,6 @@ void x86_model_make_cpuid(X86Model *m, const X86Cpuid *host)
     if (leaf_1f) {
         add_topology(m, 0x1f);
     }
-    add_extended(m, host);
+    add_extended(m, &caches);
     add_paravirtual(m);
 }

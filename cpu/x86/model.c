@@ -369,6 +369,11 @@ uint32_t x86_model_apic_id(const X86Model *model)
     return model->apic_id;
 }
 
+const X86Cpuid *x86_model_cpuid(const X86Model *model)
+{
+    return &model->cpuid;
+}
+
 const char *x86_model_name(const X86Model *model)
 {
     return model->name;
@@ -390,7 +395,7 @@ uint64_t x86_model_checksum(const X86Model *model)
 
 const X86Cpuid *x86_cpu_cpuid_table(const Vcpu *vcpu)
 {
-    return &x86_state(vcpu)->model->cpuid;
+    return x86_model_cpuid(x86_state(vcpu)->model);
 }
 
 void x86_cpu_cpuid(const Vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4])

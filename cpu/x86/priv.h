@@ -23,6 +23,8 @@ void x86_model_free(X86Model *model);
 /* EDX after reset: CPUID leaf 1 EAX. */
 uint32_t x86_model_signature(const X86Model *model);
 uint32_t x86_model_apic_id(const X86Model *model);
+/* All that its processor shows; belongs to the model. */
+const struct X86Cpuid *x86_model_cpuid(const X86Model *model);
 const char *x86_model_name(const X86Model *model);
 /* Equal for models with the same CPUID, whatever the processor's own number. */
 uint64_t x86_model_checksum(const X86Model *model);

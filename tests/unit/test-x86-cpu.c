@@ -3,6 +3,7 @@
  */
 #include "cpu/x86/cpuid.h"
 #include "cpu/x86/msr.h"
+#include "cpu/x86/priv.h"
 #include "cpu/x86/state.h"
 #include "softmmu/machine.h"
 #include <string.h>
@@ -110,6 +111,175 @@ static void test_topology(void)
     g_assert_cmpuint(x86_cpu_apic_id(machine->cpus[3]), ==, 3); /* four packages */
     g_assert_cmpuint(reg(machine, 3, 0xb, 1, X86_EAX), ==, 0);
     machine_free(machine);
+}
+
+/* ---- The leaves of one model against each other ---- */
+
+#define MAX_CACHES 8
+
+static void give(X86Cpuid *c, uint32_t leaf, int subleaf, uint32_t a, uint32_t b, uint32_t ecx,
+                 uint32_t d)
+{
+    const uint32_t r[4] = {a, b, ecx, d};
+    x86_cpuid_set(c, leaf, MAX(subleaf, 0), subleaf >= 0, r);
+}
+
+/* A host with every feature; its caches by AMD's or Intel's leaf: 48 KiB in 12 ways, 32 KiB in 8, 1.25 MiB in 20, and
+ * a last level of 32 MiB in 16. */
+static void fake_host(X86Cpuid *c, bool amd)
+{
+    static const uint32_t areas[][3] = {
+        {2, 256, 576}, {5, 64, 1088}, {6, 512, 1152}, {7, 1024, 1664}, {9, 8, 2688}};
+    static const struct {
+        unsigned type, level, ways, sets;
+    } caches[] = {{1, 1, 12, 64}, {2, 1, 8, 64}, {3, 2, 20, 1024}, {3, 3, 16, 32768}};
+    const uint32_t leaf = amd ? 0x8000001d : 4;
+
+    c->n = 0;
+    if (amd) {
+        give(c, 0, -1, 0xd, 0x68747541, 0x444d4163, 0x69746e65);
+    } else {
+        give(c, 0, -1, 0x1f, 0x756e6547, 0x6c65746e, 0x49656e69);
+        give(c, 0x1f, 0, 1, 2, 0x100, 0);
+    }
+    give(c, 1, -1, 0x00a20f12, 0, UINT32_MAX, UINT32_MAX);
+    give(c, 7, 0, 1, UINT32_MAX, UINT32_MAX, UINT32_MAX);
+    give(c, 0xd, 0, UINT32_MAX, 0, 0, 0);
+    give(c, 0xd, 1, 0x1f, 0, 0, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(areas); i++) {
+        give(c, 0xd, areas[i][0], areas[i][1], areas[i][2], 0, 0);
+    }
+    give(c, 0x80000001, -1, 0, 0, UINT32_MAX, UINT32_MAX);
+    give(c, 0x80000008, -1, 48, UINT32_MAX, 0, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(caches); i++) {
+        give(c, leaf, i, caches[i].type | caches[i].level << 5 | 1 << 8,
+             (caches[i].ways - 1) << 22 | 63, caches[i].sets - 1, 0);
+    }
+    give(c, leaf, ARRAY_SIZE(caches), 0, 0, 0, 0);
+}
+
+static uint32_t of(const X86Cpuid *c, uint32_t leaf, uint32_t subleaf, unsigned r)
+{
+    const X86CpuidEntry *e = x86_cpuid_find(c, leaf, subleaf);
+    return e ? e->reg[r] : 0;
+}
+
+/* KiB and ways, from the leaf that lists the caches; 0: there is none. */
+static uint32_t listed(const X86Cpuid *c, uint32_t leaf, unsigned level, unsigned type,
+                       uint32_t *ways)
+{
+    for (unsigned i = 0; i < MAX_CACHES; i++) {
+        uint32_t a = of(c, leaf, i, X86_EAX), b = of(c, leaf, i, X86_EBX);
+        if ((a & 31) == type && (a >> 5 & 7) == level) {
+            *ways = (b >> 22) + 1;
+            return *ways * ((b >> 12 & 0x3ff) + 1) * ((b & 0xfff) + 1) *
+                   (of(c, leaf, i, X86_ECX) + 1) / 1024;
+        }
+    }
+    return 0;
+}
+
+/* Leaves 0x80000005 and 6 against the list, and who shares what against the topology. */
+static void check_caches(const X86Cpuid *c, bool amd, unsigned threads, unsigned logical)
+{
+    /* Ways by the code of leaf 0x80000006; 0: see the list. */
+    static const uint32_t codes[16] = {0, 1, 2, 3, 4, 6, 8, 0, 16, 0, 32, 48, 64, 96, 128, 0};
+    uint32_t leaf = amd ? 0x8000001d : 4, second = of(c, 0x80000006, 0, X86_ECX);
+    uint32_t third = of(c, 0x80000006, 0, X86_EDX), ways;
+
+    g_assert_cmpuint(listed(c, leaf, 2, 3, &ways), ==, second >> 16);
+    g_assert_true(codes[second >> 12 & 15] == ways || (second >> 12 & 15) == (amd ? 9 : 7));
+    g_assert_cmpuint(second & 0xff, ==, 64);
+    if (amd) {
+        uint32_t data = of(c, 0x80000005, 0, X86_ECX), code = of(c, 0x80000005, 0, X86_EDX);
+        g_assert_cmpuint(listed(c, leaf, 1, 1, &ways), ==, data >> 24);
+        g_assert_cmpuint(ways, ==, data >> 16 & 0xff);
+        g_assert_cmpuint(listed(c, leaf, 1, 2, &ways), ==, code >> 24);
+        g_assert_cmpuint(ways, ==, code >> 16 & 0xff);
+        g_assert_cmpuint(listed(c, leaf, 3, 3, &ways), ==, (third >> 18) * 512);
+        g_assert_cmpuint(codes[third >> 12 & 15], ==, ways);
+    }
+    for (unsigned i = 0; of(c, leaf, i, X86_EAX) & 31; i++) {
+        uint32_t a = of(c, leaf, i, X86_EAX), sharing = (a >> 14 & 0xfff) + 1;
+        g_assert_cmpuint(sharing, >=, (a >> 5 & 7) == 3 ? logical : threads);
+        g_assert_cmpuint(sharing, <=, of(c, 1, 0, X86_EBX) >> 16 & 0xff);
+    }
+}
+
+/* Of leaf 0xd: the size is where the last of the components ends, and none lies in another. */
+static void check_xsave(const X86Cpuid *c)
+{
+    uint64_t mask = of(c, 0xd, 0, X86_EAX) | (uint64_t)of(c, 0xd, 0, X86_EDX) << 32;
+    uint32_t end = 576;
+
+    g_assert_cmpuint(of(c, 1, 0, X86_ECX) >> 26 & 1, ==, mask != 0);
+    if (!mask) {
+        g_assert_cmpuint(of(c, 0xd, 0, X86_ECX), ==, 0);
+        return;
+    }
+    g_assert_cmpuint(mask & 3, ==, 3);
+    g_assert_cmpuint(of(c, 1, 0, X86_ECX) >> 28 & 1, ==, mask >> 2 & 1);       /* AVX */
+    g_assert_cmpuint((of(c, 7, 0, X86_EBX) >> 16 & 1) * 7, ==, mask >> 5 & 7); /* AVX-512 */
+    g_assert_cmpuint(of(c, 7, 0, X86_ECX) >> 3 & 1, ==, mask >> 9 & 1);        /* keys */
+    for (unsigned i = 2; i < 63; i++) {
+        uint32_t size = of(c, 0xd, i, X86_EAX), at = of(c, 0xd, i, X86_EBX);
+        g_assert_cmpuint(size != 0, ==, mask >> i & 1);
+        g_assert_true(!size || at >= end);
+        end = size ? at + size : end;
+    }
+    g_assert_cmpuint(of(c, 0xd, 0, X86_EBX), ==, end);
+    g_assert_cmpuint(of(c, 0xd, 0, X86_ECX), ==, end);
+    g_assert_cmpuint(of(c, 0xd, 1, X86_EBX), ==, of(c, 0xd, 1, X86_EAX) & 0xa ? end : 0);
+}
+
+/* The width of the field for threads and cores, and their numbers, wherever they are said. */
+static void check_topology(const X86Cpuid *c, bool amd, unsigned threads, unsigned logical)
+{
+    uint32_t id = of(c, 1, 0, X86_EBX) >> 24;
+
+    g_assert_cmpuint(of(c, 0xb, 0, X86_EBX), ==, threads);
+    g_assert_cmpuint(of(c, 0xb, 1, X86_EBX), ==, logical);
+    g_assert_cmpuint(of(c, 1, 0, X86_EBX) >> 16 & 0xff, ==, 1u << of(c, 0xb, 1, X86_EAX));
+    if (!amd) {
+        g_assert_cmpuint((of(c, 4, 0, X86_EAX) >> 26) + 1, ==,
+                         1u << (of(c, 0xb, 1, X86_EAX) - of(c, 0xb, 0, X86_EAX)));
+        return;
+    }
+    g_assert_cmpuint((of(c, 0x80000008, 0, X86_ECX) & 0xff) + 1, ==, logical);
+    g_assert_cmpuint(of(c, 0x80000008, 0, X86_ECX) >> 12 & 15, ==, of(c, 0xb, 1, X86_EAX));
+    g_assert_cmpuint(of(c, 0x8000001e, 0, X86_EAX), ==, id);
+    g_assert_cmpuint((of(c, 0x8000001e, 0, X86_EBX) >> 8 & 0xff) + 1, ==, threads);
+    g_assert_cmpuint(of(c, 0x8000001e, 0, X86_EBX) & 0xff, <, logical / threads);
+    g_assert_cmpuint(of(c, 0x8000001e, 0, X86_ECX) & 0xff, ==, id >> of(c, 0xb, 1, X86_EAX));
+}
+
+static void test_leaves(void)
+{
+    X86Cpuid *host = g_new0(X86Cpuid, 1);
+    const X86Place place = {
+        .cpus = 8, .cores = 3, .threads = 2, .index = 7}; /* the second package */
+
+    for (unsigned amd = 0; amd < 2; amd++) {
+        fake_host(host, amd);
+        for (unsigned i = 0; x86_cpu_models[i]; i++) {
+            for (unsigned own = 0; own < 2; own++) {
+                char *text = g_strdup_printf("%s,host-cache-info=%s%s", x86_cpu_models[i],
+                                             own ? "off" : "on", amd ? ",+topoext" : "");
+                GError *error = NULL;
+                X86Model *m = x86_model_new(text, host, &place, &error);
+                g_assert_no_error(error);
+                const X86Cpuid *c = x86_model_cpuid(m);
+                uint32_t ways;
+                g_assert_cmpuint(listed(c, amd ? 0x8000001d : 4, 1, 1, &ways), ==, own ? 32 : 48);
+                check_caches(c, amd, 2, 6);
+                check_xsave(c);
+                check_topology(c, amd, 2, 6);
+                x86_model_free(m);
+                g_free(text);
+            }
+        }
+    }
+    g_free(host);
 }
 
 static void test_reset(void)
@@ -269,6 +439,7 @@ int main(int argc, char **argv)
     g_test_add_func("/x86-cpu/models", test_models);
     g_test_add_func("/x86-cpu/bad-models", test_bad_models);
     g_test_add_func("/x86-cpu/topology", test_topology);
+    g_test_add_func("/x86-cpu/leaves", test_leaves);
     g_test_add_func("/x86-cpu/reset", test_reset);
     g_test_add_func("/x86-cpu/start-up", test_start_up);
     g_test_add_func("/x86-cpu/walk", test_walk);
