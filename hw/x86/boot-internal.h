@@ -13,6 +13,7 @@
 #define BOOT_PAGES 0x9000u /* page tables: 6 pages */
 #define BOOT_TEXT 0x20000u /* command line */
 #define BOOT_TEXT_MAX 0x10000u
+#define BOOT_LINUX_MAGIC 0x53726448u /* HdrS, at 0x202 of a bzImage */
 #define BOOT_PROGRAM 0x100000u
 
 struct X86Boot {

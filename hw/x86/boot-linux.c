@@ -21,7 +21,7 @@ static bool read_header(X86Boot *boot, struct setup_header *header, GError **err
     size_t len;
     const uint8_t *data = g_bytes_get_data(boot->kernel, &len);
 
-    if (loader_peek(boot->kernel, 0x202, 4) != 0x53726448 /* HdrS */) {
+    if (loader_peek(boot->kernel, 0x202, 4) != BOOT_LINUX_MAGIC) {
         return error_set(error,
                          "-kernel '%s' is neither a Linux bzImage nor an ELF file with a PVH or "
                          "Multiboot header",

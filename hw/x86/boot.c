@@ -130,6 +130,52 @@ X86Boot *x86_boot_new(Machine *machine, const X86BootConfig *config, GError **er
     return boot;
 }
 
+/* A bzImage in its two parts, boot.rst, "Memory layout"; anything else whole. */
+static void offer_kernel(FwCfg *fw_cfg, GBytes *kernel)
+{
+    uint64_t len = g_bytes_get_size(kernel), sectors = loader_peek(kernel, 0x1f1, 1), setup = 0;
+
+    if (loader_peek(kernel, 0x202, 4) == BOOT_LINUX_MAGIC) {
+        setup = MIN((1 + (sectors ? sectors : 4)) * UINT64_C(512), len);
+    }
+    if (setup) {
+        GBytes *part = g_bytes_new_from_bytes(kernel, 0, setup);
+        fw_cfg_add_bytes(fw_cfg, FW_CFG_SETUP_SIZE, FW_CFG_SETUP_DATA, part);
+        g_bytes_unref(part);
+    }
+    GBytes *rest = g_bytes_new_from_bytes(kernel, setup, len - setup);
+    fw_cfg_add_bytes(fw_cfg, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, rest);
+    g_bytes_unref(rest);
+}
+
+bool x86_boot_offer(Machine *machine, FwCfg *fw_cfg, GError **error)
+{
+    const MachineConfig *config = &machine->config;
+    const char *append = config->append ? config->append : "";
+
+    if (!config->kernel) {
+        return true;
+    }
+    GBytes *kernel = loader_read_file(NULL, "-kernel", config->kernel, MAX_FILE, error);
+    if (!kernel) {
+        return false;
+    }
+    offer_kernel(fw_cfg, kernel);
+    g_bytes_unref(kernel);
+    if (config->initrd) {
+        GBytes *initrd = loader_read_file(NULL, "-initrd", config->initrd, MAX_FILE, error);
+        if (!initrd) {
+            return false;
+        }
+        fw_cfg_add_bytes(fw_cfg, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, initrd);
+        g_bytes_unref(initrd);
+    }
+    GBytes *text = g_bytes_new(append, strlen(append) + 1);
+    fw_cfg_add_bytes(fw_cfg, FW_CFG_CMDLINE_SIZE, FW_CFG_CMDLINE_DATA, text);
+    g_bytes_unref(text);
+    return true;
+}
+
 void x86_boot_free(X86Boot *boot)
 {
     if (boot) {

@@ -7,6 +7,7 @@
 
 #include "cpu/x86/x86.h"
 #include "hw/loader.h"
+#include "hw/misc/fw-cfg.h"
 
 /* E820 types. */
 enum { X86_RAM = 1, X86_RESERVED = 2, X86_ACPI = 3 };
@@ -37,6 +38,10 @@ typedef struct X86Boot X86Boot;
  * @error. The board frees it. */
 X86Boot *x86_boot_new(Machine *machine, const X86BootConfig *config, GError **error);
 void x86_boot_free(X86Boot *boot);
+
+/* Instead: -kernel, -initrd and -append as items of @fw_cfg, where firmware that knows them (OVMF) finds a kernel to
+ * start. Nothing if there is no -kernel. False with @error: a file cannot be read. */
+bool x86_boot_offer(Machine *machine, FwCfg *fw_cfg, GError **error);
 
 /* Adds data of the board's at @addr, before the first reset. */
 bool x86_boot_add(X86Boot *boot, const char *what, uint64_t addr, GBytes *data, GError **error);

@@ -61,6 +61,7 @@ typedef struct Q35 {
     Device *pit, *rtc;
     FwCfg *fw_cfg;
     RamBlock *bios;
+    bool in_flash;     /* bios is flash */
     uint8_t shared[2]; /* levels of the serial ports, two on each of two lines */
     IrqLine serial_lines[2];
     X86Boot *boot; /* NULL: firmware starts */
@@ -180,11 +181,20 @@ static bool make_flash(Q35 *q, GError **error)
     return true;
 }
 
-/* A kernel is started without firmware, unless that is asked for by -bios. */
-static bool starts_directly(const Machine *machine)
+static bool has_no_firmware(const Machine *machine)
 {
-    const char *bios = machine->config.bios;
-    return machine->config.kernel && (!bios || !strcmp(bios, "none"));
+    return !g_strcmp0(machine->config.bios, "none");
+}
+
+/* A kernel is started without firmware, unless that is in flash or asked for by -bios: then it is offered to it. Debian's
+ * SeaBIOS would not see it there (QEMU gives it an option ROM for that), so it is not needed. */
+static bool starts_directly(const Q35 *q)
+{
+    const Machine *machine = q->machine;
+    char *path = bios_path(machine);
+    bool plain = !strcmp(path, DEFAULT_BIOS);
+    g_free(path);
+    return machine->config.kernel && (has_no_firmware(machine) || (!q->in_flash && plain));
 }
 
 static bool make_firmware(Q35 *q, GError **error)
@@ -192,8 +202,8 @@ static bool make_firmware(Q35 *q, GError **error)
     if (!make_flash(q, error)) {
         return false;
     }
-    bool none = !g_strcmp0(q->machine->config.bios, "none");
-    return q->bios || none || starts_directly(q->machine) || load_bios(q, error);
+    q->in_flash = q->bios != NULL;
+    return q->bios || has_no_firmware(q->machine) || starts_directly(q) || load_bios(q, error);
 }
 
 /* ---- Devices ---- */
@@ -552,7 +562,7 @@ static bool q35_init(Machine *machine, GError **error)
     }
     fill_fw_cfg(q);
     fill_cmos(q);
-    return !starts_directly(machine) || load_kernel(q, error);
+    return starts_directly(q) ? load_kernel(q, error) : x86_boot_offer(machine, q->fw_cfg, error);
 }
 
 static void q35_reset(Machine *machine)

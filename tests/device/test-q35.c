@@ -227,6 +227,61 @@ static void test_fw_cfg(Fixture *f, gconstpointer data)
     g_assert_cmphex(rd32(f->machine, 0x2000), ==, 0x554d4551);
 }
 
+static void expect_item(Fixture *f, unsigned key, const char *bytes, unsigned len)
+{
+    out(f, FW_CFG, key, 2);
+    for (unsigned i = 0; i < len; i++) {
+        g_assert_cmphex(in(f, FW_CFG + 1, 1), ==, (uint8_t)bytes[i]);
+    }
+}
+
+static void expect_size(Fixture *f, unsigned key, uint32_t size)
+{
+    out(f, FW_CFG, key, 2);
+    g_assert_cmpuint(GUINT32_FROM_BE(be(f, 4)), ==, size);
+}
+
+/* -kernel, -initrd and -append where OVMF looks for them: a bzImage in two parts. */
+static void test_offered_kernel(Fixture *f, gconstpointer data)
+{
+    char *dir = g_dir_make_tmp("amphi-kernel-XXXXXX", NULL), image[2000] = "MZ";
+    char *kernel = g_build_filename(dir, "kernel", NULL),
+         *initrd = g_build_filename(dir, "rd", NULL);
+
+    teardown(f, data);
+    image[0x1f1] = 2; /* sectors behind the first */
+    memcpy(image + 0x202, "HdrS", 4);
+    memcpy(image + 1536, "kernel", 6);
+    g_assert_true(g_file_set_contents(kernel, image, sizeof(image), NULL));
+    g_assert_true(g_file_set_contents(initrd, "disk", 4, NULL));
+    setup_with(f, (MachineConfig){.kernel = kernel, .initrd = initrd, .append = "words"});
+    expect_size(f, 0x17, 1536);
+    expect_item(f, 0x18, image, 1536);
+    expect_size(f, 0x08, sizeof(image) - 1536);
+    expect_item(f, 0x11, "kernel", 7);
+    expect_size(f, 0x0b, 4);
+    expect_item(f, 0x12, "disk", 4);
+    expect_size(f, 0x14, 6);
+    expect_item(f, 0x15, "words", 6);
+    g_assert_cmphex(x86_64_guest.get_pc(f->machine->cpus[0]), ==, 0xfffffff0);
+    /* Anything else is whole, and without a command line there is an empty one. */
+    teardown(f, data);
+    image[0x202] = 0;
+    g_assert_true(g_file_set_contents(kernel, image, sizeof(image), NULL));
+    setup_with(f, (MachineConfig){.kernel = kernel});
+    expect_size(f, 0x17, 0);
+    expect_size(f, 0x08, sizeof(image));
+    expect_item(f, 0x11, image, sizeof(image));
+    expect_size(f, 0x0b, 0);
+    expect_size(f, 0x14, 1);
+    g_unlink(kernel);
+    g_unlink(initrd);
+    g_rmdir(dir);
+    g_free(kernel);
+    g_free(initrd);
+    g_free(dir);
+}
+
 /* What firmware does with "etc/table-loader": the blob is at @base, the root pointer at @rsdp_base. */
 static void run_loader(GByteArray *script, GByteArray *tables, uint64_t base, GByteArray *rsdp)
 {
@@ -666,6 +721,7 @@ int main(int argc, char **argv)
     ADD(pam);
     ADD(small_bios);
     ADD(fw_cfg);
+    ADD(offered_kernel);
     ADD(acpi);
     ADD(smbios);
     ADD(smbios3);

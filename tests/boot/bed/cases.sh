@@ -142,6 +142,17 @@ case_ovmf_bios()
     says "guest: efi 0"
 }
 
+# What -kernel, -initrd and -append say, started by the firmware: that there are variables of UEFI shows it.
+case_ovmf_kernel()
+{
+    cp /usr/share/OVMF/OVMF_VARS_4M.fd vars
+    linux amphi.efi -M q35,kernel_irqchip=off -smp 1 -bios /usr/share/ovmf/OVMF.fd
+    says "guest: efi 0"
+    linux amphi.efi -M q35,kernel_irqchip=off -smp 1 -drive if=pflash,unit=1,format=raw,file=vars \
+        -drive if=pflash,unit=0,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd
+    says "guest: efi 0"
+}
+
 # The text of a text mode's screen: video memory has, for each place, a character, its color, and two bytes of fonts.
 screen_text()
 {
