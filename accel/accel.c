@@ -360,17 +360,19 @@ static void runner_stop(Machine *machine)
     jit_sampler_stop(machine->accel);
 }
 
-#define RUNNER(thread_name, cpuid)                                                                 \
+#define RUNNER(thread_name, ...)                                                                   \
     {                                                                                              \
         .name = thread_name, .init = runner_init, .vcpu_init = runner_vcpu_init, .run = accel_run, \
-        .kick = runner_kick, .step = accel_step, .sync = runner_sync, .x86_cpuid = cpuid,          \
+        .kick = runner_kick, .step = accel_step, .sync = runner_sync,                              \
         .drop_code_at = runner_drop_code_at, .get_insns = accel_get_insns,                         \
         .set_insns = accel_set_insns, .memory_replaced = runner_memory_replaced,                   \
-        .vcpu_fini = runner_vcpu_fini, .stop = runner_stop, .fini = accel_free,                    \
+        .vcpu_fini = runner_vcpu_fini, .stop = runner_stop, .fini = accel_free, __VA_ARGS__        \
     }
 
-static const MachineRunner runner = RUNNER("TCG", NULL);
-static const MachineRunner kvm_runner = RUNNER("KVM", kvm_host_cpuid);
+static const MachineRunner runner = RUNNER("TCG", .x86_cpuid = NULL);
+static const MachineRunner kvm_runner =
+    RUNNER("KVM", .x86_cpuid = kvm_host_cpuid, .debug_fits = kvm_debug_fits,
+           .debug_lacks = 1u << DEBUG_WATCH_READ);
 
 /*
  * What kind of memory the guest gets, decided here for all of it. Where KVM alone runs it, memory of this process: with

@@ -49,26 +49,41 @@ static DebugPoint *find(const MachineDebug *debug, DebugKind kind, uint64_t addr
     return NULL;
 }
 
+bool debug_has_kind(const Machine *machine, DebugKind kind)
+{
+    return kind < DEBUG_KINDS && !(machine->runner && machine->runner->debug_lacks >> kind & 1);
+}
+
+static bool fits(Machine *machine)
+{
+    const MachineRunner *runner = machine->runner;
+    return !runner || !runner->debug_fits || runner->debug_fits(machine);
+}
+
 bool debug_insert(Machine *machine, DebugKind kind, uint64_t addr, uint64_t len)
 {
     MachineDebug *debug = debug_of(machine);
     if (kind < DEBUG_WATCH_WRITE) {
         len = 1; /* gdb's length is a kind of instruction */
     }
-    if (len == 0 || len > DEBUG_MAX_LENGTH || addr + len - 1 < addr) {
+    if (!debug_has_kind(machine, kind) || len == 0 || len > DEBUG_MAX_LENGTH ||
+        addr + len - 1 < addr) {
         return false;
     }
     DebugPoint *p = find(debug, kind, addr, len);
-    if (p) {
+    if (!p) {
+        if (debug->points->len >= DEBUG_MAX_POINTS) {
+            return false;
+        }
+        DebugPoint point = {.kind = kind, .addr = addr, .len = len};
+        g_array_append_val(debug->points, point);
+        p = point_at(debug, debug->points->len - 1);
+    }
+    if (!p->wanted) {
         p->wanted = true;
-        return true;
+        p->wanted = fits(machine); /* if not, the next commit drops it */
     }
-    if (debug->points->len >= DEBUG_MAX_POINTS) {
-        return false;
-    }
-    DebugPoint point = {.kind = kind, .addr = addr, .len = len, .wanted = true};
-    g_array_append_val(debug->points, point);
-    return true;
+    return p->wanted;
 }
 
 bool debug_remove(Machine *machine, DebugKind kind, uint64_t addr, uint64_t len)
@@ -132,7 +147,7 @@ static void apply(void *data)
             p->applied = p->wanted;
         }
         if (!p->wanted) {
-            g_array_remove_index_fast(debug->points, i);
+            g_array_remove_index(debug->points, i); /* what fits depends on the order */
         }
     }
     if (watches) {

@@ -4,7 +4,8 @@
  * A breakpoint is an address at which translations end and leave with VCPU_EXIT_DEBUG; a watchpoint keeps
  * its pages out of the TLB, so that accesses to them take the slow path, which looks. Without either,
  * machine->debug is NULL and nothing is slower. Both are for guest virtual addresses, of whatever address
- * space, and both stop before the instruction: registers are as they were.
+ * space, and both stop before the instruction: registers are as they were. accel/kvm/debug.c does it with the
+ * processor's means, which are few.
  *
  * Locking: points are asked for and taken back under the machine lock by whoever debugs, and take effect in
  * debug_commit(), while no vCPU runs; vCPUs read the table without a lock.
@@ -59,8 +60,12 @@ typedef struct MachineDebug {
 MachineDebug *debug_of(Machine *machine);
 void debug_free(Machine *machine);
 
+/* Whether the engine has such points. One that has no watchpoints for reads alone says so: debuggers then watch
+ * accesses, and compare values. */
+bool debug_has_kind(const Machine *machine, DebugKind kind);
+
 /* Asks for a point, and takes one back; in effect after debug_commit(). False: the length or the number of
- * points is too large; there is no such point. */
+ * points is too large, or the engine has no room for it; there is no such point. */
 bool debug_insert(Machine *machine, DebugKind kind, uint64_t addr, uint64_t len);
 bool debug_remove(Machine *machine, DebugKind kind, uint64_t addr, uint64_t len);
 void debug_remove_all(Machine *machine);

@@ -125,6 +125,9 @@ typedef struct MachineRunner {
     /* Drops what was translated from code at virtual address @addr: a breakpoint there comes or goes. No
      * vCPU runs. May be NULL. */
     void (*drop_code_at)(Machine *machine, uint64_t addr);
+    /* Whether all points that a debugger wants (debug.h) can be set; NULL: any can. */
+    bool (*debug_fits)(Machine *machine);
+    unsigned debug_lacks; /* bits 1 << DebugKind: what the engine has not at all */
     /* Instructions that @vcpu has retired; *@exact: they are being counted, not estimated. For snapshots, on a
      * stopped vCPU, as set_insns(). May be NULL. */
     uint64_t (*get_insns)(Vcpu *vcpu, bool *exact);

@@ -293,7 +293,8 @@ static bool change_point(GdbServer *g, const char *packet, size_t len, GString *
     uint64_t kind, addr, size;
     if (!gdb_parse_hex(&p, &kind) || *p++ != ',' || !parse_range(&p, &addr, &size)) {
         g_string_assign(reply, E_INVALID);
-    } else if (kind < DEBUG_KINDS) { /* others are not known: the empty reply */
+    } else if (kind < DEBUG_KINDS && debug_has_kind(g->machine, (DebugKind)kind)) {
+        /* Others are not known: the empty reply, after which gdb does an rwatch by an awatch. */
         bool ok = packet[0] == 'Z' ? debug_insert(g->machine, (DebugKind)kind, addr, size)
                                    : debug_remove(g->machine, (DebugKind)kind, addr, size);
         g_string_assign(reply, ok ? "OK" : E_INVALID);

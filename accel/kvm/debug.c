@@ -1,9 +1,10 @@
 /*
  * Debugging the guest (KVM_SET_GUEST_DEBUG).
  *
- * The processor's four debug registers serve the first four points, in any address space and also in ROM;
+ * The processor's four debug registers serve points in any address space and also in ROM (points.c says which);
  * breakpoints beyond these are INT3 instructions in memory, through the page tables of the CPU that first runs after they
- * were set. These are there only while a CPU runs: whoever looks at memory then, or saves it, sees the guest's own.
+ * were set, or another's. These are there only while a CPU runs: whoever looks at memory then, or saves it, sees the
+ * guest's own. What fits nowhere is refused when it is asked for.
  * Watchpoints stop after the access, as the processor does it. While points are set, the guest's own debug registers
  * have no effect.
  */
@@ -15,7 +16,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define DR_COUNT 4
 #define DR6_BS (UINT64_C(1) << 14)
 #define DR7_GE (1u << 9)
 #define INT3 0xcc
@@ -24,47 +24,22 @@
 
 /* ---- Points in debug registers ---- */
 
-/* R/W and LEN of DR7 for a watchpoint; false if the processor has no such one. */
-static bool watch_bits(const DebugPoint *p, unsigned *bits)
+/* Fills the debug registers; a breakpoint at @skip (0: none) is left out. False: none is used. */
+static bool fill_registers(const MachineDebug *debug, uint64_t skip, struct kvm_guest_debug *out)
 {
-    unsigned type = p->kind == DEBUG_WATCH_WRITE ? 1 : 3, len;
+    KvmPoints plan;
+    bool used = false;
 
-    switch (p->len) {
-    case 1: len = 0; break;
-    case 2: len = 1; break;
-    case 4: len = 3; break;
-    case 8: len = 2; break;
-    default: return false;
-    }
-    *bits = type | len << 2;
-    return (p->addr & (p->len - 1)) == 0;
-}
-
-static bool is_watch(const DebugPoint *p)
-{
-    return p->kind >= DEBUG_WATCH_WRITE;
-}
-
-/* Fills the debug registers; a point at @skip (0: none) is left out. Sets @in_memory to the first
- * breakpoint that did not fit. */
-static void fill_registers(const MachineDebug *debug, uint64_t skip, struct kvm_guest_debug *out,
-                           unsigned *used)
-{
-    *used = 0;
-    for (unsigned i = 0; debug && i < debug->points->len && *used < DR_COUNT; i++) {
-        const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
-        unsigned bits = 0;
-        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits)) ||
-            (!is_watch(p) && p->addr == skip && skip)) {
+    kvm_points_plan(debug, false, &plan);
+    for (unsigned i = 0; i < plan.used; i++) {
+        if (!kvm_point_is_watch(plan.point[i]) && plan.addr[i] == skip && skip) {
             continue;
         }
-        out->arch.debugreg[*used] = p->addr;
-        out->arch.debugreg[7] |= 2u << (2 * *used) | (uint64_t)bits << (16 + 4 * *used);
-        (*used)++;
+        out->arch.debugreg[i] = plan.addr[i];
+        out->arch.debugreg[7] |= 2u << (2 * i) | (uint64_t)plan.control[i] << (16 + 4 * i) | DR7_GE;
+        used = true;
     }
-    if (*used) {
-        out->arch.debugreg[7] |= DR7_GE;
-    }
+    return used;
 }
 
 /* ---- Points in memory ---- */
@@ -79,6 +54,36 @@ static uint8_t *code_at(Vcpu *vcpu, uint64_t addr)
         return NULL;
     }
     return hit.readonly ? NULL : hit.host;
+}
+
+/* The same for a breakpoint of all CPUs: some have other page tables, or none yet. */
+static uint8_t *code_of_any(const Machine *machine, uint64_t addr)
+{
+    uint8_t *host = NULL;
+
+    for (unsigned i = 0; i < machine->ncpus && !host; i++) {
+        host = code_at(machine->cpus[i], addr);
+    }
+    return host;
+}
+
+bool kvm_debug_fits(Machine *machine)
+{
+    const MachineDebug *debug = machine->debug;
+    unsigned in_memory = 0;
+    KvmPoints plan;
+
+    if (!kvm_points_plan(debug, true, &plan)) {
+        return false;
+    }
+    for (unsigned i = 0; debug && i < debug->points->len; i++) {
+        const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
+        if (p->wanted && kvm_points_in_memory(&plan, p) &&
+            (++in_memory > KVM_MAX_PATCHES || !code_of_any(machine, p->addr))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool is_skipped(const KvmVm *vm, uint64_t addr)
@@ -116,27 +121,25 @@ static void add_patch(KvmVm *vm, Vcpu *vcpu, uint64_t addr)
 {
     uint8_t *host = code_at(vcpu, addr);
 
+    host = host ? host : code_of_any(vm->machine, addr);
     if (host && vm->npatches < KVM_MAX_PATCHES) {
         vm->patches[vm->npatches++] = (KvmPatch){.addr = addr, .host = host};
     }
 }
 
-/* Makes the list anew: breakpoints from the fifth point on. With the lock held; registers of @vcpu are home. */
+/* Makes the list anew. With the lock held; registers of all vCPUs are home, as none has run since points changed. */
 static void list_patches(KvmVm *vm, Vcpu *vcpu, const MachineDebug *debug)
 {
-    unsigned seen = 0;
+    KvmPoints plan;
 
     for (unsigned i = 0; i < vm->npatches; i++) {
         place_patch(&vm->patches[i], false);
     }
     vm->npatches = 0;
+    kvm_points_plan(debug, false, &plan);
     for (unsigned i = 0; debug && i < debug->points->len; i++) {
         const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
-        unsigned bits;
-        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits))) {
-            continue;
-        }
-        if (seen++ >= DR_COUNT && !is_watch(p)) {
+        if (p->applied && kvm_points_in_memory(&plan, p)) {
             add_patch(vm, vcpu, p->addr);
         }
     }
@@ -172,10 +175,9 @@ void kvm_debug_update(KvmVcpu *kv, bool step)
 {
     const MachineDebug *debug = kv->vm->machine->debug;
     struct kvm_guest_debug request = {0};
-    unsigned used;
-
     uint64_t skip = step ? kv->vcpu->arch->get_pc(kv->vcpu) : 0;
-    fill_registers(debug, skip, &request, &used);
+    bool used = fill_registers(debug, skip, &request);
+
     update_patches(kv, skip);
     if (used || step || kv->vm->npatches) {
         request.control = KVM_GUESTDBG_ENABLE | (used ? KVM_GUESTDBG_USE_HW_BP : 0) |
@@ -198,16 +200,12 @@ void kvm_debug_update(KvmVcpu *kv, bool step)
 /* The watchpoint whose debug register @dr6 names; NULL: it is a breakpoint, or none. */
 static const DebugPoint *hit_watch(KvmVcpu *kv, uint64_t dr6)
 {
-    const MachineDebug *debug = kv->vm->machine->debug;
-    unsigned used = 0, bits;
+    KvmPoints plan;
 
-    for (unsigned i = 0; debug && i < debug->points->len && used < DR_COUNT; i++) {
-        const DebugPoint *p = &g_array_index(debug->points, DebugPoint, i);
-        if (!p->applied || (is_watch(p) && !watch_bits(p, &bits))) {
-            continue;
-        }
-        if (dr6 >> used++ & 1) {
-            return is_watch(p) ? p : NULL;
+    kvm_points_plan(kv->vm->machine->debug, false, &plan);
+    for (unsigned i = 0; i < plan.used; i++) {
+        if (dr6 >> i & 1) {
+            return kvm_point_is_watch(plan.point[i]) ? plan.point[i] : NULL;
         }
     }
     return NULL;
@@ -218,10 +216,10 @@ static bool reflect_int3(KvmVcpu *kv)
 {
     struct kvm_guest_debug request = {.control = KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_SW_BP |
                                                  KVM_GUESTDBG_INJECT_BP};
-    unsigned used;
 
-    fill_registers(kv->vm->machine->debug, 0, &request, &used);
-    request.control |= used ? KVM_GUESTDBG_USE_HW_BP : 0;
+    if (fill_registers(kv->vm->machine->debug, 0, &request)) {
+        request.control |= KVM_GUESTDBG_USE_HW_BP;
+    }
     kvm_ioctl(kv->fd, KVM_SET_GUEST_DEBUG, &request);
     return true;
 }

@@ -17,6 +17,7 @@
 #include "accel/regions.h"
 #include "cpu/x86/cpuid.h"
 #include "cpu/x86/state.h"
+#include "softmmu/debug.h"
 #include "softmmu/irqchip.h"
 #include <linux/kvm.h>
 
@@ -156,7 +157,24 @@ void kvm_kick_vcpu(Vcpu *vcpu);
 /* One KVM_RUN, with counting. 0, or a negative errno. */
 int kvm_enter(KvmVcpu *kv);
 
+/* points.c: which points have a debug register. */
+#define KVM_DEBUG_REGISTERS 4
+typedef struct KvmPoints {
+    unsigned used;
+    uint64_t addr[KVM_DEBUG_REGISTERS];
+    uint8_t control[KVM_DEBUG_REGISTERS]; /* R/W and LEN of DR7 */
+    const DebugPoint *point[KVM_DEBUG_REGISTERS];
+} KvmPoints;
+bool kvm_point_is_watch(const DebugPoint *p);
+/* For the points that are @wanted, or for those in effect. @debug may be NULL. False: there is no room for all that
+ * need a register. */
+bool kvm_points_plan(const MachineDebug *debug, bool wanted, KvmPoints *plan);
+/* Whether @p, which is among those of the plan, is to be an instruction in memory. */
+bool kvm_points_in_memory(const KvmPoints *plan, const DebugPoint *p);
+
 /* debug.c: breakpoints, watchpoints, steps. */
+/* Whether all points that are wanted can be set. */
+bool kvm_debug_fits(Machine *machine);
 void kvm_debug_update(KvmVcpu *kv, bool step);
 bool kvm_debug_exit(KvmVcpu *kv, VcpuExit *exit);
 /* A vCPU's registers go to the kernel (+1) or come home (-1): nobody is to see breakpoints in the memory of a guest

@@ -390,6 +390,11 @@ static void load_program(Fixture *f)
     check(f, "Hgp1.1", "OK");
 }
 
+static bool no_room(Machine *machine)
+{
+    return false;
+}
+
 static void test_run(gconstpointer accel)
 {
     Fixture f = fixture_new(accel);
@@ -432,6 +437,17 @@ static void test_run(gconstpointer accel)
     check(&f, "Z2,80010004,100000", "E22");
     check(&f, "Z2,ffffffffffffffff,8", "E22");
     check(&f, "Z9,80010004,4", "");
+
+    /* An engine with no room for a point, and one that has no such points. */
+    const MachineRunner *runner = f.machine->runner;
+    MachineRunner limited = *runner;
+    limited.debug_lacks = 1u << DEBUG_WATCH_READ;
+    limited.debug_fits = no_room;
+    f.machine->runner = &limited;
+    check(&f, "Z2,80010000,8", "E22");
+    check(&f, "z2,80010000,8", "E22");
+    check(&f, "Z3,80010000,8", "");
+    f.machine->runner = runner;
 
     /* Running until an interrupt, and code that gdb changes. */
     send_packet(&f, "vCont;c", 7);
