@@ -41,6 +41,7 @@ typedef enum MachineEvent {
     MACHINE_EVENT_BALLOON_CHANGE,    /* the guest gave memory back, or took it */
     MACHINE_EVENT_GUEST_PANICKED,    /* the guest's kernel gave up */
     MACHINE_EVENT_GUEST_CRASHLOADED, /* ... and goes on in its crash kernel */
+    MACHINE_EVENTS
 } MachineEvent;
 
 typedef struct MachineEventInfo {

@@ -47,7 +47,7 @@ typedef struct QmpEvent {
 } QmpEvent;
 
 extern const QmpCommand qmp_commands[]; /* ends with a NULL name */
-extern const QmpEvent qmp_events[];     /* as well */
+extern const QmpEvent qmp_events[MACHINE_EVENTS];
 
 /* The command called @name; NULL with @error, naming the nearest, if there is none. */
 const QmpCommand *qmp_find_command(const char *name, GError **error);

@@ -246,8 +246,9 @@ JsonNode *qmp_query_qmp_schema(Machine *machine, JsonObject *args, GError **erro
             json_object_set_array_member(entry, "features", features);
         }
     }
-    for (const QmpEvent *event = qmp_events; event->name; event++) {
-        set_type(&schema, add_entry(&schema, event->name, "event"), "arg-type", event->data);
+    for (unsigned i = 0; i < MACHINE_EVENTS; i++) {
+        JsonObject *entry = add_entry(&schema, qmp_events[i].name, "event");
+        set_type(&schema, entry, "arg-type", qmp_events[i].data);
     }
     g_hash_table_unref(schema.known);
     return qmp_node_array(schema.entries);

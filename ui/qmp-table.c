@@ -118,16 +118,18 @@ const QmpCommand qmp_commands[] = {
     {0},
 };
 
-const QmpEvent qmp_events[] = {
-    {"BALLOON_CHANGE", "{actual:int}"},
-    {"BLOCK_IO_ERROR",
-     "{device:str,node-name:str,operation:str,action:str,nospace:bool,reason:str}"},
-    {"POWERDOWN", NULL},
-    {"RESET", "{guest:bool,reason:str}"},
-    {"RESUME", NULL},
-    {"SHUTDOWN", "{guest:bool,reason:str}"},
-    {"STOP", NULL},
-    {0},
+const QmpEvent qmp_events[MACHINE_EVENTS] = {
+    [MACHINE_EVENT_STOP] = {"STOP", NULL},
+    [MACHINE_EVENT_RESUME] = {"RESUME", NULL},
+    [MACHINE_EVENT_RESET] = {"RESET", "{guest:bool,reason:str}"},
+    [MACHINE_EVENT_SHUTDOWN] = {"SHUTDOWN", "{guest:bool,reason:str}"},
+    [MACHINE_EVENT_POWERDOWN] = {"POWERDOWN", NULL},
+    [MACHINE_EVENT_BLOCK_IO_ERROR] =
+        {"BLOCK_IO_ERROR",
+         "{device:str,node-name:str,operation:str,action:str,nospace:bool,reason:str}"},
+    [MACHINE_EVENT_BALLOON_CHANGE] = {"BALLOON_CHANGE", "{actual:int}"},
+    [MACHINE_EVENT_GUEST_PANICKED] = {"GUEST_PANICKED", "{action:str}"},
+    [MACHINE_EVENT_GUEST_CRASHLOADED] = {"GUEST_CRASHLOADED", "{action:str}"},
 };
 
 const QmpCommand *qmp_find_command(const char *name, GError **error)

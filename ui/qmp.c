@@ -158,17 +158,6 @@ static JsonObject *event_data(const MachineEventInfo *info)
 
 static void on_event(void *opaque, const MachineEventInfo *info)
 {
-    static const char *const names[] = {
-        [MACHINE_EVENT_STOP] = "STOP",
-        [MACHINE_EVENT_RESUME] = "RESUME",
-        [MACHINE_EVENT_RESET] = "RESET",
-        [MACHINE_EVENT_SHUTDOWN] = "SHUTDOWN",
-        [MACHINE_EVENT_POWERDOWN] = "POWERDOWN",
-        [MACHINE_EVENT_BALLOON_CHANGE] = "BALLOON_CHANGE",
-        [MACHINE_EVENT_BLOCK_IO_ERROR] = "BLOCK_IO_ERROR",
-        [MACHINE_EVENT_GUEST_PANICKED] = "GUEST_PANICKED",
-        [MACHINE_EVENT_GUEST_CRASHLOADED] = "GUEST_CRASHLOADED",
-    };
     Qmp *qmp = opaque;
     if (!qmp->ready) {
         return;
@@ -178,7 +167,7 @@ static void on_event(void *opaque, const MachineEventInfo *info)
     json_object_set_int_member(timestamp, "seconds", now / G_USEC_PER_SEC);
     json_object_set_int_member(timestamp, "microseconds", now % G_USEC_PER_SEC);
     json_object_set_object_member(message, "timestamp", timestamp);
-    json_object_set_string_member(message, "event", names[info->event]);
+    json_object_set_string_member(message, "event", qmp_events[info->event].name);
     if (info->reason || info->action || info->event == MACHINE_EVENT_BALLOON_CHANGE) {
         json_object_set_object_member(message, "data", event_data(info));
     }

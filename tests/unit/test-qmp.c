@@ -524,6 +524,15 @@ static void test_schema(void)
     Fixture *f = fixture_new(true);
     JsonNode *schema = result_of(f, "query-qmp-schema");
     JsonArray *entries = json_node_get_array(schema);
+    char *text = json_to_string(schema, FALSE);
+    for (unsigned i = 0; i < MACHINE_EVENTS; i++) {
+        g_assert_nonnull(qmp_events[i].name);
+        char *entry =
+            g_strdup_printf("{\"name\":\"%s\",\"meta-type\":\"event\"", qmp_events[i].name);
+        assert_contains(text, entry);
+        g_free(entry);
+    }
+    g_free(text);
     GHashTable *names = g_hash_table_new(g_str_hash, g_str_equal);
     for (unsigned i = 0; i < json_array_get_length(entries); i++) {
         JsonObject *entry = json_array_get_object_element(entries, i);
@@ -620,6 +629,10 @@ static void test_events(void)
     char *names = events_in(f->back->text->str);
     g_assert_cmpstr(names, ==, "RESUME RESET (host-qmp-system-reset) SHUTDOWN (host-qmp-quit) ");
     g_free(names);
+
+    machine_guest_panicked(f->machine);
+    assert_contains(f->back->text->str,
+                    "\"event\":\"GUEST_PANICKED\",\"data\":{\"action\":\"pause\"}}");
     fixture_free(f);
 }
 
