@@ -362,7 +362,11 @@ static const VmDesc counter_vmstate = {"counter", counter_fields, NULL, counter_
 
 static bool i8254_post_load(void *opaque, GError **error)
 {
-    i8254_update_irq(opaque);
+    I8254 *s = opaque;
+    for (unsigned i = 0; i < COUNTERS; i++) {
+        s->counters[i].start = MIN(s->counters[i].start, (uint64_t)now(s)); /* none begins later */
+    }
+    i8254_update_irq(s);
     return true;
 }
 
