@@ -63,7 +63,7 @@ static Header header_of(const PciTestdev *s)
         .data = GUINT32_TO_LE(tests[s->test].data),
         .count = GUINT32_TO_LE(s->count),
     };
-    g_snprintf(header.name, sizeof(header.name), "%s:%s", s->bar ? "portio" : "mmio",
+    g_snprintf(header.name, sizeof(header.name), "%s-%s", s->bar ? "portio" : "mmio",
                tests[s->test].name);
     return header;
 }

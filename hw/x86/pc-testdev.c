@@ -2,7 +2,8 @@
  * Device "pc-testdev" of QEMU, which kvm-unit-tests use:
  *
  *   port 0xe0..0xe3  a register of 4 bytes that keeps what is written
- *   port 0xe4        writing moves the processor's caches nowhere: kept for flushing page mappings, no effect
+ *   port 0xe4        writing a page's address maps it anew; nothing of that is seen
+ *   port 0xe8..0xeb  the register again, as a device that takes single bytes
  *   port 0x2000+n    writing sets the level of interrupt line n, 0 to 23
  *   0xff000000       64 KiB of memory that is behind a device, not RAM
  *
@@ -15,6 +16,7 @@
 
 #define PORT_REGISTER 0xe0
 #define PORT_FLUSH 0xe4
+#define PORT_BYTES 0xe8
 #define PORT_IRQS 0x2000
 #define MEMORY_BASE 0xff000000u
 #define MEMORY_SIZE 0x10000u
@@ -71,6 +73,7 @@ static void memory_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 }
 
 static const MmioOps reg_ops = {reg_read, reg_write, 1, 4, false};
+static const MmioOps byte_ops = {reg_read, reg_write, 1, 1, false};
 static const MmioOps flush_ops = {flush_read, flush_write, 1, 4, true};
 static const MmioOps irq_ops = {flush_read, irq_write, 1, 1, false};
 static const MmioOps memory_ops = {memory_read, memory_write, 1, 4, false};
@@ -105,6 +108,7 @@ bool pc_testdev_create(Machine *machine, Options *opts, GError **error)
     PcTestdev *s = device_new(machine, &testdev_ops, sizeof(*s), options_get(opts, "id", NULL));
     memory_map_add_mmio(io, "pc-testdev", PORT_REGISTER, 4, 0, &reg_ops, s, &s->dev);
     memory_map_add_mmio(io, "pc-testdev-flush", PORT_FLUSH, 4, 0, &flush_ops, s, &s->dev);
+    memory_map_add_mmio(io, "pc-testdev-bytes", PORT_BYTES, 4, 0, &byte_ops, s, &s->dev);
     memory_map_add_mmio(io, "pc-testdev-irqs", PORT_IRQS, PC_IRQS, 0, &irq_ops, s, &s->dev);
     memory_map_add_mmio(machine->memory, "pc-testdev-memory", MEMORY_BASE, MEMORY_SIZE, 1,
                         &memory_ops, s, &s->dev);

@@ -174,9 +174,9 @@ static void test_wr(Fixture *f, unsigned bar, unsigned reg, uint8_t value)
 /* As kvm-unit-tests go through it: tests until one has no width. */
 static void test_testdev(Fixture *f, gconstpointer device)
 {
-    static const char *const names[] = {"mmio:no-eventfd",         "mmio:wildcard-eventfd",
-                                        "mmio:datamatch-eventfd",  "portio:no-eventfd",
-                                        "portio:wildcard-eventfd", "portio:datamatch-eventfd"};
+    static const char *const names[] = {"mmio-no-eventfd",         "mmio-wildcard-eventfd",
+                                        "mmio-datamatch-eventfd",  "portio-no-eventfd",
+                                        "portio-wildcard-eventfd", "portio-datamatch-eventfd"};
     unsigned n = 0;
     for (unsigned bar = 0; bar < 2; bar++) {
         for (unsigned test = 0;; test++, n++) {
