@@ -4,18 +4,19 @@
  * Whatever they do, the board works on, saves its state, and comes back by a reset: the next input starts there.
  *
  * Input: a byte for the board, then steps: a byte for the kind of access, one for the register block, offset,
- * value. The blocks are those that the memory map and the map of ports have once firmware has placed the
+ * value; or what fuzzing would not hit on by registers alone, fw_cfg's transfers and the drawing of a screen. The blocks are those that the memory map and the map of ports have once firmware has placed the
  * functions of the PCI bus: none is left out.
  *
  * libFuzzer: -detect_leaks=0 -max_len=2000
  * (boards are made once)
  */
 #include "hw/hw.h"
-#include "hw/iommu/intel-iommu.h"
 #include "hw/pci/pci.h"
 #include "hw/riscv/boards.h"
 #include "hw/x86/boards.h"
+#include "hw/x86/mch.h"
 #include "softmmu/base/bits.h"
+#include "softmmu/display.h"
 #include "softmmu/memory-internal.h"
 #include "tests/device/virtio-driver.h"
 #include "tests/fuzz/fuzz.h"
@@ -31,6 +32,12 @@
 #define PCI_MEMORY UINT64_C(0x40000000) /* free on virt, as on q35 */
 #define PC_PCI_MEMORY UINT64_C(0xc8000000)
 #define PCI_PORTS 0xc000u
+#define PC_LPC PCI_DEVFN(31, 0)
+#define PC_PM_BASE 0x600u
+#define PC_RCBA 0xfed1c000u
+#define PC_FW_CFG_DMA 0x514u
+#define VIRT_FW_CFG_DMA UINT64_C(0x10100010)
+#define MAX_DRAWINGS 3 /* in an input: a screen may have 16 million pixels */
 
 /* A board: its class, where RAM begins, and its devices in addition to what is always there. */
 typedef struct Board {
@@ -86,6 +93,8 @@ typedef struct Bench {
     const Board *board;
     Machine *machine;
     GPtrArray *blocks; /* of MemoryRegion */
+    DisplaySurface surface;
+    unsigned drawings;
 } Bench;
 
 static void add_option(GPtrArray **array, const char *what, const char *implied, const char *text)
@@ -112,6 +121,8 @@ static void add_back_ends(MachineConfig *config, const Board *board, int disk)
         add_drive(config, disk, "if=ide,index=0");
         add_drive(config, disk, "if=ide,index=2,media=cdrom");
         add_option(&config->netdevs, "-netdev", "type", nets[1]);
+        /* The board makes it by itself: ACPI has a table for it. */
+        add_option(&config->devices, "-device", "driver", "intel-iommu,aw-bits=48,intremap=on");
     } else if (board->cls == &riscv_virt_machine) {
         add_drive(config, disk, "if=none,id=d0");
         add_drive(config, disk, "if=none,id=d1");
@@ -147,6 +158,16 @@ static void place_functions(PciBus *bus, uint64_t memory)
     }
 }
 
+/* The rest of what a PC's firmware places: configuration space in memory, power management, the chip set's registers.
+ * Intel Q35 (MCH) data sheet, 5.1.17 (PCIEXBAR); ICH9 data sheet, 13.1.13, 13.1.14 and 13.1.38. */
+static void place_chipset(PciBus *bus)
+{
+    pci_config_write(bus, 0, 0, 0x60, MCH_ECAM_DEFAULT | 1, 4);
+    pci_config_write(bus, 0, PC_LPC, 0x40, PC_PM_BASE | 1, 4);
+    pci_config_write(bus, 0, PC_LPC, 0x44, 0x80, 1);
+    pci_config_write(bus, 0, PC_LPC, 0xf0, PC_RCBA | 1, 4);
+}
+
 static void add_blocks(GPtrArray *blocks, const MemoryMap *map)
 {
     for (unsigned i = 0; i < map->regions->len; i++) {
@@ -178,10 +199,6 @@ static void make_bench(Bench *bench, const Board *board)
     for (unsigned i = 0; board->devices[i]; i++) {
         create_device(machine, board->devices[i]);
     }
-    if (board->cls == &x86_q35_machine) {
-        IntelIommuConfig iommu = {.aw_bits = 48, .intremap = true};
-        machine->pci->iommu = intel_iommu_new(machine, &iommu);
-    }
     clock_start(machine->clock);
     machine_unlock(machine);
     close(disk);
@@ -194,6 +211,9 @@ static void bench_reset(Bench *bench)
     uint64_t sandbox = bench->board->ram + SANDBOX;
     machine_reset(bench->machine);
     place_functions(pci_find_bus(bench->machine, NULL), bench->board->pci_memory);
+    if (bench->board->cls == &x86_q35_machine) {
+        place_chipset(bench->machine->pci);
+    }
     g_assert_cmpint(dma_clear(&bench->machine->dma, sandbox, SANDBOX_SIZE), ==, MEM_OK);
 }
 
@@ -207,6 +227,7 @@ static Bench *bench_begin(unsigned board)
     }
     machine_lock(bench->machine);
     bench_reset(bench);
+    bench->drawings = 0;
     if (!bench->blocks) {
         bench->blocks = g_ptr_array_new();
         add_blocks(bench->blocks, bench->machine->memory);
@@ -258,7 +279,33 @@ static void write_memory(Bench *bench, FuzzInput *in, unsigned kind)
     }
 }
 
-/* A kind of step: 0 to 0x9f accesses a register, up to 0xdf memory, above that time passes. */
+/* fw_cfg's transfer by DMA: a command block, and its address where that starts it; both are big-endian. A PC has the
+ * address's halves at two ports. */
+static void transfer_fw_cfg(Bench *bench, FuzzInput *in)
+{
+    const Board *board = bench->board;
+    Machine *machine = bench->machine;
+    uint64_t block = take_pointer(bench, in), target = take_pointer(bench, in) + fuzz_take(in, 1);
+    uint32_t control = fuzz_take(in, 2), length = fuzz_take(in, 2) << (control >> 5 & 7);
+    dma_write_le(&machine->dma, block, GUINT32_SWAP_LE_BE((control & 31) | control >> 8 << 16), 4);
+    dma_write_le(&machine->dma, block + 4, GUINT32_SWAP_LE_BE(length), 4);
+    dma_write_le(&machine->dma, block + 8, GUINT64_SWAP_LE_BE(target), 8);
+    if (board->cls == &x86_q35_machine) {
+        machine_pio_write(machine, PC_FW_CFG_DMA, 0, 4);
+        machine_pio_write(machine, PC_FW_CFG_DMA + 4, GUINT32_SWAP_LE_BE((uint32_t)block), 4);
+    } else if (board->cls == &riscv_virt_machine) {
+        machine_mmio_write(machine, VIRT_FW_CFG_DMA, GUINT64_SWAP_LE_BE(block), 8);
+    }
+}
+
+static void draw(Bench *bench)
+{
+    if (bench->drawings++ < MAX_DRAWINGS) {
+        display_render(bench->machine, 0, &bench->surface);
+    }
+}
+
+/* A kind of step: 0 to 0x9f accesses a register, up to 0xdf memory, up to 0xef time passes, then fw_cfg, then the screen. */
 static void step(Bench *bench, FuzzInput *in)
 {
     Machine *machine = bench->machine;
@@ -267,6 +314,10 @@ static void step(Bench *bench, FuzzInput *in)
         access_register(bench, in, kind);
     } else if (kind < 0xe0) {
         write_memory(bench, in, kind);
+    } else if (kind >= 0xfc) {
+        draw(bench);
+    } else if (kind >= 0xf0) {
+        transfer_fw_cfg(bench, in);
     } else {
         clock_step(machine->clock, (int64_t)fuzz_take(in, 2) << (kind & 7));
         g_main_context_iteration(machine->context, FALSE);
