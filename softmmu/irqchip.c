@@ -20,6 +20,12 @@ IrqLine irqchip_gsi(Machine *machine, unsigned gsi)
     return irq_line(set_gsi, machine, gsi);
 }
 
+void irqchip_connect_pit(Machine *machine, bool on)
+{
+    g_return_if_fail(irqchip_mode(machine) == IRQCHIP_ON);
+    machine->irqchip->ops->connect_pit(machine, on);
+}
+
 void irqchip_send_msi(Machine *machine, uint64_t addr, uint32_t data)
 {
     g_return_if_fail(machine->irqchip);

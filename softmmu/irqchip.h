@@ -34,7 +34,8 @@ typedef struct IrqchipOps {
     void (*set_gsi)(Machine *machine, unsigned gsi, bool level);      /* ON */
     void (*send_msi)(Machine *machine, uint64_t addr, uint32_t data); /* ON, SPLIT; any thread */
     void (*set_route)(Machine *machine, unsigned pin, uint64_t addr, uint32_t data, bool masked);
-    void (*extint)(Machine *machine, bool level); /* SPLIT */
+    void (*extint)(Machine *machine, bool level);   /* SPLIT */
+    void (*connect_pit)(Machine *machine, bool on); /* ON */
     int (*open_msi)(Machine *machine, unsigned *n);
     bool (*set_msi)(Machine *machine, unsigned n, uint64_t addr, uint32_t data);
     void (*close_msi)(Machine *machine, unsigned n);
@@ -56,6 +57,9 @@ IrqchipMode irqchip_mode(const Machine *machine);
 
 /* The input @gsi of the engine's controllers; IRQCHIP_ON. */
 IrqLine irqchip_gsi(Machine *machine, unsigned gsi);
+
+/* Connects the output of the engine's 8254, or not, while an HPET stands in for it; IRQCHIP_ON. */
+void irqchip_connect_pit(Machine *machine, bool on);
 
 /* A message-signalled interrupt, as a device or I/O APIC writes it. Any thread. */
 void irqchip_send_msi(Machine *machine, uint64_t addr, uint32_t data);

@@ -95,6 +95,19 @@ static void set_gsi(Machine *machine, unsigned gsi, bool level)
     }
 }
 
+static void connect_pit(Machine *machine, bool on)
+{
+    KvmVm *vm = vm_of(machine);
+    struct kvm_pit_state2 pit;
+    uint32_t flag = on ? 0 : KVM_PIT_FLAGS_HPET_LEGACY;
+
+    /* Not without need: it starts the counters again. */
+    if (ioctl(vm->fd, KVM_GET_PIT2, &pit) == 0 && (pit.flags & KVM_PIT_FLAGS_HPET_LEGACY) != flag) {
+        pit.flags ^= KVM_PIT_FLAGS_HPET_LEGACY;
+        ioctl(vm->fd, KVM_SET_PIT2, &pit);
+    }
+}
+
 static void send_msi(Machine *machine, uint64_t addr, uint32_t data)
 {
     struct kvm_msi msi = {.address_lo = addr, .address_hi = addr >> 32, .data = data};
@@ -176,6 +189,7 @@ static void close_msi(Machine *machine, unsigned n)
 
 static const IrqchipOps on_ops = {
     .set_gsi = set_gsi,
+    .connect_pit = connect_pit,
     .send_msi = send_msi,
     .open_msi = open_msi,
     .set_msi = set_msi,

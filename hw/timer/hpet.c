@@ -94,6 +94,17 @@ static void hpet_update_irq(Hpet *s, unsigned n)
     }
 }
 
+/* Before the timers are led to other lines. */
+static void release_lines(Hpet *s)
+{
+    for (unsigned i = 0; i < HPET_TIMERS; i++) {
+        int line = line_of(s, i);
+        if (line >= 0 && (s->timers[i].config & T_LEVEL)) {
+            irq_set(&s->wiring.gsi[line], false);
+        }
+    }
+}
+
 static void raise_irq(Hpet *s, unsigned n)
 {
     const HpetTimer *t = &s->timers[n];
@@ -182,6 +193,9 @@ static uint64_t merge(uint64_t old, unsigned at, uint64_t value, unsigned size)
 static void write_config(Hpet *s, uint64_t value)
 {
     uint64_t old = s->config, now = counter(s);
+    if ((old ^ value) & CONFIG_LEGACY) {
+        release_lines(s);
+    }
     s->config = value & (CONFIG_ENABLE | CONFIG_LEGACY);
     if (running(s)) {
         s->offset = now - machine_ticks(s);
@@ -190,6 +204,9 @@ static void write_config(Hpet *s, uint64_t value)
     }
     if (((old ^ s->config) & CONFIG_LEGACY) && s->wiring.legacy) {
         s->wiring.legacy(s->wiring.opaque, s->config & CONFIG_LEGACY);
+    }
+    for (unsigned i = 0; i < HPET_TIMERS; i++) {
+        hpet_update_irq(s, i);
     }
     arm_all(s);
 }

@@ -31,6 +31,7 @@
 #include "hw/x86/pc-iommu.h"
 #include "hw/x86/pc-irq.h"
 #include "softmmu/base/error.h"
+#include "softmmu/irqchip.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -58,7 +59,8 @@ typedef struct Q35 {
     PcIrq *irqs;
     PciBus *pci;
     Ich9Lpc *lpc;
-    Device *pit, *rtc;
+    Device *pit, *rtc; /* pit: NULL where the engine has it */
+    bool rtc_level, hpet_legacy;
     FwCfg *fw_cfg;
     RamBlock *bios;
     bool in_flash;     /* bios is flash */
@@ -291,12 +293,29 @@ static void make_chipset(Q35 *q)
     q->lpc = ich9_lpc_new(q->pci, isa, apic);
 }
 
-/* The HPET takes over from the 8254. */
+static void set_rtc(void *opaque, unsigned n, bool level)
+{
+    Q35 *q = opaque;
+    q->rtc_level = level;
+    if (!q->hpet_legacy) {
+        IrqLine line = pc_irq_line(q->irqs, IRQ_RTC);
+        irq_set(&line, level);
+    }
+}
+
+/* The HPET takes over from the 8254 and the RTC, or gives back. */
 static void hpet_legacy(void *opaque, bool on)
 {
     Q35 *q = opaque;
+    IrqLine line = pc_irq_line(q->irqs, IRQ_RTC);
+    if (q->hpet_legacy != on) {
+        q->hpet_legacy = on;
+        irq_set(&line, q->rtc_level && !on);
+    }
     if (q->pit) {
         i8254_set_irq_enabled(q->pit, !on);
+    } else {
+        irqchip_connect_pit(q->machine, !on);
     }
 }
 
@@ -306,7 +325,7 @@ static void make_timers(Q35 *q)
     if (!pc_irq_in_engine(q->irqs)) {
         q->pit = i8254_new(q->machine, pc_irq_line(q->irqs, IRQ_TIMER));
     }
-    q->rtc = mc146818_new(q->machine, pc_irq_line(q->irqs, IRQ_RTC),
+    q->rtc = mc146818_new(q->machine, irq_line(set_rtc, q, 0),
                           machine_real_time(q->machine) / G_USEC_PER_SEC);
     for (unsigned i = 0; i < ARRAY_SIZE(hpet.gsi); i++) {
         hpet.gsi[i] = pc_irq_line(q->irqs, i);
