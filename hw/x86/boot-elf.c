@@ -40,6 +40,7 @@ typedef struct PvhInfo {
 #define MULTIBOOT_HEADER 0x1badb002
 #define MULTIBOOT_LOADED 0x2badb002
 #define MULTIBOOT_SEARCH 8192
+#define MAX_MODULES 64
 #define FLAG_ADDRESSES (1u << 16)
 #define FLAGS_UNKNOWN 0xfff8u /* requirements (low half) that are not known here */
 
@@ -56,9 +57,13 @@ typedef struct __attribute__((packed)) MultibootMemory {
     uint32_t type;
 } MultibootMemory;
 
+typedef struct MultibootModule {
+    uint32_t start, end, string, reserved;
+} MultibootModule;
+
 typedef struct MultibootBlock {
     MultibootInfo info;
-    uint32_t module[4]; /* start, end, string, reserved */
+    MultibootModule modules[MAX_MODULES];
     MultibootMemory memory[X86_BOOT_MAX_MEMORY];
     char name[8];
 } MultibootBlock;
@@ -213,7 +218,7 @@ static bool tell_pvh(X86Boot *boot, uint64_t entry, X86Start *start, GError **er
         .version = 1,
         .nr_modules = boot->initrd ? 1 : 0,
         .modlist = BOOT_INFO + offsetof(PvhInfo, module),
-        .cmdline = BOOT_TEXT,
+        .cmdline = boot_add_text(boot, boot->append),
         .rsdp = boot->config.rsdp,
         .memmap = BOOT_INFO + offsetof(PvhInfo, memory),
         .memmap_entries = boot->config.nmemory,
@@ -231,25 +236,87 @@ static bool tell_pvh(X86Boot *boot, uint64_t entry, X86Start *start, GError **er
     return ok;
 }
 
+/* -initrd of a Multiboot program: "FILE ARGUMENTS,FILE ARGUMENTS", a comma in a name doubled, as QEMU has it. */
+static GPtrArray *split_modules(const char *text)
+{
+    GPtrArray *modules = g_ptr_array_new_with_free_func(g_free);
+    GString *one = g_string_new(NULL);
+
+    for (const char *p = text ? text : ""; *p; p++) {
+        if (*p == ',' && p[1] != ',') {
+            g_ptr_array_add(modules, g_strdup(one->str));
+            g_string_truncate(one, 0);
+        } else {
+            p += *p == ',';
+            g_string_append_c(one, *p);
+        }
+    }
+    if (text) {
+        g_ptr_array_add(modules, g_strdup(one->str));
+    }
+    g_string_free(one, true);
+    return modules;
+}
+
+/* Below *@limit, which becomes its address. Its string is all of @text, the file's name included. */
+static bool add_module(X86Boot *boot, const char *text, MultibootModule *module, uint64_t *limit,
+                       GError **error)
+{
+    char *path = g_strndup(text, strcspn(text, " "));
+    GBytes *data = loader_read_file(boot->loader, "-initrd", path, UINT32_MAX, error);
+    bool ok = data && boot_place(boot, data, *limit, limit, error);
+
+    if (ok) {
+        module->start = *limit;
+        module->end = *limit + g_bytes_get_size(data);
+        module->string = boot_add_text(boot, text);
+    }
+    g_clear_pointer(&data, g_bytes_unref);
+    g_free(path);
+    return ok;
+}
+
+/* In ascending order, up to the end of memory. */
+static bool add_modules(X86Boot *boot, MultibootBlock *block, GError **error)
+{
+    GPtrArray *modules = split_modules(boot->machine->config.initrd);
+    uint64_t limit = boot->config.low_ram;
+    unsigned n = modules->len;
+    bool ok = n <= MAX_MODULES ||
+              error_set(error, "-initrd: a Multiboot program has at most %u modules", MAX_MODULES);
+
+    block->info.mods_count = n;
+    block->info.flags |= n ? INFO_MODULES : 0;
+    for (; ok && n; n--) {
+        ok = add_module(boot, modules->pdata[n - 1], &block->modules[n - 1], &limit, error);
+    }
+    g_ptr_array_free(modules, true);
+    return ok;
+}
+
+/* The command line begins with the program's name, as boot loaders have it. */
+static uint32_t add_command_line(X86Boot *boot)
+{
+    char *line = g_strdup_printf("%s %s", boot->machine->config.kernel, boot->append);
+    uint32_t addr = boot_add_text(boot, line);
+    g_free(line);
+    return addr;
+}
+
 static bool tell_multiboot(X86Boot *boot, uint64_t entry, X86Start *start, GError **error)
 {
     MultibootBlock *block = g_new0(MultibootBlock, 1);
     MultibootInfo *info = &block->info;
 
-    info->flags =
-        INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_NAME | (boot->initrd ? INFO_MODULES : 0);
+    info->flags = INFO_MEMORY | INFO_CMDLINE | INFO_MMAP | INFO_NAME;
     info->mem_lower = 639;
     info->mem_upper = boot->config.low_ram / 1024 - 1024;
-    info->cmdline = BOOT_TEXT;
-    info->mods_count = boot->initrd ? 1 : 0;
-    info->mods_addr = BOOT_INFO + offsetof(MultibootBlock, module);
+    info->cmdline = add_command_line(boot);
+    info->mods_addr = BOOT_INFO + offsetof(MultibootBlock, modules);
     info->mmap_addr = BOOT_INFO + offsetof(MultibootBlock, memory);
     info->mmap_length = boot->config.nmemory * sizeof(MultibootMemory);
     info->loader_name = BOOT_INFO + offsetof(MultibootBlock, name);
     memcpy(block->name, "amphi", 6);
-    block->module[0] = boot->initrd_addr;
-    block->module[1] = boot->initrd_addr + (boot->initrd ? g_bytes_get_size(boot->initrd) : 0);
-    block->module[2] = BOOT_TEXT;
     for (unsigned i = 0; i < boot->config.nmemory; i++) {
         const X86BootMemory *m = &boot->config.memory[i];
         block->memory[i] =
@@ -258,7 +325,8 @@ static bool tell_multiboot(X86Boot *boot, uint64_t entry, X86Start *start, GErro
     start->entry = entry;
     start->rax = MULTIBOOT_LOADED;
     start->rbx = BOOT_INFO;
-    bool ok = boot_add_bytes(boot, "boot information", BOOT_INFO, block, sizeof(*block), error);
+    bool ok = add_modules(boot, block, error) &&
+              boot_add_bytes(boot, "boot information", BOOT_INFO, block, sizeof(*block), error);
     g_free(block);
     return ok;
 }
@@ -303,8 +371,7 @@ static bool boot_multiboot(X86Boot *boot, uint64_t at, X86Start *start, GError *
     } else {
         entry = elf.entry;
     }
-    return boot_place_initrd(boot, boot->config.low_ram, error) &&
-           tell_multiboot(boot, entry, start, error);
+    return tell_multiboot(boot, entry, start, error);
 }
 
 bool boot_elf(X86Boot *boot, X86Start *start, GError **error)

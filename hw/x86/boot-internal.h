@@ -22,6 +22,7 @@ struct X86Boot {
     Loader *loader;
     GBytes *kernel, *initrd; /* initrd may be NULL */
     const char *append;
+    GString *text; /* what will be at BOOT_TEXT: the command line first, each piece with its end */
     uint64_t initrd_addr;
     uint64_t kernel_end; /* end of the memory that the kernel needs */
 };
@@ -30,8 +31,12 @@ struct X86Boot {
 bool boot_add_bytes(X86Boot *boot, const char *what, uint64_t addr, const void *data, size_t size,
                     GError **error);
 
-/* Puts the initrd as high as it goes below @limit, above the kernel. */
+/* Puts @data, of -initrd, as high as it goes below @limit, above the kernel; its address in *@addr. */
+bool boot_place(X86Boot *boot, GBytes *data, uint64_t limit, uint64_t *addr, GError **error);
+/* The same for the initrd, if there is one. */
 bool boot_place_initrd(X86Boot *boot, uint64_t limit, GError **error);
+/* Adds @string to boot->text and returns its address. The first is the command line. */
+uint32_t boot_add_text(X86Boot *boot, const char *string);
 
 /* The formats. False with @error. */
 bool boot_linux(X86Boot *boot, X86Start *start, GError **error);

@@ -90,7 +90,7 @@ bool boot_linux(X86Boot *boot, X86Start *start, GError **error)
     }
     header->type_of_loader = LOADER_UNDEFINED;
     header->loadflags |= LOADED_HIGH;
-    header->cmd_line_ptr = BOOT_TEXT;
+    header->cmd_line_ptr = boot_add_text(boot, boot->append);
     header->ramdisk_image = boot->initrd_addr;
     header->ramdisk_size = boot->initrd ? g_bytes_get_size(boot->initrd) : 0;
     params.acpi_rsdp_addr = boot->config.rsdp;

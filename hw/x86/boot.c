@@ -29,12 +29,9 @@ bool x86_boot_add(X86Boot *boot, const char *what, uint64_t addr, GBytes *data, 
     return loader_add(boot->loader, what, addr, data, g_bytes_get_size(data), error);
 }
 
-bool boot_place_initrd(X86Boot *boot, uint64_t limit, GError **error)
+bool boot_place(X86Boot *boot, GBytes *data, uint64_t limit, uint64_t *addr, GError **error)
 {
-    if (!boot->initrd) {
-        return true;
-    }
-    uint64_t size = g_bytes_get_size(boot->initrd);
+    uint64_t size = g_bytes_get_size(data);
     limit = MIN(limit, boot->config.low_ram);
     if (size > limit || align_down(limit - size, 4096) < boot->kernel_end) {
         return error_set(error,
@@ -42,8 +39,20 @@ bool boot_place_initrd(X86Boot *boot, uint64_t limit, GError **error)
                          "RAM with -m",
                          size / MIB);
     }
-    boot->initrd_addr = align_down(limit - size, 4096);
-    return loader_add(boot->loader, "-initrd", boot->initrd_addr, boot->initrd, size, error);
+    *addr = align_down(limit - size, 4096);
+    return loader_add(boot->loader, "-initrd", *addr, data, size, error);
+}
+
+bool boot_place_initrd(X86Boot *boot, uint64_t limit, GError **error)
+{
+    return !boot->initrd || boot_place(boot, boot->initrd, limit, &boot->initrd_addr, error);
+}
+
+uint32_t boot_add_text(X86Boot *boot, const char *string)
+{
+    uint32_t addr = BOOT_TEXT + boot->text->len;
+    g_string_append_len(boot->text, string, strlen(string) + 1);
+    return addr;
 }
 
 /* Flat code of 32 or 64 bits, and flat data. */
@@ -76,11 +85,16 @@ static bool add_page_tables(X86Boot *boot, X86Start *start, GError **error)
     return ok;
 }
 
+/* Multiboot programs read their modules by themselves. */
 static bool read_files(X86Boot *boot, GError **error)
 {
     const MachineConfig *config = &boot->machine->config;
+    uint64_t offset;
 
     boot->kernel = loader_read_file(boot->loader, "-kernel", config->kernel, MAX_FILE, error);
+    if (boot->kernel && boot_find_multiboot(boot->kernel, &offset)) {
+        return true;
+    }
     if (boot->kernel && config->initrd) {
         boot->initrd = loader_read_file(boot->loader, "-initrd", config->initrd, MAX_FILE, error);
     }
@@ -93,20 +107,19 @@ static bool lay_out(X86Boot *boot, GError **error)
     uint64_t offset;
     bool ok;
 
-    if (strlen(boot->append) >= BOOT_TEXT_MAX) {
-        return error_set(error, "-append: the command line has more than %u characters",
-                         BOOT_TEXT_MAX);
-    }
     if (loader_peek(boot->kernel, 0, 4) == 0x464c457f ||
         boot_find_multiboot(boot->kernel, &offset)) {
         ok = boot_elf(boot, &start, error);
     } else {
         ok = boot_linux(boot, &start, error);
     }
+    if (ok && boot->text->len > BOOT_TEXT_MAX) {
+        return error_set(error, "-append: the command line has more than %u characters",
+                         BOOT_TEXT_MAX);
+    }
     if (!ok || !add_gdt(boot, &start, error) ||
         (start.bits == 64 && !add_page_tables(boot, &start, error)) ||
-        !boot_add_bytes(boot, "command line", BOOT_TEXT, boot->append, strlen(boot->append) + 1,
-                        error)) {
+        !boot_add_bytes(boot, "command line", BOOT_TEXT, boot->text->str, boot->text->len, error)) {
         return false;
     }
     x86_cpu_set_start(boot->machine->cpus[0], &start);
@@ -123,6 +136,7 @@ X86Boot *x86_boot_new(Machine *machine, const X86BootConfig *config, GError **er
                    : machine->config.append ? machine->config.append
                                             : "";
     boot->loader = loader_new(machine, &x86_arch);
+    boot->text = g_string_new(NULL);
     if (!read_files(boot, error) || !lay_out(boot, error)) {
         x86_boot_free(boot);
         return NULL;
@@ -182,6 +196,7 @@ void x86_boot_free(X86Boot *boot)
         g_clear_pointer(&boot->kernel, g_bytes_unref);
         g_clear_pointer(&boot->initrd, g_bytes_unref);
         loader_free(boot->loader);
+        g_string_free(boot->text, true);
         g_free(boot);
     }
 }

@@ -2,6 +2,7 @@
  * The q35 machine as its firmware sees it: PCI configuration, the first megabyte, fw_cfg with ACPI tables (which
  * iasl has to like), power management.
  */
+#include "cpu/x86/state.h"
 #include "cpu/x86/x86.h"
 #include "hw/hw.h"
 #include "hw/x86/boards.h"
@@ -280,6 +281,96 @@ static void test_offered_kernel(Fixture *f, gconstpointer data)
     g_free(kernel);
     g_free(initrd);
     g_free(dir);
+}
+
+/* Starts -kernel directly. NULL with @error. */
+static Machine *start_directly(const char *kernel, const char *initrd, GError **error)
+{
+    MachineConfig config = {.bios = "none",
+                            .cpus = 1,
+                            .ram_size = RAM_SIZE,
+                            .no_vga = true,
+                            .kernel = kernel,
+                            .initrd = initrd,
+                            .append = "words"};
+    Machine *machine = machine_new(&x86_q35_machine, &config, true, error);
+    if (machine) {
+        machine_reset(machine);
+    }
+    return machine;
+}
+
+static void expect_text(Machine *machine, uint64_t addr, const char *text)
+{
+    for (unsigned i = 0; i <= strlen(text); i++) {
+        g_assert_cmphex(machine_mmio_read(machine, addr + i, 1), ==, (uint8_t)text[i]);
+    }
+}
+
+/* Module @n is @contents, and its string is @text. Returns its start. */
+static uint32_t expect_module(Machine *machine, uint32_t info, unsigned n, const char *contents,
+                              const char *text)
+{
+    uint32_t module = rd32(machine, info + 24) + 16 * n, start = rd32(machine, module);
+    g_assert_cmphex(start & 0xfff, ==, 0);
+    g_assert_cmpuint(rd32(machine, module + 4) - start, ==, strlen(contents));
+    expect_text(machine, start, contents);
+    expect_text(machine, rd32(machine, module + 8), text);
+    return start;
+}
+
+/* Multiboot 0.6.96: modules with their strings, and the command line, which begins with the kernel's name. */
+static void test_multiboot(Fixture *f, gconstpointer data)
+{
+    const uint32_t header[] = {0x1badb002, 0x10000, -0x1baeb002u, 0x100000,  0x100000,
+                               0,          0,       0x100020,     0xf4f4f4f4};
+    char *dir = g_dir_make_tmp("amphi-modules-XXXXXX", NULL);
+    char *kernel = g_build_filename(dir, "kernel", NULL), *one = g_build_filename(dir, "one", NULL);
+    char *two = g_build_filename(dir, "t,wo", NULL);
+    char *line = g_strdup_printf("%s words", kernel);
+    char *first = g_strdup_printf("%s with=words", one);
+    char *list = g_strdup_printf("%s,%s/t,,wo", first, dir);
+    GError *error = NULL;
+
+    machine_unlock(f->machine);
+    g_assert_true(g_file_set_contents(kernel, (const char *)header, sizeof(header), NULL));
+    g_assert_true(g_file_set_contents(one, "first", -1, NULL));
+    g_assert_true(g_file_set_contents(two, "second one", -1, NULL));
+    Machine *machine = start_directly(kernel, list, &error);
+    g_assert_no_error(error);
+    machine_lock(machine);
+    uint32_t info = x86_state(machine->cpus[0])->regs[X86_RBX];
+    g_assert_cmphex(x86_state(machine->cpus[0])->regs[X86_RAX], ==, 0x2badb002);
+    g_assert_cmphex(rd32(machine, info) & 0x4c, ==, 0x4c); /* command line, modules, memory map */
+    expect_text(machine, rd32(machine, info + 16), line);
+    g_assert_cmpuint(rd32(machine, info + 20), ==, 2);
+    uint32_t low = expect_module(machine, info, 0, "first", first);
+    g_assert_cmphex(expect_module(machine, info, 1, "second one", two), >, low);
+    machine_unlock(machine);
+    machine_free(machine);
+    /* Without modules there is no word of them. */
+    machine = start_directly(kernel, NULL, &error);
+    g_assert_no_error(error);
+    machine_lock(machine);
+    g_assert_cmphex(rd32(machine, info) & 8, ==, 0);
+    g_assert_cmpuint(rd32(machine, info + 20), ==, 0);
+    machine_unlock(machine);
+    machine_free(machine);
+    g_assert_null(start_directly(kernel, "/nonexistent/module,x", &error));
+    g_assert_nonnull(error);
+    g_clear_error(&error);
+    machine_lock(f->machine);
+    g_unlink(kernel);
+    g_unlink(one);
+    g_unlink(two);
+    g_rmdir(dir);
+    g_free(dir);
+    g_free(kernel);
+    g_free(one);
+    g_free(two);
+    g_free(line);
+    g_free(first);
+    g_free(list);
 }
 
 /* What firmware does with "etc/table-loader": the blob is at @base, the root pointer at @rsdp_base. */
@@ -678,6 +769,79 @@ static void test_state(Fixture *f, gconstpointer data)
     machine_lock(f->machine);
 }
 
+/* ---- Timers that share lines ---- */
+
+static void begin_pics(Fixture *f)
+{
+    for (unsigned port = 0x20; port <= 0xa0; port += 0x80) {
+        out(f, port, 0x11, 1);
+        out(f, port + 1, port == 0x20 ? 0x30 : 0x38, 1);
+        out(f, port + 1, port == 0x20 ? 4 : 2, 1);
+        out(f, port + 1, 1, 1);
+        out(f, port, 0x0a, 1); /* reads are of requests */
+    }
+}
+
+/* A bit for each line that has asked the 8259s since the last time, but that between them. */
+static unsigned take_requests(Fixture *f)
+{
+    unsigned requests = in(f, 0xa0, 1) << 8 | (in(f, 0x20, 1) & ~4u);
+    begin_pics(f);
+    return requests;
+}
+
+static void begin_timers(Fixture *f)
+{
+    out(f, 0x43, 0x30, 1); /* the 8254's counter 0 once, to 0x100 */
+    out(f, 0x40, 0x00, 1);
+    out(f, 0x40, 0x01, 1);
+    out(f, 0x70, 0x0c, 1); /* the RTC's last interrupt is done with */
+    in(f, 0x71, 1);
+}
+
+/* With the HPET's legacy replacement its timers have lines 0 and 8 to themselves: HPET specification, 2.3.5. */
+static void test_hpet_legacy(Fixture *f, gconstpointer data)
+{
+    const uint64_t hpet = 0xfed00000;
+    out(f, 0x70, 0x0a, 1);
+    out(f, 0x71, 0x26, 1); /* 1024 Hz */
+    out(f, 0x70, 0x0b, 1);
+    out(f, 0x71, 0x42, 1);
+    begin_timers(f);
+    begin_pics(f);
+    clock_step(f->machine->clock, 2000000);
+    g_assert_cmphex(take_requests(f), ==, 0x101);
+
+    wr32(f->machine, hpet + 0x10, 3);
+    begin_timers(f);
+    clock_step(f->machine->clock, 2000000);
+    g_assert_cmphex(take_requests(f), ==, 0);
+    for (unsigned timer = 0; timer < 2; timer++) {
+        wr32(f->machine, hpet + 0x100 + 0x20 * timer, 4 | 2);
+        machine_mmio_write(f->machine, hpet + 0x108 + 0x20 * timer,
+                           rd32(f->machine, hpet + 0xf0) + 1000, 8);
+        clock_step(f->machine->clock, 9990);
+        g_assert_cmphex(take_requests(f), ==, 0);
+        clock_step(f->machine->clock, 10);
+        g_assert_cmphex(take_requests(f), ==, timer ? 0x100 : 1);
+        wr32(f->machine, hpet + 0x20, 3);
+    }
+    /* Lines that are given back, one of them held by a timer: the clock's interrupt and the 8254's output wait. */
+    machine_mmio_write(f->machine, hpet + 0x108, rd32(f->machine, hpet + 0xf0) + 1000, 8);
+    clock_step(f->machine->clock, 10000);
+    g_assert_cmphex(take_requests(f), ==, 1);
+    wr32(f->machine, hpet + 0x10, 1);
+    g_assert_cmphex(take_requests(f), ==, 0x101);
+    wr32(f->machine, hpet + 0x20, 3);
+    /* A reset ends it. */
+    wr32(f->machine, hpet + 0x10, 3);
+    machine_reset(f->machine);
+    begin_pics(f);
+    begin_timers(f);
+    clock_step(f->machine->clock, 2000000);
+    g_assert_cmphex(take_requests(f), ==, 1); /* the RTC's interrupts went with the reset */
+}
+
 /* Random accesses to all ports and to all device memory. */
 static void test_wild(Fixture *f, gconstpointer data)
 {
@@ -722,6 +886,7 @@ int main(int argc, char **argv)
     ADD(small_bios);
     ADD(fw_cfg);
     ADD(offered_kernel);
+    ADD(multiboot);
     ADD(acpi);
     ADD(smbios);
     ADD(smbios3);
@@ -732,6 +897,7 @@ int main(int argc, char **argv)
     ADD(pm_timer);
     ADD(reset_port);
     ADD(pirq);
+    ADD(hpet_legacy);
     ADD(state);
     ADD(wild);
     return g_test_run();
