@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 static struct kvm_cpuid2 *cpuid2_new(unsigned entries)
 {
@@ -14,12 +15,37 @@ static struct kvm_cpuid2 *cpuid2_new(unsigned entries)
     return c;
 }
 
+/* Kernels before 5.11 tell this only of a vCPU, and there is none yet: one that is there for the question. */
+static bool ask_vcpu(const KvmVm *vm, struct kvm_cpuid2 *c)
+{
+    struct kvm_enable_cap synic = {.cap = KVM_CAP_HYPERV_SYNIC2};
+    uint16_t versions = 0;
+    struct kvm_enable_cap evmcs = {.cap = KVM_CAP_HYPERV_ENLIGHTENED_VMCS,
+                                   .args = {(uintptr_t)&versions}};
+    int vm_fd = ioctl(vm->dev_fd, KVM_CREATE_VM, 0);
+    int fd = vm_fd < 0 ? -1 : ioctl(vm_fd, KVM_CREATE_IRQCHIP, 0);
+    bool ok;
+
+    fd = fd < 0 ? -1 : ioctl(vm_fd, KVM_CREATE_VCPU, 0);
+    ioctl(fd, KVM_ENABLE_CAP, &synic); /* what it is not asked to have, it does not tell of */
+    ioctl(fd, KVM_ENABLE_CAP, &evmcs);
+    ok = ioctl(fd, KVM_GET_SUPPORTED_HV_CPUID, c) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (vm_fd >= 0) {
+        close(vm_fd);
+    }
+    return ok;
+}
+
 /* Hyper-V's leaves, which are apart because their numbers begin like KVM's. */
 static void read_hyperv(KvmVm *vm)
 {
     struct kvm_cpuid2 *c = cpuid2_new(32);
+    bool whole = ioctl(vm->dev_fd, KVM_CHECK_EXTENSION, KVM_CAP_SYS_HYPERV_CPUID) > 0;
 
-    if (ioctl(vm->dev_fd, KVM_GET_SUPPORTED_HV_CPUID, c) == 0) {
+    if (whole ? ioctl(vm->dev_fd, KVM_GET_SUPPORTED_HV_CPUID, c) == 0 : ask_vcpu(vm, c)) {
         for (unsigned i = 0; i < c->nent; i++) {
             const struct kvm_cpuid_entry2 *e = &c->entries[i];
             uint32_t reg[4] = {e->eax, e->ebx, e->ecx, e->edx};
@@ -55,22 +81,36 @@ const X86Cpuid *kvm_host_cpuid(Machine *machine)
     return machine->accel && machine->accel->kvm ? &machine->accel->kvm->cpuid : NULL;
 }
 
-/* The synthetic interrupt controller is there only if it is asked for. */
-static void enable_hyperv(KvmVcpu *kv, const X86Cpuid *table)
+/* What KVM has only if it is asked to. */
+static bool enable_hyperv(KvmVcpu *kv, const X86Cpuid *table, GError **error)
 {
-    const X86CpuidEntry *e = x86_cpuid_find(table, 0x40000003, 0);
-    struct kvm_enable_cap cap = {.cap = KVM_CAP_HYPERV_SYNIC2};
+    const X86CpuidEntry *features = x86_cpuid_find(table, 0x40000003, 0);
+    const X86CpuidEntry *advice = x86_cpuid_find(table, 0x40000004, 0);
+    uint16_t versions = 0;
+    struct kvm_enable_cap synic = {.cap = KVM_CAP_HYPERV_SYNIC2};
+    struct kvm_enable_cap evmcs = {.cap = KVM_CAP_HYPERV_ENLIGHTENED_VMCS,
+                                   .args = {(uintptr_t)&versions}};
+    struct kvm_enable_cap enforce = {.cap = KVM_CAP_HYPERV_ENFORCE_CPUID, .args = {1}};
 
-    if (e && (e->reg[X86_EAX] & 1u << 2)) {
-        ioctl(kv->fd, KVM_ENABLE_CAP, &cap);
+    if (features && (features->reg[X86_EAX] & 1u << 2)) {
+        ioctl(kv->fd, KVM_ENABLE_CAP, &synic);
     }
+    if (advice && (advice->reg[X86_EAX] & 1u << 14) && ioctl(kv->fd, KVM_ENABLE_CAP, &evmcs) < 0) {
+        return error_set_errno(error, errno, "-cpu: KVM refuses hv_evmcs; leave it out");
+    }
+    if (x86_cpu_enforces_hyperv(kv->vcpu) && ioctl(kv->fd, KVM_ENABLE_CAP, &enforce) < 0) {
+        return error_set_errno(error, errno, "-cpu: KVM refuses hv_enforce_cpuid; leave it out");
+    }
+    return true;
 }
 
 bool kvm_set_cpuid(KvmVcpu *kv, GError **error)
 {
     const X86Cpuid *table = x86_cpu_cpuid_table(kv->vcpu);
 
-    enable_hyperv(kv, table);
+    if (!enable_hyperv(kv, table, error)) {
+        return false;
+    }
     struct kvm_cpuid2 *c = cpuid2_new(table->n);
 
     for (unsigned i = 0; i < table->n; i++) {

@@ -33,4 +33,7 @@ void x86_cpuid_set(X86Cpuid *cpuid, uint32_t leaf, uint32_t subleaf, bool indexe
 /* All that the guest of @vcpu sees; belongs to the vCPU. */
 const X86Cpuid *x86_cpu_cpuid_table(const Vcpu *vcpu);
 
+/* Whether the guest is to have only those of Hyper-V's enlightenments that CPUID shows (hv_enforce_cpuid). */
+bool x86_cpu_enforces_hyperv(const Vcpu *vcpu);
+
 #endif

@@ -297,6 +297,7 @@ static bool parse(Parse *p, const char *text, bool quiet, GError **error)
     for (unsigned i = 1; ok && items[i]; i++) {
         ok = parse_item(p, items[i], error);
     }
+    ok = ok && x86_hyperv_check(&p->model->hyperv, error);
     drop_dependents(p->model->features);
     g_strfreev(items);
     return ok;
@@ -372,6 +373,11 @@ uint32_t x86_model_apic_id(const X86Model *model)
 const X86Cpuid *x86_model_cpuid(const X86Model *model)
 {
     return &model->cpuid;
+}
+
+bool x86_cpu_enforces_hyperv(const Vcpu *vcpu)
+{
+    return x86_state(vcpu)->model->hyperv.enforce;
 }
 
 const char *x86_model_name(const X86Model *model)

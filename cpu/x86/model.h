@@ -46,6 +46,8 @@ typedef struct X86Hyperv {
     uint64_t features;
     uint32_t spinlocks;
     char vendor[13];
+    bool enforce;            /* what is not in CPUID does not work either */
+    uint16_t evmcs_versions; /* the engine's: the lowest and the highest */
 } X86Hyperv;
 
 struct X86Model {
@@ -67,6 +69,8 @@ void x86_model_make_cpuid(X86Model *model, const X86Cpuid *host);
  * engine has no such feature (@error is set). */
 bool x86_hyperv_parse(X86Hyperv *hv, const char *name, const char *value, const X86Cpuid *host,
                       GError **error);
+/* Whether all that what was asked for rests on was asked for too. */
+bool x86_hyperv_check(const X86Hyperv *hv, GError **error);
 void x86_hyperv_cpuid(const X86Hyperv *hv, X86Cpuid *out);
 void x86_hyperv_help(GString *out);
 

@@ -282,6 +282,77 @@ static void test_leaves(void)
     g_free(host);
 }
 
+/* ---- Hyper-V's enlightenments ---- */
+
+/* Of what is said of @text on @host; NULL: it is fine, and @out, if not NULL, is what the model shows. */
+static char *hyperv_error(const char *text, const X86Cpuid *host, X86Cpuid *out)
+{
+    const X86Place place = {.cpus = 1, .cores = 1, .threads = 1};
+    GError *error = NULL;
+    X86Model *m = x86_model_new(text, host, &place, &error);
+    char *message = NULL;
+
+    if (!m) {
+        message = g_strdup(error->message);
+        g_error_free(error);
+        return message;
+    }
+    if (out) {
+        *out = *x86_model_cpuid(m);
+    }
+    x86_model_free(m);
+    return NULL;
+}
+
+static void check_hyperv(const char *text, const X86Cpuid *host, const char *error)
+{
+    g_autofree char *model = g_strdup_printf("max,%s", text);
+    g_autofree char *said = hyperv_error(model, host, NULL);
+
+    if (error ? !said || !strstr(said, error) : said != NULL) {
+        g_error("%s: '%s' instead of '%s'", text, said, error);
+    }
+}
+
+static void test_hyperv(void)
+{
+    g_autofree X86Cpuid *host = g_new0(X86Cpuid, 1), *out = g_new0(X86Cpuid, 1);
+
+    fake_host(host, false);
+    give(host, 0x40000003, -1, 0x2aff, 0, 0, 1u << 4 | 1u << 8 | 1u << 10 | 1u << 14 | 1u << 19);
+    give(host, 0x40000004, -1, 0x4e2c, 0, 0, 0);
+    give(host, 0x4000000a, -1, 0x101 | 1u << 17 | 1u << 19, 0, 0, 0);
+
+    check_hyperv("hv_stimer,hv_synic,hv_time,hv_vpindex", host, NULL);
+    check_hyperv("hv_stimer,hv_time,hv_vpindex", host, "hv_stimer needs hv_synic");
+    check_hyperv("hv_stimer,hv_synic,hv_vpindex", host, "hv_stimer needs hv_time");
+    check_hyperv("hv-synic", host, "hv_synic needs hv_vpindex");
+    check_hyperv("hv-tlbflush", host, "hv_tlbflush needs hv_vpindex");
+    check_hyperv("hv-ipi", host, "hv_ipi needs hv_vpindex");
+    check_hyperv("hv-evmcs", host, "hv_evmcs needs hv_vapic");
+    check_hyperv("hv-stimer-direct", host, "hv_stimer-direct needs hv_stimer");
+    check_hyperv("hv-tlbflush-ext,hv-vpindex", host, "hv_tlbflush-ext needs hv_tlbflush");
+    check_hyperv("hv-tlbflush-direct", host, "hv_tlbflush-direct needs hv_vapic");
+    check_hyperv("hv-avic=on,hv-apicv,hv-reenlightenment,hv-xmm-input,hv-emsr-bitmap", host, NULL);
+    check_hyperv("hv-passthrough,hv-vpindex=off", host, "needs hv_vpindex");
+    check_hyperv("hv-passthrough=off,hv-enforce-cpuid", host, NULL);
+    check_hyperv("hv-no-nonarch-coresharing", host, "does not offer");
+    check_hyperv("hv-no-nonarch-coresharing=auto", host, NULL);
+    check_hyperv("hv-relaxed=auto", host, "on or off");
+    check_hyperv("hv-syndbg", host, "hv_syndbg");
+    check_hyperv("hv-syndbg=off", host, NULL);
+    check_hyperv("hv-passthru", host, "unknown enlightenment");
+
+    g_assert_null(hyperv_error("max,hv-passthrough", host, out));
+    g_assert_cmphex(of(out, 0x40000000, 0, X86_EAX), ==, 0x4000000a);
+    g_assert_cmphex(of(out, 0x40000003, 0, X86_EAX), ==, 0x2aff);
+    g_assert_cmphex(of(out, 0x40000004, 0, X86_EAX), ==, 0x4e2c);
+    g_assert_cmphex(of(out, 0x4000000a, 0, X86_EAX), ==, 0x101 | 1u << 17 | 1u << 19);
+    g_assert_null(hyperv_error("max,hv-relaxed", host, out));
+    g_assert_cmphex(of(out, 0x40000000, 0, X86_EAX), ==, 0x40000005);
+    g_assert_null(x86_cpuid_find(out, 0x4000000a, 0));
+}
+
 static void test_reset(void)
 {
     Machine *machine = make("max", 2, 0, 0);
@@ -436,6 +507,7 @@ static void test_gdb(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/x86-cpu/hyperv", test_hyperv);
     g_test_add_func("/x86-cpu/models", test_models);
     g_test_add_func("/x86-cpu/bad-models", test_bad_models);
     g_test_add_func("/x86-cpu/topology", test_topology);
