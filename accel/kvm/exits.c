@@ -117,8 +117,7 @@ static void handle_eoi(KvmVcpu *kv)
 
 /* ---- The end of the way ---- */
 
-/* Prints why the vCPU cannot go on, with its registers and the bytes at RIP. */
-static VcpuExit cannot_run(KvmVcpu *kv, const char *why)
+VcpuExit kvm_cannot_run(KvmVcpu *kv, const char *why)
 {
     Vcpu *vcpu = kv->vcpu;
     GString *text = g_string_new(NULL);
@@ -157,7 +156,7 @@ static VcpuExit internal_error(KvmVcpu *kv)
     char *why =
         g_strdup_printf("internal error %u%s%s", kind, kind && kind < ARRAY_SIZE(kinds) ? ", " : "",
                         kind < ARRAY_SIZE(kinds) ? kinds[kind] : "");
-    VcpuExit exit = cannot_run(kv, why);
+    VcpuExit exit = kvm_cannot_run(kv, why);
     g_free(why);
     return exit;
 }
@@ -166,7 +165,7 @@ static VcpuExit failed_entry(KvmVcpu *kv)
 {
     char *why = g_strdup_printf("the processor refuses the guest's state (0x%" PRIx64 ")",
                                 (uint64_t)kv->run->fail_entry.hardware_entry_failure_reason);
-    VcpuExit exit = cannot_run(kv, why);
+    VcpuExit exit = kvm_cannot_run(kv, why);
     g_free(why);
     return exit;
 }
@@ -174,7 +173,7 @@ static VcpuExit failed_entry(KvmVcpu *kv)
 static VcpuExit unknown_exit(KvmVcpu *kv)
 {
     char *why = g_strdup_printf("exit reason %u", kv->run->exit_reason);
-    VcpuExit exit = cannot_run(kv, why);
+    VcpuExit exit = kvm_cannot_run(kv, why);
     g_free(why);
     return exit;
 }
@@ -194,9 +193,13 @@ static VcpuExit system_event(KvmVcpu *kv)
     switch (kv->run->system_event.type) {
     case KVM_SYSTEM_EVENT_RESET: machine_request_reset(kv->vm->machine); return VCPU_EXIT_HALT;
     case KVM_SYSTEM_EVENT_SHUTDOWN:
-    case KVM_SYSTEM_EVENT_CRASH:
         machine_request_shutdown(kv->vm->machine, 0);
         return VCPU_EXIT_HALT;
+    case KVM_SYSTEM_EVENT_CRASH: /* Windows says so of itself (hv_crash), and goes on to write its dump */
+        machine_lock(kv->vm->machine);
+        machine_guest_panicked(kv->vm->machine);
+        machine_unlock(kv->vm->machine);
+        return VCPU_EXIT_KICK;
     }
     return unknown_exit(kv);
 }

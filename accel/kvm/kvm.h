@@ -183,6 +183,8 @@ void kvm_debug_running(KvmVm *vm, int change);
 
 /* exits.c: what an exit asks for. True: go on; false: leave with *@exit. */
 bool kvm_handle_exit(KvmVcpu *kv, VcpuExit *exit);
+/* Prints @why the vCPU cannot go on, with its registers and the bytes at RIP. */
+VcpuExit kvm_cannot_run(KvmVcpu *kv, const char *why);
 void kvm_print_exits(Machine *machine, GString *out);
 
 /* state.c: registers to and from the kernel. False: the kernel refuses, a message was printed. */

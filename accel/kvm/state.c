@@ -167,8 +167,8 @@ static void events_to_kvm(const KvmVm *vm, const X86State *s, struct kvm_vcpu_ev
 
 /* ---- Pulling ---- */
 
-/* Completes what is under way; then the synchronized groups are in kv->run, if the kernel has them. */
-static void complete_exit(KvmVcpu *kv)
+/* Completes what is under way. True: the synchronized groups are in kv->run. */
+static bool complete_exit(KvmVcpu *kv)
 {
     VcpuExit ignored;
     int r;
@@ -181,6 +181,7 @@ static void complete_exit(KvmVcpu *kv)
     __atomic_store_n(&kv->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
     kv->run->kvm_valid_regs = 0;
     kv->pending = false;
+    return kv->vm->sync_regs && (r == 0 || r == -EINTR || r == -EAGAIN);
 }
 
 static bool get(KvmVcpu *kv, unsigned long request, void *arg, const char *what)
@@ -193,13 +194,12 @@ static bool get(KvmVcpu *kv, unsigned long request, void *arg, const char *what)
     return false;
 }
 
+/* What the kernel does not give stays as it was last known. */
 static void pull_synced(KvmVcpu *kv, X86State *s, bool synced)
 {
-    struct kvm_sync_regs regs;
+    struct kvm_sync_regs regs = kv->run->s.regs;
 
-    if (synced) {
-        regs = kv->run->s.regs;
-    } else {
+    if (!synced) {
         get(kv, KVM_GET_REGS, &regs.regs, "registers");
         get(kv, KVM_GET_SREGS, &regs.sregs, "segments");
         get(kv, KVM_GET_VCPU_EVENTS, &regs.events, "events");
@@ -259,8 +259,7 @@ void kvm_pull(Vcpu *vcpu)
     if (kv->home) {
         return;
     }
-    complete_exit(kv);
-    pull_synced(kv, s, kv->vm->sync_regs);
+    pull_synced(kv, s, complete_exit(kv));
     pull_rest(kv, s);
     *kv->shadow = *s;
     kv->home = true;

@@ -13,7 +13,6 @@
 #include "softmmu/debug.h"
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -169,9 +168,9 @@ static bool after_run(KvmVcpu *kv, int r, VcpuExit *exit)
         return true;
     }
     if (r < 0) {
-        fprintf(stderr, "amphi: KVM_RUN of CPU %u fails: %s\n", kv->vcpu->index, strerror(-r));
-        kvm_pull(kv->vcpu);
-        *exit = VCPU_EXIT_CANNOT_RUN;
+        char *why = g_strdup_printf("KVM_RUN fails: %s", strerror(-r));
+        *exit = kvm_cannot_run(kv, why);
+        g_free(why);
         return false;
     }
     uint64_t begin = __rdtsc();

@@ -375,10 +375,13 @@ static void test_breakpoints(Fixture *f, gconstpointer mode)
 
 /* ---- Exits after which KVM cannot go on ---- */
 
-/* Has exit @reason answered as if KVM_RUN had returned it; what is printed has registers, the bytes at RIP and @what. */
+/* Has exit @reason answered as if KVM_RUN had returned it, or KVM_RUN fail; what is printed has registers, the bytes at
+ * RIP and @what. */
+#define RUN_FAILS 4712
 static void check_end(Fixture *f, unsigned reason, const char *what)
 {
     VcpuExit exit = VCPU_EXIT_KICK;
+    int vcpu_fd = f->kv->fd;
     char *name = NULL, *text = NULL;
     int fd = g_file_open_tmp(NULL, &name, NULL), standard = dup(2);
 
@@ -388,9 +391,15 @@ static void check_end(Fixture *f, unsigned reason, const char *what)
     g_assert_true(kvm_push(f->kv));
     f->kv->run->exit_reason = reason;
     dup2(fd, 2);
-    bool on = kvm_handle_exit(f->kv, &exit);
+    if (reason == RUN_FAILS) {
+        f->kv->fd = fd;
+        f->kv->vcpu->kick = 0;
+        exit = kvm_run_vcpu(f->kv->vcpu);
+        f->kv->fd = vcpu_fd;
+    } else {
+        g_assert_false(kvm_handle_exit(f->kv, &exit));
+    }
     dup2(standard, 2);
-    g_assert_false(on);
     g_assert_cmpint(exit, ==, VCPU_EXIT_CANNOT_RUN);
     g_assert_true(g_file_get_contents(name, &text, NULL, NULL));
     if (!strstr(text, what) || !strstr(text, "bytes at RIP: 0f 0b eb fe") ||
@@ -417,6 +426,28 @@ static void test_ends(Fixture *f, gconstpointer mode)
     check_end(f, KVM_EXIT_FAIL_ENTRY, "refuses the guest's state (0x80000021)");
     check_end(f, KVM_EXIT_UNKNOWN, "exit reason 0");
     check_end(f, 4711, "exit reason 4711");
+    check_end(f, RUN_FAILS, "KVM_RUN fails: Inappropriate ioctl");
+}
+
+static void note_panic(void *opaque, const MachineEventInfo *info)
+{
+    *(bool *)opaque |= info->event == MACHINE_EVENT_GUEST_PANICKED;
+}
+
+/* Windows' own word for its end (hv_crash) is one that management hears. */
+static void test_crash(Fixture *f, gconstpointer mode)
+{
+    VcpuExit exit = VCPU_EXIT_HALT;
+    bool panicked = false;
+
+    machine_add_event_listener(f->machine, note_panic, &panicked);
+    g_assert_true(kvm_push(f->kv));
+    f->kv->run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+    f->kv->run->system_event.type = KVM_SYSTEM_EVENT_CRASH;
+    g_assert_false(kvm_handle_exit(f->kv, &exit));
+    g_assert_cmpint(exit, ==, VCPU_EXIT_KICK);
+    g_assert_true(panicked);
+    kvm_pull(f->machine->cpus[0]);
 }
 
 int main(int argc, char **argv)
@@ -438,5 +469,6 @@ int main(int argc, char **argv)
     g_test_add("/kvm-state/cpuid/off", Fixture, "off", setup, test_cpuid, teardown);
     g_test_add("/kvm-state/breakpoints", Fixture, "on", setup, test_breakpoints, teardown);
     g_test_add("/kvm-state/ends", Fixture, "on", setup, test_ends, teardown);
+    g_test_add("/kvm-state/crash", Fixture, "on", setup, test_crash, teardown);
     return g_test_run();
 }
