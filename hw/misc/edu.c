@@ -45,6 +45,7 @@ enum { DMA_RUN = 1, DMA_FROM_DEVICE = 2, DMA_IRQ = 4 };
 typedef struct Edu {
     PciDevice pci;
     Timer compute, transfer;
+    uint64_t compute_due, transfer_due; /* their deadlines, in a snapshot */
     uint64_t dma_mask;
     uint32_t liveness, number, status, irq_status;
     uint64_t dma_source, dma_dest, dma_count, dma_command;
@@ -205,12 +206,18 @@ static void edu_reset(PciDevice *pci)
     memset(s->buffer, 0, sizeof(s->buffer));
 }
 
+static void edu_pre_save(void *opaque)
+{
+    Edu *s = opaque;
+    s->compute_due = s->compute.deadline;
+    s->transfer_due = s->transfer.deadline;
+}
+
 static bool edu_post_load(void *opaque, GError **error)
 {
     Edu *s = opaque;
-    int64_t now = clock_now(s->pci.dev.machine->clock);
-    timer_arm(&s->compute, s->status & STATUS_COMPUTING ? now + COMPUTE_NS : TIMER_NEVER);
-    timer_arm(&s->transfer, s->dma_command & DMA_RUN ? now + DMA_NS : TIMER_NEVER);
+    timer_arm(&s->compute, s->status & STATUS_COMPUTING ? (int64_t)s->compute_due : TIMER_NEVER);
+    timer_arm(&s->transfer, s->dma_command & DMA_RUN ? (int64_t)s->transfer_due : TIMER_NEVER);
     edu_update_irq(s);
     return true;
 }
@@ -226,10 +233,12 @@ static const VmField edu_fields[] = {
     VM_FIELD_U64(Edu, dma_count),
     VM_FIELD_U64(Edu, dma_command),
     VM_ARRAY_U8(Edu, buffer),
+    VM_FIELD_U64(Edu, compute_due),
+    VM_FIELD_U64(Edu, transfer_due),
     VM_FIELD_END(),
 };
 
-static const VmDesc edu_vmstate = {"edu", edu_fields, NULL, edu_post_load};
+static const VmDesc edu_vmstate = {"edu", edu_fields, edu_pre_save, edu_post_load};
 
 static void edu_finalize(Device *dev)
 {

@@ -1,27 +1,19 @@
 /*
  * Snapshots of whole machines, with every type of device there is: what is loaded into a machine of the same
  * make, whose devices hold something else, saves the same again, and the two machines then do the same. Devices
- * get their state by random accesses.
+ * get their state by random programs (tests/fuzz/bench.h), which know each register block of the machine.
  */
 #include "hw/hw.h"
-#include "hw/pci/pci.h"
-#include "hw/riscv/boards.h"
-#include "hw/x86/boards.h"
 #include "softmmu/base/bits.h"
 #include "softmmu/snapshot-internal.h"
 #include "tests/device/harness.h"
 #include "tests/device/virtio-driver.h"
+#include "tests/fuzz/bench.h"
 #include "ui/chardev.h"
-#include <linux/pci_regs.h>
 #include <string.h>
 #include <unistd.h>
 
-#define ECAM_BASE 0x30000000
-#define MMIO_BASE 0x40000000
-#define VIRTIO_MMIO_BASE 0x10001000
-#define RAM_BASE 0x80000000
 #define RAM_SIZE (16 * MIB)
-#define SLOTS 8
 
 typedef struct Paths {
     char *disk, *snapshot;
@@ -61,11 +53,18 @@ static GPtrArray *one_option(const char *what, const char *text, const char *imp
     return array;
 }
 
+/* Blocks whose state is of no device. */
+static void leave_out(Bench *bench)
+{
+    /* Sets lines that have drivers of their own, after whose state a load sets them again. */
+    bench_leave_out(bench, "pc-testdev-irqs");
+}
+
 /* A machine that has what devices refer to, and the device that @text describes (NULL: none). */
-static Machine *make_machine(const MachineClass *cls, const char *disk, const char *text)
+static Bench *make_bench(BenchKind kind, const char *disk, const char *text)
 {
     GError *error = NULL;
-    bool virt = cls == &riscv_virt_machine || cls == &x86_q35_machine;
+    bool virt = kind == BENCH_VIRT || kind == BENCH_Q35;
     char *drive = g_strdup_printf("%s,format=raw,if=none,id=d0,file.locking=off", disk);
     MachineConfig config = {
         .bios = "none",
@@ -80,7 +79,7 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
         /* A board makes some of them itself when it sees the option. */
         .devices = text ? one_option("-device", text, "driver") : NULL,
     };
-    Machine *machine = machine_new(cls, &config, true, &error);
+    Machine *machine = machine_new(bench_class(kind), &config, true, &error);
     g_assert_no_error(error);
     machine_lock(machine);
     Options *chardev = options_parse("-chardev", "null,id=c0", "backend", NULL);
@@ -94,21 +93,21 @@ static Machine *make_machine(const MachineClass *cls, const char *disk, const ch
         hw_device_create(machine, machine->config.devices->pdata[0], &error);
         g_assert_no_error(error);
     }
-    machine_reset(machine);
     clock_start(machine->clock);
-    machine_unlock(machine); /* a thread holds the lock of one machine at a time */
-    return machine;
+    Bench *bench = bench_new_of(kind, machine);
+    leave_out(bench);
+    return bench;
 }
 
-/* What -device needs beside the name. */
 /* The machine that has the bus for devices of @type. */
-static const MachineClass *class_for(const char *type)
+static BenchKind kind_for(const char *type)
 {
     const char *bus = hw_device_bus(type);
     bool pc = !g_strcmp0(bus, "ISA") || !g_strcmp0(bus, "IDE") || !g_strcmp0(bus, "System");
-    return pc ? &x86_q35_machine : &riscv_virt_machine;
+    return pc ? BENCH_Q35 : BENCH_VIRT;
 }
 
+/* What -device needs beside the name. */
 static char *device_text(const char *type)
 {
     static const struct {
@@ -132,96 +131,28 @@ static char *device_text(const char *type)
 
 /* ---- Random state ---- */
 
-/* Accesses are the same in all machines that start with the same seed; reads are added up. */
-typedef struct Wild {
-    Machine *machine;
-    GRand *rand;
-    uint64_t sum;
-} Wild;
-
-static void access_one(Wild *wild, uint64_t base, uint64_t size)
+/* @count bytes of program from @seed on; returns a number made of what was read. Programs are the same in all machines
+ * that start with the same seed. */
+static uint64_t run_wild(Bench *bench, uint32_t seed, unsigned count)
 {
-    unsigned width = 1u << g_rand_int_range(wild->rand, 0, 4);
-    uint64_t offset = align_down((uint64_t)g_rand_int(wild->rand) % size, width);
-    uint64_t value = (uint64_t)g_rand_int(wild->rand) << 32 | g_rand_int(wild->rand);
-    value >>= g_rand_int_range(wild->rand, 0, 64);
-    if (g_rand_boolean(wild->rand)) {
-        machine_mmio_write(wild->machine, base + offset, value, width);
-    } else {
-        wild->sum = wild->sum * 31 + machine_mmio_read(wild->machine, base + offset, width);
+    GRand *rand = g_rand_new_with_seed(seed);
+    GByteArray *program = g_byte_array_new();
+    while (program->len < count) {
+        /* Bytes that lead everywhere, then some with few bits for the registers. */
+        uint32_t word = g_rand_int(rand);
+        g_byte_array_append(program, (const uint8_t *)&word, 3);
+        fuzz_random_bytes(rand, program, g_rand_int_range(rand, 1, 6));
     }
-}
-
-/* Registers of the boards, where random values do no more than change state. */
-static const struct {
-    uint64_t base, size;
-} blocks[] = {
-    {0x2000000, 0x10},     {0x2004000, 0x20},   {0xc000000, 0x200},  {0xc002000, 0x200},
-    {0xc200000, 0x3000},   {0x10000000, 0x8},   {0x101000, 0x20},    {0x10100000, 0x10},
-    {0x20000000, 0x10000}, {0x22000000, 0x100}, {ECAM_BASE, 0x1000},
-};
-
-static PciBus *bus_of(Machine *machine)
-{
-    return machine->cls == &riscv_virt_machine ? pci_find_bus(machine, NULL) : NULL;
-}
-
-static uint64_t bar_base(unsigned slot, unsigned bar)
-{
-    return MMIO_BASE + slot * (UINT64_C(1) << 22) + bar * (UINT64_C(1) << 19);
-}
-
-/* Gives each function its addresses. */
-static void map_bars(Machine *machine)
-{
-    PciBus *bus = bus_of(machine);
-    for (unsigned slot = 1; bus && slot < SLOTS; slot++) {
-        const PciDevice *pci = bus->devices[PCI_DEVFN(slot, 0)];
-        for (unsigned bar = 0; pci && bar < PCI_BARS; bar++) {
-            if (pci->bars[bar].size) {
-                pci_config_write(bus, 0, PCI_DEVFN(slot, 0), PCI_BASE_ADDRESS_0 + 4 * bar,
-                                 bar_base(slot, bar), 4);
-            }
-        }
-        if (pci) {
-            pci_config_write(bus, 0, PCI_DEVFN(slot, 0), PCI_COMMAND,
-                             PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER, 2);
-        }
-    }
-}
-
-static void access_pci(Wild *wild)
-{
-    PciBus *bus = bus_of(wild->machine);
-    unsigned slot = g_rand_int_range(wild->rand, 1, SLOTS);
-    unsigned bar = g_rand_int_range(wild->rand, 0, PCI_BARS);
-    const PciDevice *pci = bus ? bus->devices[PCI_DEVFN(slot, 0)] : NULL;
-    if (pci && pci->bars[bar].size) {
-        access_one(wild, bar_base(slot, bar), pci->bars[bar].size);
-    }
-}
-
-/* @count accesses from @seed on; returns a number made of what was read. */
-static uint64_t run_wild(Machine *machine, uint32_t seed, unsigned count)
-{
-    Wild wild = {machine, g_rand_new_with_seed(seed), 0};
-    machine_lock(machine);
-    for (unsigned i = 0; i < count; i++) {
-        unsigned block = g_rand_int_range(wild.rand, 0, ARRAY_SIZE(blocks));
-        access_one(&wild, blocks[block].base, blocks[block].size);
-        access_one(&wild, VIRTIO_MMIO_BASE + 0x1000 * (i % 8), 0x200);
-        access_pci(&wild);
-        if (i % 16 == 0) {
-            machine_mmio_write(machine,
-                               RAM_BASE + 4096 * (g_rand_int(wild.rand) % (RAM_SIZE / 4096)),
-                               g_rand_int(wild.rand), 4);
-            clock_step(machine->clock, g_rand_int_range(wild.rand, 0, 1000000));
-            g_main_context_iteration(machine->context, false);
-        }
-    }
-    machine_unlock(machine);
-    g_rand_free(wild.rand);
-    return wild.sum;
+    FuzzInput in = {program->data, program->len};
+    machine_lock(bench->machine);
+    bench->sum = 0;
+    bench_scribble(bench, rand);
+    bench_run(bench, &in);
+    bench_scribble(bench, rand); /* last: a program's reset leaves little */
+    machine_unlock(bench->machine);
+    g_byte_array_unref(program);
+    g_rand_free(rand);
+    return bench->sum;
 }
 
 /* ---- Comparing ---- */
@@ -274,37 +205,42 @@ static void start(Machine *machine)
     machine_unlock(machine);
 }
 
-static void round_trip(const MachineClass *cls, const Paths *paths, const char *text, uint32_t seed)
+/* Takes over the benches. */
+static void round_trip(Bench *a, Bench *b, const Paths *paths, uint32_t seed)
 {
     GError *error = NULL;
-    Machine *a = make_machine(cls, paths->disk, text), *b = make_machine(cls, paths->disk, text);
-    map_bars(a);
-    map_bars(b);
-    run_wild(a, seed, 400);
-    run_wild(b, seed + 1, 300);
-    machine_lock(a);
-    snapshot_save(a, paths->snapshot, NULL, &error);
+    run_wild(a, seed, 4000);
+    run_wild(b, seed + 1, 3000);
+    machine_lock(a->machine);
+    snapshot_save(a->machine, paths->snapshot, NULL, &error);
     g_assert_no_error(error);
-    machine_unlock(a);
-    machine_lock(b);
-    snapshot_load(b, paths->snapshot, false, NULL, &error);
+    machine_unlock(a->machine);
+    machine_lock(b->machine);
+    snapshot_load(b->machine, paths->snapshot, false, NULL, &error);
     g_assert_no_error(error);
-    machine_unlock(b);
-    check_same_states(a, b);
-    check_same_memory(a, b);
+    machine_unlock(b->machine);
+    check_same_states(a->machine, b->machine);
+    check_same_memory(a->machine, b->machine);
     /* From here on both do the same; they stand still, as after -S. */
-    start(a);
-    start(b);
-    g_assert_cmphex(run_wild(a, seed + 2, 200), ==, run_wild(b, seed + 2, 200));
-    check_same_states(a, b);
-    machine_free(a);
-    machine_free(b);
+    start(a->machine);
+    start(b->machine);
+    g_assert_cmphex(run_wild(a, seed + 2, 2000), ==, run_wild(b, seed + 2, 2000));
+    check_same_states(a->machine, b->machine);
+    bench_free(a);
+    bench_free(b);
 }
 
+/* Each board with all of its devices. */
 static void test_boards(Paths *paths, gconstpointer data)
 {
-    for (unsigned seed = 0; seed < 10; seed++) {
-        round_trip(&riscv_virt_machine, paths, NULL, seed * 100);
+    for (BenchKind kind = 0; kind < BENCH_BOARDS; kind++) {
+        for (unsigned seed = 0; seed < 10; seed++) {
+            Bench *a = bench_new(kind), *b = bench_new(kind);
+            g_test_message("%s, seed %u", bench_class(kind)->name, seed * 100);
+            leave_out(a);
+            leave_out(b);
+            round_trip(a, b, paths, seed * 100);
+        }
     }
 }
 
@@ -315,7 +251,8 @@ static void test_devices(Paths *paths, gconstpointer data)
         char *text = device_text(type);
         g_test_message("%s", text);
         for (unsigned n = 0; n < 2; n++) {
-            round_trip(class_for(type), paths, text, i * 1000 + n * 10);
+            round_trip(make_bench(kind_for(type), paths->disk, text),
+                       make_bench(kind_for(type), paths->disk, text), paths, i * 1000 + n * 10);
         }
         g_free(text);
     }
@@ -356,12 +293,13 @@ static void check_table(const VmDesc *desc, void *from, void *to)
     g_byte_array_unref(second);
 }
 
-static void check_tables(const MachineClass *cls, const Paths *paths, const char *text)
+static void check_tables(BenchKind kind, const Paths *paths, const char *text)
 {
-    Machine *a = make_machine(cls, paths->disk, text), *b = make_machine(cls, paths->disk, text);
-    map_bars(a);
-    run_wild(a, 7, 400);
+    Bench *from = make_bench(kind, paths->disk, text), *to = make_bench(kind, paths->disk, text);
+    Machine *a = from->machine, *b = to->machine;
+    run_wild(from, 7, 4000);
     machine_lock(b);
+    clock_step(b->clock, clock_now(a->clock)); /* for states that hold times */
     for (unsigned i = 0; i < a->ncpus; i++) {
         check_table(a->cpus[i]->arch->vmstate, vcpu_state(a->cpus[i]), vcpu_state(b->cpus[i]));
     }
@@ -372,8 +310,8 @@ static void check_tables(const MachineClass *cls, const Paths *paths, const char
         }
     }
     machine_unlock(b);
-    machine_free(a);
-    machine_free(b);
+    bench_free(from);
+    bench_free(to);
 }
 
 static void test_poison(Paths *paths, gconstpointer data)
@@ -381,10 +319,10 @@ static void test_poison(Paths *paths, gconstpointer data)
     const char *type;
     for (unsigned i = 0; (type = hw_device_nth(i)) != NULL; i++) {
         char *text = device_text(type);
-        check_tables(class_for(type), paths, text);
+        check_tables(kind_for(type), paths, text);
         g_free(text);
     }
-    check_tables(&riscv_spike_machine, paths, NULL);
+    check_tables(BENCH_SPIKE, paths, NULL);
 }
 
 /* Whoever has registers, memory or queues has state, and a table of it. */
@@ -397,14 +335,14 @@ static void test_all_have_tables(Paths *paths, gconstpointer data)
     const char *type;
     for (unsigned i = 0; (type = hw_device_nth(i)) != NULL; i++) {
         char *text = device_text(type);
-        Machine *machine = make_machine(class_for(type), paths->disk, text);
-        for (unsigned n = 0; n < machine->devices->len; n++) {
-            const Device *dev = machine->devices->pdata[n];
+        Bench *bench = make_bench(kind_for(type), paths->disk, text);
+        for (unsigned n = 0; n < bench->machine->devices->len; n++) {
+            const Device *dev = bench->machine->devices->pdata[n];
             if (!dev->ops->vmstate && !g_strv_contains(without, dev->ops->name)) {
                 g_error("device '%s' has no table of its state", dev->ops->name);
             }
         }
-        machine_free(machine);
+        bench_free(bench);
         g_free(text);
     }
 }
