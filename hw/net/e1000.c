@@ -467,6 +467,7 @@ static bool create(Machine *machine, const E1000Model *model, Options *opts, GEr
         return false;
     }
     E1000 *s = make(bus, devfn, id, model, peer, mac);
+    net_card_add(&s->pci.dev, opts, s->mac, peer);
     return boot_order_add(&s->pci, "ethernet-phy@0", opts, error);
 }
 

@@ -8,10 +8,18 @@
 #include "softmmu/base/error.h"
 #include <string.h>
 
-/* All back ends of a machine. */
+/* A card, for who asks. */
+typedef struct NetCard {
+    char *name, *model;
+    const uint8_t *mac; /* the card's */
+    Netdev *peer;
+} NetCard;
+
+/* All back ends and cards of a machine. */
 typedef struct NetRegistry {
     Device dev;
     GPtrArray *netdevs; /* of Netdev */
+    GPtrArray *cards;   /* of NetCard */
 } NetRegistry;
 
 typedef struct NetdevKind {
@@ -29,13 +37,27 @@ static const NetdevKind kinds[] = {
 static void netdev_close(gpointer data)
 {
     Netdev *net = data;
+    char *info = net->info;
 
     net->ops->close(net);
+    g_free(info);
+}
+
+static void card_free(gpointer data)
+{
+    NetCard *card = data;
+
+    g_free(card->name);
+    g_free(card->model);
+    g_free(card);
 }
 
 static void registry_finalize(Device *dev)
 {
-    g_ptr_array_unref(container_of(dev, NetRegistry, dev)->netdevs);
+    NetRegistry *registry = container_of(dev, NetRegistry, dev);
+
+    g_ptr_array_unref(registry->netdevs);
+    g_ptr_array_unref(registry->cards);
 }
 
 static const DeviceOps registry_ops = {.name = "net-back-ends", .finalize = registry_finalize};
@@ -59,6 +81,7 @@ static NetRegistry *get_registry(Machine *machine)
     if (!registry) {
         registry = device_new(machine, &registry_ops, sizeof(*registry), NULL);
         registry->netdevs = g_ptr_array_new_with_free_func(netdev_close);
+        registry->cards = g_ptr_array_new_with_free_func(card_free);
     }
     return registry;
 }
@@ -272,15 +295,39 @@ bool netdev_forward(Machine *machine, const char *id, const char *rule, bool rem
               : error_set(error, "there is no user network; add -netdev user,id=ID");
 }
 
+static void print_netdev(const Netdev *net, GString *out)
+{
+    g_string_append_printf(out, "%s: index=0,type=%s%s%s\n", net->id, net->ops->name,
+                           net->info ? "," : "", net->info ? net->info : "");
+}
+
+static void print_card(const NetCard *card, GString *out)
+{
+    const uint8_t *mac = card->mac;
+
+    g_string_append_printf(out,
+                           "%s: index=0,type=nic,model=%s,macaddr=%02x:%02x:%02x:%02x:%02x:%02x\n",
+                           card->name, card->model, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    if (card->peer) {
+        g_string_append(out, " \\ ");
+        print_netdev(card->peer, out);
+    }
+}
+
+/* In QEMU's form: each card with its peer beneath it, then who has none. */
 void netdev_print_all(Machine *machine, GString *out)
 {
     NetRegistry *registry = find_registry(machine);
 
+    for (unsigned i = 0; registry && i < registry->cards->len; i++) {
+        print_card(registry->cards->pdata[i], out);
+    }
     for (unsigned i = 0; registry && i < registry->netdevs->len; i++) {
-        Netdev *net = g_ptr_array_index(registry->netdevs, i);
+        const Netdev *net = registry->netdevs->pdata[i];
 
-        g_string_append_printf(out, "%s: type=%s%s\n", net->id, net->ops->name,
-                               net->opaque ? "" : " (no card)");
+        if (!net->opaque) {
+            print_netdev(net, out);
+        }
     }
 }
 
@@ -340,4 +387,27 @@ bool net_card_address(Machine *machine, Options *opts, uint8_t *mac, GError **er
 
     default_address(machine, mac);
     return !text || parse_mac(text, mac, error);
+}
+
+/* "virtio-net-pci" of all names by which the card can be asked for. */
+static char *full_model(const char *driver)
+{
+    return !strcmp(driver, "virtio-net") ? g_strdup("virtio-net-pci") : g_strdup(driver);
+}
+
+void net_card_add(Device *dev, Options *opts, const uint8_t *mac, Netdev *peer)
+{
+    NetRegistry *registry = get_registry(dev->machine);
+    const char *id = options_get(opts, "id", NULL);
+    NetCard *card = g_new0(NetCard, 1);
+    unsigned n = 0;
+
+    card->model = full_model(options_get(opts, "driver", dev->ops->name));
+    for (unsigned i = 0; i < registry->cards->len; i++) {
+        n += !strcmp(((const NetCard *)registry->cards->pdata[i])->model, card->model);
+    }
+    card->name = id ? g_strdup(id) : g_strdup_printf("%s.%u", card->model, n);
+    card->mac = mac;
+    card->peer = peer;
+    g_ptr_array_add(registry->cards, card);
 }

@@ -24,6 +24,10 @@ bool hw_create_netdevs(Machine *machine, GError **error);
 #define NET_ADDR_LEN 6
 bool net_card_address(Machine *machine, Options *opts, uint8_t *mac, GError **error);
 
+/* Tells `info network` of a card: the device @dev made from @opts, with its address as it is now in *@mac, and @peer
+ * (NULL: the cable is out). */
+void net_card_add(Device *dev, Options *opts, const uint8_t *mac, Netdev *peer);
+
 /* netdev_add: makes the back end that @opts, which it takes over, describes; and netdev_del, if no card has it. */
 bool netdev_add(Machine *machine, Options *opts, GError **error);
 bool netdev_remove(Machine *machine, const char *id, GError **error);

@@ -499,6 +499,15 @@ static const NetdevOps user_ops = {
     .close = user_close,
 };
 
+/* As QEMU's `info network`. */
+static char *describe(const SlirpConfig *config)
+{
+    char net[INET_ADDRSTRLEN];
+
+    inet_ntop(AF_INET, &config->vnetwork, net, sizeof(net));
+    return g_strdup_printf("net=%s,restrict=%s", net, config->restricted ? "on" : "off");
+}
+
 Netdev *netdev_user_new(Machine *machine, const char *id, Options *opts, GError **error)
 {
     SlirpConfig config;
@@ -526,6 +535,7 @@ Netdev *netdev_user_new(Machine *machine, const char *id, Options *opts, GError 
         user_close(&user->net);
         return NULL;
     }
+    user->net.info = describe(&config);
     g_source_attach(user->source, machine->context);
     return &user->net;
 }

@@ -506,10 +506,14 @@ Netdev *netdev_socket_new(Machine *machine, const char *id, Options *opts, GErro
         error_set(error, "-netdev socket: mcast=%s is no group; those begin with 224 to 239", text);
         return NULL;
     }
-    return !strcmp(kind, "listen")    ? make_listener(machine, id, &address, error)
-           : !strcmp(kind, "connect") ? make_connection(machine, id, &address, error)
-           : !strcmp(kind, "udp")     ? make_datagram(machine, id, &address, &from, error)
-                                      : make_datagram(machine, id, &address, NULL, error);
+    Netdev *net = !strcmp(kind, "listen")    ? make_listener(machine, id, &address, error)
+                  : !strcmp(kind, "connect") ? make_connection(machine, id, &address, error)
+                  : !strcmp(kind, "udp")     ? make_datagram(machine, id, &address, &from, error)
+                                             : make_datagram(machine, id, &address, NULL, error);
+    if (net) {
+        net->info = g_strdup_printf("socket: %s=%s", kind, text);
+    }
+    return net;
 }
 
 Netdev *netdev_stream_new(Machine *machine, const char *id, Options *opts, GError **error)

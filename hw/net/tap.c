@@ -295,6 +295,9 @@ Netdev *netdev_tap_new(Machine *machine, const char *id, Options *opts, GError *
         return NULL;
     }
     tap->down_script = g_strdup(down);
+    tap->net.info = fd_text ? g_strdup_printf("fd=%d", fd)
+                            : g_strdup_printf("ifname=%s,script=%s,downscript=%s", tap->ifname,
+                                              up ? up : "no", down ? down : "no");
     tap->source = g_source_new(&tap_source, sizeof(TapSource));
     ((TapSource *)tap->source)->tap = tap;
     tap->tag = g_source_add_unix_fd(tap->source, fd, G_IO_IN);

@@ -402,5 +402,6 @@ VirtioDevice *virtio_net_create(Machine *machine, Options *opts, const char *id,
     if (features & VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ)) {
         virtio_add_queue(&net->virtio, 64, net_handle_control);
     }
+    net_card_add(&net->virtio.dev, opts, net->mac, peer);
     return &net->virtio;
 }

@@ -1,10 +1,11 @@
 /*
- * Network back ends (sockets, tap in a network of this test's own), forwarded ports, and what cards leave to
- * be done: checksums and segmentation.
+ * Network back ends (sockets, tap in a network of this test's own), forwarded ports, what is shown of them, and what
+ * cards leave to be done: checksums and segmentation.
  */
 #include "hw/net/gso.h"
 #include "hw/net/net.h"
 #include "tests/device/harness.h"
+#include "tests/fuzz/bench.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -521,6 +522,50 @@ static void test_wild_segments(void)
     g_rand_free(rand);
 }
 
+static void check_info(Machine *machine, const char *want)
+{
+    GString *out = g_string_new(NULL);
+
+    netdev_print_all(machine, out);
+    g_assert_cmpstr(out->str, ==, want);
+    g_string_free(out, TRUE);
+}
+
+/* info network: of cards. */
+static void test_info_cards(void)
+{
+    Bench *bench = bench_new(BENCH_Q35);
+
+    check_info(bench->machine,
+               "e1000.0: index=0,type=nic,model=e1000,macaddr=52:54:00:12:34:56\n"
+               " \\ n1: index=0,type=user,net=10.0.2.0,restrict=on\n"
+               "e1000e.0: index=0,type=nic,model=e1000e,macaddr=52:54:00:12:34:57\n"
+               "virtio-net-pci.0: index=0,type=nic,model=virtio-net-pci,macaddr=52:54:00:12:34:58\n"
+               " \\ n0: index=0,type=user,net=10.0.2.0,restrict=on\n");
+    bench_free(bench);
+}
+
+/* Of back ends without card. */
+static void test_info(Fixture *f, gconstpointer data)
+{
+    char *text = g_strdup_printf("socket,id=s,listen=127.0.0.1:%u", free_port());
+    char *want = g_strdup_printf("u: index=0,type=user,net=192.168.7.0,restrict=off\n"
+                                 "s: index=0,type=socket,socket: %s\n",
+                                 strstr(text, "listen"));
+    const char *const nets[] = {"user,id=u,net=192.168.7.0/24", text};
+    GError *error = NULL;
+
+    check_info(f->machine, "");
+    for (unsigned i = 0; i < ARRAY_SIZE(nets); i++) {
+        g_assert_true(
+            netdev_add(f->machine, options_parse("-netdev", nets[i], "type", NULL), &error));
+        g_assert_no_error(error);
+    }
+    check_info(f->machine, want);
+    g_free(want);
+    g_free(text);
+}
+
 #define TEST(name, fn) g_test_add("/netdev/" name, Fixture, NULL, setup, fn, teardown)
 
 int main(int argc, char **argv)
@@ -532,6 +577,8 @@ int main(int argc, char **argv)
     TEST("datagrams", test_datagrams);
     TEST("errors", test_errors);
     TEST("forward", test_forward);
+    TEST("info", test_info);
+    g_test_add_func("/netdev/info-cards", test_info_cards);
     g_test_add_func("/netdev/tap", test_tap);
     g_test_add_func("/netdev/segments", test_segments);
     g_test_add_func("/netdev/wild-segments", test_wild_segments);
