@@ -175,8 +175,23 @@ static void aclint_finalize(Device *dev)
     }
 }
 
+/* Each hart's two lines. */
+static void aclint_print_irqs(Device *dev, GString *out)
+{
+    Aclint *s = container_of(dev, Aclint, dev);
+    uint64_t now = get_time(s);
+    g_string_append_printf(out, "  time 0x%016" PRIx64 "\n", now);
+    for (unsigned i = 0; i < s->nharts; i++) {
+        const AclintHart *hart = &s->harts[i];
+        g_string_append_printf(out, "  hart %u: software%s, timer at 0x%016" PRIx64 "%s\n", i,
+                               hart->msip ? " raised" : "", hart->mtimecmp,
+                               now >= hart->mtimecmp ? " raised" : "");
+    }
+}
+
 static const DeviceOps aclint_ops = {
     .name = "riscv.aclint",
+    .print_irqs = aclint_print_irqs,
     .reset = aclint_reset,
     .read = aclint_read,
     .write = aclint_write,

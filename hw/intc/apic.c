@@ -596,8 +596,42 @@ static void apic_finalize(Device *dev)
     timer_cancel(&apic->timer);
 }
 
+static void print_vectors(GString *out, const char *name, const uint32_t *bits)
+{
+    g_string_append_printf(out, "  %s", name);
+    for (unsigned n = 0; n < 256; n++) {
+        if (bits[n / 32] >> n % 32 & 1) {
+            g_string_append_printf(out, " %02x", n);
+        }
+    }
+    g_string_append_c(out, '\n');
+}
+
+/* What waits, what is served, and where the local interrupts go. */
+static void apic_print_irqs(Device *dev, GString *out)
+{
+    static const char *const names[LVT_COUNT] = {"timer", "thermal", "perf",
+                                                 "lint0", "lint1",   "error"};
+    const Apic *apic = container_of(dev, Apic, dev);
+    g_string_append_printf(out, "  id %u%s, task priority %02x\n", apic->id,
+                           !apic_is_on(apic)  ? " off"
+                           : apic_is_x2(apic) ? " x2APIC"
+                                              : "",
+                           apic->tpr);
+    print_vectors(out, "waiting:", apic->irr);
+    print_vectors(out, "in service:", apic->isr);
+    for (unsigned n = 0; n < LVT_COUNT; n++) {
+        bool pin = n == LVT_LINT0 || n == LVT_LINT1;
+        g_string_append_printf(out, "  %s: vector %02x mode %u%s%s\n", names[n],
+                               apic->lvt[n] & 0xff, apic->lvt[n] >> 8 & 7,
+                               apic->lvt[n] & LVT_MASKED ? " masked" : "",
+                               pin && apic->lint[n - LVT_LINT0] ? " raised" : "");
+    }
+}
+
 static const DeviceOps apic_ops = {
     .name = "apic",
+    .print_irqs = apic_print_irqs,
     .reset = apic_reset,
     .vmstate = &apic_vmstate,
     .finalize = apic_finalize,

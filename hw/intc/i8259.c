@@ -352,8 +352,24 @@ static const VmField i8259_fields[] = {
 
 static const VmDesc i8259_vmstate = {"i8259", i8259_fields, NULL, i8259_post_load};
 
+/* A line for each of both chips, in QEMU's form. */
+static void i8259_print_irqs(Device *dev, GString *out)
+{
+    const I8259 *s = container_of(dev, I8259, dev);
+    for (unsigned i = 0; i < ARRAY_SIZE(s->chips); i++) {
+        const Chip *chip = &s->chips[i];
+        g_string_append_printf(
+            out,
+            "  pic%u: irr=%02x imr=%02x isr=%02x hprio=%u irq_base=%02x rr_sel=%u "
+            "elcr=%02x fnm=%u lines=%02x\n",
+            i, chip->irr, chip->imr, chip->isr, chip->highest, chip->base, chip->read_isr,
+            chip->elcr, chip->nested, chip->lines);
+    }
+}
+
 static const DeviceOps i8259_ops = {
     .name = "isa-i8259",
+    .print_irqs = i8259_print_irqs,
     .reset = i8259_reset,
     .vmstate = &i8259_vmstate,
 };

@@ -4,6 +4,7 @@
  */
 #include "hw/hw.h"
 #include "hw/riscv/boards.h"
+#include "tests/fuzz/bench.h"
 #include "tests/device/harness.h"
 #include <elf.h>
 #include <glib/gstdio.h>
@@ -595,6 +596,48 @@ static void test_wild(Fixture *f, gconstpointer data)
     harness_free(machine);
 }
 
+static void check_irqs(Machine *machine, const char *type, const char *wanted)
+{
+    GString *text = g_string_new(NULL);
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        Device *dev = machine->devices->pdata[i];
+        if (!strcmp(dev->ops->name, type)) {
+            dev->ops->print_irqs(dev, text);
+        }
+    }
+    if (!strstr(text->str, wanted)) {
+        g_error("%s: '%s' is not in '%s'", type, wanted, text->str);
+    }
+    g_string_free(text, true);
+}
+
+/* info irq: what software set up is what the controllers tell. */
+static void test_irqs(void)
+{
+    Bench *bench = bench_new(BENCH_VIRT);
+    machine_lock(bench->machine);
+    machine_mmio_write(bench->machine, 0x2000004, 1, 4); /* msip of hart 1 */
+    machine_mmio_write(bench->machine, 0x2004000, 0, 8); /* mtimecmp of hart 0 */
+    check_irqs(bench->machine, "riscv.aclint",
+               "hart 0: software, timer at 0x0000000000000000 raised\n");
+    check_irqs(bench->machine, "riscv.aclint",
+               "hart 1: software raised, timer at 0xffffffffffffffff\n");
+    machine_unlock(bench->machine);
+    bench_free(bench);
+    bench = bench_new(BENCH_Q35);
+    machine_lock(bench->machine);
+    static const uint8_t words[][2] = {
+        {0x20, 0x11}, {0x21, 0x68}, {0x21, 4}, {0x21, 1}, {0x21, 0xfb}};
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++) {
+        machine_pio_write(bench->machine, words[i][0], words[i][1], 1);
+    }
+    check_irqs(bench->machine, "isa-i8259", "pic0: irr=00 imr=fb isr=00 hprio=0 irq_base=68 ");
+    check_irqs(bench->machine, "apic", "lint0: vector 00 mode 0 masked");
+    check_irqs(bench->machine, "apic", "id 1, task priority 00\n  waiting:\n  in service:\n");
+    machine_unlock(bench->machine);
+    bench_free(bench);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -613,5 +656,6 @@ int main(int argc, char **argv)
     ADD(dumpdtb);
     ADD(bad_dtb);
     ADD(wild);
+    g_test_add_func("/boards/irqs", test_irqs);
     return g_test_run();
 }
