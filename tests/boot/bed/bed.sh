@@ -57,7 +57,10 @@ bed_add_file()
 # The console goes to $tmp/console. After LIMIT seconds, or when QEMU has worked for SILENCE seconds (or five times as many
 # have gone by) since the bed last said something, it is ended, and bed_end says why; else bed_end is empty.
 #
-# The bed has one processor: QEMU 7.2 with several loses one now and then. See main for what one needs.
+# QEMU 7.2 loses an interrupt now and then: the local APIC has the timer's pending, the processor does not know, and finds
+# out when the APIC has something new. (VMRUN and #VMEXIT change what is pending without QEMU's lock, it seems, and timers run
+# in another thread; with -icount they do not.) If a guest in the bed then spins, the bed has lost its processor for ever. So
+# somebody types now and then, and there is but one processor.
 #
 # no_timer_check: on a busy host the kernel would find its timer broken. tsc=reliable: it would not believe QEMU's TSC, and ask
 # the HPET for the time, which is slow. unknown_nmi_panic: how a bed that hangs is made to say where.
@@ -79,6 +82,7 @@ bed_run()
     bed_pid=$!
     while kill -0 $bed_pid 2> /dev/null; do
         sleep 1
+        [ -n "$options" ] || echo "sendkey shift" >& $bed_monitor
         now=$(stat -c %s "$tmp/console")
         if [ "$now" != $size ]; then
             size=$now spoken=$SECONDS worked=$(bed_work)
