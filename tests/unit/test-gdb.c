@@ -395,6 +395,22 @@ static bool no_room(Machine *machine)
     return false;
 }
 
+/* An engine with no room for a point, and one that has no such points. Before the engine has threads that look at it. */
+static void test_no_room(void)
+{
+    Fixture f = fixture_new("interp");
+    const MachineRunner *runner = f.machine->runner;
+    MachineRunner limited = *runner;
+    limited.debug_lacks = 1u << DEBUG_WATCH_READ;
+    limited.debug_fits = no_room;
+    f.machine->runner = &limited;
+    check(&f, "Z2,80010000,8", "E22");
+    check(&f, "z2,80010000,8", "E22");
+    check(&f, "Z3,80010000,8", "");
+    f.machine->runner = runner;
+    fixture_free(&f);
+}
+
 static void test_run(gconstpointer accel)
 {
     Fixture f = fixture_new(accel);
@@ -437,17 +453,6 @@ static void test_run(gconstpointer accel)
     check(&f, "Z2,80010004,100000", "E22");
     check(&f, "Z2,ffffffffffffffff,8", "E22");
     check(&f, "Z9,80010004,4", "");
-
-    /* An engine with no room for a point, and one that has no such points. */
-    const MachineRunner *runner = f.machine->runner;
-    MachineRunner limited = *runner;
-    limited.debug_lacks = 1u << DEBUG_WATCH_READ;
-    limited.debug_fits = no_room;
-    f.machine->runner = &limited;
-    check(&f, "Z2,80010000,8", "E22");
-    check(&f, "z2,80010000,8", "E22");
-    check(&f, "Z3,80010000,8", "");
-    f.machine->runner = runner;
 
     /* Running until an interrupt, and code that gdb changes. */
     send_packet(&f, "vCont;c", 7);
@@ -510,6 +515,7 @@ int main(int argc, char **argv)
     g_test_add_func("/gdb/vector", test_vector);
     g_test_add_func("/gdb/registers", test_registers);
     g_test_add_func("/gdb/memory", test_memory);
+    g_test_add_func("/gdb/no-room", test_no_room);
     for (unsigned i = 0; i < ARRAY_SIZE(engines); i++) {
         g_autofree char *path = g_strdup_printf("/gdb/run/%s", engines[i]);
         g_test_add_data_func(path, engines[i], test_run);
