@@ -38,8 +38,8 @@ typedef struct NetdevOps {
 struct Netdev {
     const NetdevOps *ops;
     char *id;
-    char *
-        info; /* what `info network` says of it beside its type, "net=10.0.2.0,restrict=off"; may be NULL */
+    /* What `info network` says of it beside its type, "net=10.0.2.0,restrict=off"; may be NULL. */
+    char *info;
     /* The card: takes one frame, or returns false if it has no room (the back end keeps or drops it). */
     bool (*receive)(void *opaque, const uint8_t *frame, size_t len);
     /* The same for a frame with a header; NULL if set_offloads() was never called. */

@@ -24,8 +24,8 @@ enum {
     FW_CFG_INITRD_DATA = 0x12,
     FW_CFG_CMDLINE_SIZE = 0x14,
     FW_CFG_CMDLINE_DATA = 0x15,
-    FW_CFG_SETUP_SIZE =
-        0x17, /* the real-mode part of a bzImage; the kernel's data is then the rest */
+    /* the real-mode part of a bzImage; the kernel's data is then the rest */
+    FW_CFG_SETUP_SIZE = 0x17,
     FW_CFG_SETUP_DATA = 0x18,
     FW_CFG_FILE_DIR = 0x19,
     FW_CFG_FILE_FIRST = 0x20,

@@ -3,9 +3,8 @@
  * can make them, of tables in memory that registers may point to, and of virtual time.
  *
  * A program is bytes: steps of a byte for the kind of access, one for the register block, offset, value; or what would
- * not be hit on by registers alone, fw_cfg's transfers and the drawing of a screen. The
- * blocks are those that the memory map and the map of ports have once firmware has placed the functions of
- * the PCI bus: none is left out.
+ * not be hit on by registers alone, fw_cfg's transfers and the drawing of a screen. The blocks are those that the memory
+ * map and the map of ports have once firmware has placed the functions of the PCI bus: none is left out.
  */
 #ifndef AMPHI_TESTS_BENCH_H
 #define AMPHI_TESTS_BENCH_H

@@ -6,14 +6,6 @@
 #include "tests/guest/x86/test.h"
 #define CHECK_(cond) .set LINE, __LINE__; CHECK cond
 
-        .macro GATE n, handler
-        movl $\handler, %eax
-        movw %ax, idt + 8 * \n
-        movw $0x10, idt + 8 * \n + 2
-        movw $0x8e00, idt + 8 * \n + 4
-        shrl $16, %eax
-        movw %ax, idt + 8 * \n + 6
-        .endm
         .macro IOAPIC_WRITE register, value
         movl $\register, IOAPIC
         movl $\value, IOAPIC + 0x10
@@ -111,16 +103,8 @@ on_serial:
 end_of_interrupt:
         movl $0, APIC + 0xb0
         RETURN
+        FLAT_TABLES
         .data
-        .balign 8
-gdt:    .quad 0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff
-gdt_pointer: .word . - gdt - 1
-        .long gdt
-idt_pointer: .word 8 * 256 - 1
-        .long idt
 timer:  .long 0
 serial: .long 0
 self:   .long 0
-        .bss
-        .balign 16
-idt:    .space 8 * 256

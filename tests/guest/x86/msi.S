@@ -15,14 +15,6 @@
 #define EDU_ACKNOWLEDGE (BAR + 0x64)
 #define CAP_MSI 5
 
-        .macro GATE n, handler
-        movl $\handler, %eax
-        movw %ax, idt + 8 * \n
-        movw $0x10, idt + 8 * \n + 2
-        movw $0x8e00, idt + 8 * \n + 4
-        shrl $16, %eax
-        movw %ax, idt + 8 * \n + 6
-        .endm
         .macro AWAIT count, value
 99:     pause
         cmpl $\value, \count
@@ -156,16 +148,8 @@ end_of_interrupt:
         movl $-1, EDU_ACKNOWLEDGE
         movl $0, APIC + 0xb0
         RETURN
+        FLAT_TABLES
         .data
-        .balign 8
-gdt:    .quad 0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff
-gdt_pointer: .word . - gdt - 1
-        .long gdt
-idt_pointer: .word 8 * 256 - 1
-        .long idt
 first:  .long 0
 second: .long 0
 control: .long 0
-        .bss
-        .balign 16
-idt:    .space 8 * 256

@@ -6,14 +6,6 @@
 #include "tests/guest/x86/test.h"
 #define CHECK_(cond) .set LINE, __LINE__; CHECK cond
 
-        .macro GATE n, handler
-        movl $\handler, %eax
-        movw %ax, idt + 8 * \n
-        movw $0x10, idt + 8 * \n + 2
-        movw $0x8e00, idt + 8 * \n + 4
-        shrl $16, %eax
-        movw %ax, idt + 8 * \n + 6
-        .endm
 main:
         lgdt gdt_pointer
         ljmp $0x10, $1f

@@ -78,16 +78,43 @@ stack_top:
         .text
 
 /* Returns from an interrupt handler to the same ring. Not by IRET: a KVM that emulates ring 0 does not know that
- * one in protected mode. */
+ * one in protected mode. By the stack alone, as the next interrupt may come as soon as the flags are back: the
+ * address moves to where the flags were, the flags to where the selector was. */
 .macro RETURN
-        popl return_to
+        pushl %eax
+        movl 4(%esp), %eax
+        xchgl %eax, 12(%esp)
+        movl %eax, 8(%esp)
+        popl %eax
         addl $4, %esp
         popfl
-        jmp *return_to
+        ret
 .endm
+
+/* Entry \n of the table idt: an interrupt gate of 32 bits to \handler. Changes EAX. */
+.macro GATE n, handler
+        movl $\handler, %eax
+        movw %ax, idt + 8 * \n
+        movw $0x10, idt + 8 * \n + 2
+        movw $0x8e00, idt + 8 * \n + 4
+        shrl $16, %eax
+        movw %ax, idt + 8 * \n + 6
+.endm
+
+/* Descriptor tables of protected mode: flat code is 0x10, flat data 0x18; all 256 vectors. */
+.macro FLAT_TABLES
         .data
-return_to: .long 0
+        .balign 8
+gdt:    .quad 0, 0, 0x00cf9b000000ffff, 0x00cf93000000ffff
+gdt_pointer: .word . - gdt - 1
+        .long gdt
+idt_pointer: .word 8 * 256 - 1
+        .long idt
+        .bss
+        .balign 16
+idt:    .space 8 * 256
         .text
+.endm
 
 /* Fails unless the comparison before gave @cond. */
 .macro CHECK cond
