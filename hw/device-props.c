@@ -221,7 +221,7 @@ static const Property *find_nth(const char *type, unsigned n)
 
 bool hw_device_property_nth(const char *type, unsigned n, Property *out)
 {
-    const Property *property = find_nth(type, n);
+    const Property *property = hw_device_bus(type) ? find_nth(type, n) : NULL;
     if (property) {
         *out = *property;
     }

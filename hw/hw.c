@@ -64,6 +64,24 @@ static bool unknown_type(const char *name, GError **error)
     return false;
 }
 
+/* Keeps what the user said with the device that it made: of those from the @first-th on, the one that is called like
+ * that; some are called otherwise, but come first. */
+static void keep_options(Machine *machine, unsigned first, const HwDeviceType *type,
+                         const Options *opts)
+{
+    Device *made = NULL;
+    for (unsigned i = machine->devices->len; i-- > first;) {
+        Device *dev = machine->devices->pdata[i];
+        if (!made || strcmp(made->ops->name, type->name) != 0) {
+            made = dev;
+        }
+    }
+    if (made) {
+        options_free(made->given);
+        made->given = options_copy(opts);
+    }
+}
+
 bool hw_device_create(Machine *machine, Options *opts, GError **error)
 {
     const char *name = options_get(opts, "driver", NULL);
@@ -74,7 +92,12 @@ bool hw_device_create(Machine *machine, Options *opts, GError **error)
     if (!type) {
         return unknown_type(name, error);
     }
-    return type->create(machine, opts, error) && options_check_unused(opts, error);
+    unsigned first = machine->devices->len;
+    if (!type->create(machine, opts, error) || !options_check_unused(opts, error)) {
+        return false;
+    }
+    keep_options(machine, first, type, opts);
+    return true;
 }
 
 /* The name of the bus that the device would be on, for messages. */

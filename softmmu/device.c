@@ -45,6 +45,25 @@ void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char
     return dev;
 }
 
+const DeviceBus *device_bus_new(Device *owner, const DeviceBusType *type, const char *name)
+{
+    DeviceBus *bus = g_new(DeviceBus, 1);
+    *bus = (DeviceBus){type, g_strdup(name), owner};
+    g_ptr_array_add(owner->machine->buses, bus);
+    return bus;
+}
+
+const DeviceBus *device_find_bus(Machine *machine, const DeviceBusType *type)
+{
+    for (unsigned i = 0; i < machine->buses->len; i++) {
+        const DeviceBus *bus = machine->buses->pdata[i];
+        if (bus->type == type) {
+            return bus;
+        }
+    }
+    return NULL;
+}
+
 bool device_is_named(const Device *dev)
 {
     return !strpbrk(dev->id, "@/");

@@ -12,6 +12,7 @@
 #include "softmmu/clock.h"
 #include "softmmu/irq.h"
 #include "softmmu/memory.h"
+#include "softmmu/options.h"
 
 typedef struct Machine Machine;
 
@@ -33,16 +34,38 @@ typedef struct DeviceOps {
     void (*finalize)(Device *dev);
 } DeviceOps;
 
+/* A kind of bus, and a bus that a device has for others. They are what the user sees of how devices hang together
+ * (`info qtree`, bus= of -device); how a device reaches another is between the two. */
+typedef struct DeviceBusType {
+    const char *name; /* as `info qtree` has it: "PCIE", "virtio-mmio-bus" */
+    /* Appends what the bus knows of @dev: lines with @indent spaces before them. May be NULL. */
+    void (*describe)(const Device *dev, unsigned indent, GString *out);
+} DeviceBusType;
+
+typedef struct DeviceBus {
+    const DeviceBusType *type;
+    char *name; /* "pcie.0" */
+    Device *owner;
+} DeviceBus;
+
 struct Device {
     const DeviceOps *ops;
     Machine *machine;
-    char *id;       /* unique: the user's id= or "name@n" */
-    bool in_access; /* re-entrancy guard: set while one of its functions runs */
+    char *id;             /* unique: the user's id= or "name@n" */
+    const DeviceBus *bus; /* that it is on; NULL: the board's own wires */
+    Options *given;       /* what the user said of it; NULL: nothing */
+    bool in_access;       /* re-entrancy guard: set while one of its functions runs */
 };
 
 /* Allocates a zeroed struct of @size bytes with Device first and registers it with @machine, which
  * owns it from now on: resets it in order of creation and frees it in reverse order. @id may be NULL. */
 void *device_new(Machine *machine, const DeviceOps *ops, size_t size, const char *id);
+
+/* Gives @owner a bus named @name, which the machine frees. */
+const DeviceBus *device_bus_new(Device *owner, const DeviceBusType *type, const char *name);
+
+/* The first bus of @type, or NULL. */
+const DeviceBus *device_find_bus(Machine *machine, const DeviceBusType *type);
 
 /* Whether @id, of the user's choice (NULL: none), is free; @error says that it is not. */
 bool device_check_id(Machine *machine, const char *id, GError **error);

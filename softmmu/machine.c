@@ -57,6 +57,7 @@ Machine *machine_alloc(const MachineClass *cls, bool stepped)
     machine->io = memory_map_new(&machine->lock);
     machine->dma.map = machine->memory;
     machine->devices = g_ptr_array_new();
+    machine->buses = g_ptr_array_new();
     machine->chardevs = g_ptr_array_new_with_free_func((GDestroyNotify)chardev_free);
     machine->state_listeners = g_array_new(false, false, sizeof(StateListener));
     machine->event_listeners = g_array_new(false, false, sizeof(EventListener));
@@ -197,10 +198,17 @@ static void free_devices(Machine *machine)
         if (dev->ops->finalize) {
             dev->ops->finalize(dev);
         }
+        options_free(dev->given);
         g_free(dev->id);
         g_free(dev);
     }
     g_ptr_array_free(machine->devices, true);
+    for (unsigned i = 0; i < machine->buses->len; i++) {
+        DeviceBus *bus = machine->buses->pdata[i];
+        g_free(bus->name);
+        g_free(bus);
+    }
+    g_ptr_array_free(machine->buses, true);
 }
 
 void machine_free(Machine *machine)

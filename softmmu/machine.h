@@ -156,6 +156,7 @@ struct Machine {
     Vcpu *cpus[MACHINE_MAX_CPUS];
     unsigned ncpus;
     GPtrArray *devices;  /* of Device, in order of creation */
+    GPtrArray *buses;    /* of DeviceBus, the same */
     GPtrArray *objects;  /* of UserObject, of softmmu/objects.h; NULL: none */
     GArray *fds;         /* of softmmu/fds.c; NULL: none */
     GPtrArray *chardevs; /* of Chardev, each with its id; for -device x,chardev=ID */

@@ -401,6 +401,20 @@ void memory_map_set_msi_sink(MemoryMap *map, uint64_t base, uint64_t size,
     map->msi_opaque = opaque;
 }
 
+bool memory_map_nth_of(MemoryMap *map, const Device *dev, unsigned n, uint64_t *base,
+                       uint64_t *size)
+{
+    for (unsigned i = 0; i < map->regions->len; i++) {
+        const MemoryRegion *region = map->regions->pdata[i];
+        if (region->dev == dev && region->enabled && n-- == 0) {
+            *base = region->base;
+            *size = region->size;
+            return true;
+        }
+    }
+    return false;
+}
+
 void memory_map_print(MemoryMap *map, GString *out)
 {
     g_mutex_lock(&map->change);

@@ -194,6 +194,11 @@ void memory_writes_end(MemoryMap *map);
 /* Gives back those of the @n pages in @ram_pages that are all zeros; none, if there are writes. Returns how many. */
 unsigned memory_give_back_zeros(MemoryMap *map, const uint32_t *ram_pages, unsigned n);
 
+/* The @n-th region of @map with registers of @dev that is visible: its address and bytes. False past the end. With the
+ * machine lock held. */
+bool memory_map_nth_of(MemoryMap *map, const Device *dev, unsigned n, uint64_t *base,
+                       uint64_t *size);
+
 /* Text of the flattened map, for `info mtree`. */
 void memory_map_print(MemoryMap *map, GString *out);
 

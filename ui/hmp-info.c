@@ -145,16 +145,6 @@ void hmp_info_mtree(Monitor *mon, char *args)
     show_text(mon, print_mtree);
 }
 
-void hmp_info_qtree(Monitor *mon, char *args)
-{
-    const Machine *machine = monitor_machine(mon);
-    monitor_puts(mon, "bus: main-system-bus\n");
-    for (unsigned i = 0; i < machine->devices->len; i++) {
-        const Device *dev = machine->devices->pdata[i];
-        monitor_printf(mon, "  dev: %s, id \"%s\"\n", dev->ops->name, dev->id);
-    }
-}
-
 /* The interrupt controllers' inputs. */
 void hmp_info_irq(Monitor *mon, char *args)
 {

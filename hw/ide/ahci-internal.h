@@ -28,6 +28,7 @@ typedef struct AhciCommand AhciCommand;
 struct AhciPort {
     Ahci *ahci;
     unsigned n;
+    const DeviceBus *bus;
     BlockDev *blk; /* NULL: no drive, or one without a disk in it */
     bool drive, cdrom;
     char serial[21];

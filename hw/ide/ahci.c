@@ -615,12 +615,21 @@ static const PciOps ahci_ops = {
 
 /* ---- Drives ---- */
 
-static bool attach(AhciPort *p, BlockDev *blk, bool cdrom, const char *serial, GError **error)
+/* Connects @blk (NULL: a drive without medium), as device @id. */
+static bool attach(AhciPort *p, BlockDev *blk, bool cdrom, const char *serial, const char *id,
+                   GError **error)
 {
-    char name[32];
-    g_snprintf(name, sizeof(name), "ide.%u", p->n);
-    if (blk && !blockdev_attach(blk, name, error)) {
+    static const DeviceOps hd_ops = {.name = "ide-hd"}, cd_ops = {.name = "ide-cd"};
+    Machine *machine = p->ahci->pci.dev.machine;
+    if (!device_check_id(machine, id, error) ||
+        (blk && !blockdev_attach(blk, p->bus->name, error))) {
         return false;
+    }
+    Device *dev = device_new(machine, cdrom ? &cd_ops : &hd_ops, sizeof(*dev), id);
+    dev->bus = p->bus;
+    if (blk) {
+        dev->given = options_parse("-drive", "", NULL, NULL);
+        options_add(dev->given, "drive", blockdev_id(blk));
     }
     p->blk = blk;
     p->drive = true;
@@ -644,11 +653,31 @@ static bool attach_drives(Ahci *s, GError **error)
             return false;
         }
         if (blk && !attach(&s->ports[i], blk, drive_is_cdrom(machine, blockdev_id(blk)),
-                           drive_serial(machine, blockdev_id(blk)), error)) {
+                           drive_serial(machine, blockdev_id(blk)), NULL, error)) {
             return false;
         }
     }
     return true;
+}
+
+/* Ports of controllers that the user gave no name: their numbers go on from one to the next. */
+static unsigned count_unnamed_ports(Machine *machine)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        const Device *dev = machine->devices->pdata[i];
+        n += dev->ops == &ahci_ops.device && !device_is_named(dev) ? AHCI_PORTS : 0;
+    }
+    return n;
+}
+
+/* A port is a bus of its own: ide.@number, or ID.n of a controller that has an @id. */
+static void make_bus(AhciPort *p, const char *id, unsigned number)
+{
+    static const DeviceBusType type = {"IDE", NULL};
+    char *name = id ? g_strdup_printf("%s.%u", id, p->n) : g_strdup_printf("ide.%u", number);
+    p->bus = device_bus_new(&p->ahci->pci.dev, &type, name);
+    g_free(name);
 }
 
 bool ahci_new(PciBus *bus, uint8_t devfn, const char *id, bool with_drives, GError **error)
@@ -663,10 +692,12 @@ bool ahci_new(PciBus *bus, uint8_t devfn, const char *id, bool with_drives, GErr
     };
     static const MmioOps ops = {abar_read, abar_write, 4, 4, false};
     blockdev_init(bus->machine);
+    unsigned first = count_unnamed_ports(bus->machine);
     Ahci *s = pci_device_new(bus, devfn, &ahci_ops, sizeof(*s), id, &ids, true);
     for (unsigned i = 0; i < AHCI_PORTS; i++) {
         s->ports[i].ahci = s;
         s->ports[i].n = i;
+        make_bus(&s->ports[i], id, first + i);
     }
     pci_add_bar(&s->pci, ABAR, PCI_BAR_MEM32, ABAR_SIZE, &ops, s);
     pci_device_ready(&s->pci);
@@ -683,22 +714,17 @@ static bool create_ahci(Machine *machine, Options *opts, GError **error)
            ahci_new(bus, devfn, options_get(opts, "id", NULL), false, error);
 }
 
-/* The @*n-th port of all controllers that is free, or ide.@n; NULL with @error. */
+/* The port that is @bus (NULL: the first of all controllers) if it is free; NULL with @error. */
 static AhciPort *find_port(Machine *machine, const char *bus, GError **error)
 {
-    unsigned n = 0, seen = 0;
-    bool any = !bus;
-    if (bus && g_str_has_prefix(bus, "ide.")) {
-        n = g_ascii_strtoull(bus + 4, NULL, 10);
-    }
     for (unsigned i = 0; i < machine->devices->len; i++) {
         Device *dev = g_ptr_array_index(machine->devices, i);
         if (dev->ops != &ahci_ops.device) {
             continue;
         }
         Ahci *s = container_of(dev, Ahci, pci.dev);
-        for (unsigned j = 0; j < AHCI_PORTS; j++, seen++) {
-            if (!s->ports[j].drive && (any || seen == n)) {
+        for (unsigned j = 0; j < AHCI_PORTS; j++) {
+            if (!s->ports[j].drive && (!bus || !strcmp(bus, s->ports[j].bus->name))) {
                 return &s->ports[j];
             }
         }
@@ -716,7 +742,7 @@ static bool create_drive(Machine *machine, Options *opts, bool cdrom, GError **e
     const char *id = options_get(opts, "drive", NULL), *serial = options_get(opts, "serial", NULL);
     AhciPort *port = find_port(machine, options_get(opts, "bus", NULL), error);
     BlockDev *blk = NULL;
-    static const char *const ignored[] = {"id", "unit", "model", "write-cache"};
+    static const char *const ignored[] = {"unit", "model", "write-cache"};
     for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
         options_mark_used(opts, ignored[i]);
     }
@@ -734,7 +760,7 @@ static bool create_drive(Machine *machine, Options *opts, bool cdrom, GError **e
         serial = serial ? serial : drive_serial(machine, id);
     }
     char *path = g_strdup_printf("drive@%x/disk@0", port->n);
-    bool ok = attach(port, blk, cdrom, serial, error) &&
+    bool ok = attach(port, blk, cdrom, serial, options_get(opts, "id", NULL), error) &&
               boot_order_add(&port->ahci->pci, path, opts, error);
     g_free(path);
     return ok;

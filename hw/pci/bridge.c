@@ -231,7 +231,7 @@ static bool create_root_port(Machine *machine, Options *opts, GError **error)
     config.name = port->pci.dev.id;
     port->bus.parent = &port->pci;
     port->pci.secondary = &port->bus;
-    pci_bus_init(&port->bus, machine, &config);
+    pci_bus_init(&port->bus, &port->pci.dev, &config);
     return true;
 }
 

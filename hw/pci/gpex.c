@@ -77,7 +77,7 @@ PciBus *gpex_new(Machine *machine, const GpexConfig *config)
     };
 
     memcpy(bus.intx, config->intx, sizeof(config->intx));
-    pci_bus_init(&gpex->bus, machine, &bus);
+    pci_bus_init(&gpex->bus, &gpex->dev, &bus);
     device_map_mmio(&gpex->dev, config->ecam_base, config->ecam_size);
     pci_device_new(&gpex->bus, PCI_DEVFN(0, 0), &root_ops, sizeof(PciDevice), NULL, &root_ids,
                    false);

@@ -438,6 +438,7 @@ void *pci_device_new(PciBus *bus, uint8_t devfn, const PciOps *ops, size_t size,
 
     g_assert(!bus->devices[devfn]);
     pci->ops = ops;
+    pci->dev.bus = bus->bus;
     pci->bus = bus;
     pci->devfn = devfn;
     pci->cap_end = PCI_STD_HEADER_SIZEOF;
@@ -495,15 +496,17 @@ void pci_device_finalize(Device *dev)
 
 /* ---- Buses ---- */
 
-void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config)
+void pci_bus_init(PciBus *bus, Device *owner, const PciBusConfig *config)
 {
-    PciBus **end = (PciBus **)&machine->pci;
+    static const DeviceBusType type = {"PCIE", pci_describe};
+    PciBus **end = &owner->machine->pci;
 
     while (*end) {
         end = &(*end)->next;
     }
     *end = bus;
-    bus->machine = machine;
+    bus->machine = owner->machine;
+    bus->bus = device_bus_new(owner, &type, config->name);
     bus->config = *config;
 }
 

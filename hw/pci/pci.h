@@ -107,6 +107,7 @@ struct PciBus {
     PciBus *next;      /* bus of the machine, root buses before those behind their bridges */
     PciDevice *parent; /* the bridge to it; NULL: a root bus */
     Machine *machine;
+    const DeviceBus *bus; /* as others see it */
     PciBusConfig config;
     PciDevice *devices[PCI_DEVFNS];
     Iommu *iommu;              /* translates what its functions do; NULL: nobody */
@@ -118,8 +119,8 @@ extern const VmDesc pci_vmstate;
 
 /* ---- For host bridges and -device ---- */
 
-/* Initialises the bus embedded in a bridge, which lives as long as the machine. */
-void pci_bus_init(PciBus *bus, Machine *machine, const PciBusConfig *config);
+/* Initialises the bus embedded in bridge @owner, which lives as long as the machine. */
+void pci_bus_init(PciBus *bus, Device *owner, const PciBusConfig *config);
 
 /* The bus named @name (NULL: the first), or NULL. */
 PciBus *pci_find_bus(Machine *machine, const char *name);
@@ -213,7 +214,8 @@ extern const VmDesc pci_msix_vmstate;
 /* The @n-th function of the machine, bus by bus, and the number of its bus; NULL past the end. */
 PciDevice *pci_function_nth(Machine *machine, unsigned n, int *bus);
 
-/* Text for `info pci`. */
+/* Text for `info pci`; lines for `info qtree`, as DeviceBusType has them. */
 void pci_print_all(Machine *machine, GString *out);
+void pci_describe(const Device *dev, unsigned indent, GString *out);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct VirtioMmio {
     Device dev;
     IrqLine irq;
     VirtioDevice *vdev; /* NULL: empty */
+    const DeviceBus *bus;
     MemoryRegion *region;
     uint32_t host_features_sel, guest_features_sel, queue_sel;
 } VirtioMmio;
@@ -188,11 +189,26 @@ static const DeviceOps mmio_ops = {
 
 static const VirtioTransportOps mmio_transport_ops = {.update_irq = mmio_update_irq};
 
+static const DeviceBusType bus_type = {"virtio-mmio-bus", NULL};
+
+static unsigned count_slots(Machine *machine)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        n += ((Device *)machine->devices->pdata[i])->ops == &mmio_ops;
+    }
+    return n;
+}
+
 void virtio_mmio_new(Machine *machine, uint64_t base, IrqLine irq)
 {
     VirtioMmio *slot = device_new(machine, &mmio_ops, sizeof(VirtioMmio), NULL);
+    char *name = g_strdup_printf("%s.%u", bus_type.name, count_slots(machine) - 1);
 
     slot->irq = irq;
+    slot->bus = device_bus_new(&slot->dev, &bus_type, name);
+    g_free(name);
     slot->region = device_map_mmio(&slot->dev, base, VIRTIO_MMIO_SIZE);
 }
 
@@ -201,19 +217,16 @@ void virtio_mmio_new(Machine *machine, uint64_t base, IrqLine irq)
 Device *virtio_mmio_find_slot(Machine *machine, const char *name, GError **error)
 {
     Device *found = NULL;
-    unsigned n = 0;
+    unsigned n = count_slots(machine);
 
     for (unsigned i = 0; i < machine->devices->len; i++) {
         Device *dev = g_ptr_array_index(machine->devices, i);
-        char *slot_name;
         bool match;
 
         if (dev->ops != &mmio_ops) {
             continue;
         }
-        slot_name = g_strdup_printf("virtio-mmio-bus.%u", n++);
-        match = !name || strcmp(name, slot_name) == 0;
-        g_free(slot_name);
+        match = !name || strcmp(name, to_slot(dev)->bus->name) == 0;
         if (match && name && to_slot(dev)->vdev) {
             error_set(error, "bus '%s' is in use; leave out bus= to take a free one", name);
             return NULL;
@@ -240,6 +253,7 @@ Device *virtio_mmio_find_slot(Machine *machine, const char *name, GError **error
 void virtio_mmio_plug(Device *slot, VirtioDevice *vdev)
 {
     to_slot(slot)->vdev = vdev;
+    vdev->dev.bus = to_slot(slot)->bus;
     for (unsigned n = 0; n < vdev->nqueues; n++) {
         memory_region_add_doorbell(to_slot(slot)->region, VIRTIO_MMIO_QUEUE_NOTIFY, 4, true, n,
                                    virtio_ring_doorbell, vdev, n);

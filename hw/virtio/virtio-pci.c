@@ -334,6 +334,7 @@ static void add_capabilities(VirtioPci *proxy)
 PciDevice *virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const char *id,
                           uint32_t vectors)
 {
+    static const DeviceBusType bus_type = {"virtio-pci-bus", NULL};
     unsigned type = 0;
 
     while (proxy_types[type].device_id && proxy_types[type].device_id != vdev->ops->device_id) {
@@ -351,6 +352,7 @@ PciDevice *virtio_pci_new(PciBus *bus, uint8_t devfn, VirtioDevice *vdev, const 
         pci_device_new(bus, devfn, &proxy_types[type].ops, sizeof(*proxy), id, &ids, true);
 
     proxy->vdev = vdev;
+    vdev->dev.bus = device_bus_new(&proxy->pci.dev, &bus_type, "virtio-bus");
     pci_add_bar(&proxy->pci, BAR_BLOCKS, PCI_BAR_MEM64_PREFETCH, BLOCKS_SIZE, &blocks_ops, proxy);
     for (unsigned n = 0; n < vdev->nqueues; n++) {
         memory_region_add_doorbell(proxy->pci.bars[BAR_BLOCKS].region,

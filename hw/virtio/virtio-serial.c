@@ -47,6 +47,7 @@ typedef struct SerialMessage {
 
 struct VirtioSerial {
     VirtioDevice virtio;
+    const DeviceBus *bus; /* see port_bus() */
     uint32_t max_ports;
     SerialPort ports[MAX_PORTS];
     SerialMessage messages[MAX_MESSAGES];
@@ -500,21 +501,31 @@ static const CharHandlers port_handlers = {
     .released = port_released,
 };
 
-/* The device that bus= names ("ID.0"), or the first one. */
+/* The bus of the ports: "ID.0". Behind a transport with an id of its own, that is the one users know. */
+static const DeviceBus *port_bus(VirtioSerial *serial)
+{
+    static const DeviceBusType type = {"virtio-serial-bus", NULL};
+
+    if (!serial->bus) {
+        Device *dev = &serial->virtio.dev, *transport = serial->virtio.transport;
+        char *name =
+            g_strdup_printf("%s.0", device_is_named(dev) || !transport ? dev->id : transport->id);
+        serial->bus = device_bus_new(dev, &type, name);
+        g_free(name);
+    }
+    return serial->bus;
+}
+
+/* The device that bus= names, or the first one. */
 static VirtioSerial *find_serial(Machine *machine, const char *bus, GError **error)
 {
     for (unsigned i = 0; i < machine->devices->len; i++) {
         Device *dev = g_ptr_array_index(machine->devices, i);
-        size_t len = strlen(dev->id);
 
         if (dev->ops == &serial_ops.device) {
             VirtioSerial *serial = to_serial(container_of(dev, VirtioDevice, dev));
-            /* Behind a transport with an id of its own, that is the one users know. */
-            const char *id = serial->virtio.transport ? serial->virtio.transport->id : "";
-            size_t id_len = strlen(id);
 
-            if (!bus || (strncmp(bus, dev->id, len) == 0 && strcmp(bus + len, ".0") == 0) ||
-                (strncmp(bus, id, id_len) == 0 && strcmp(bus + id_len, ".0") == 0)) {
+            if (!bus || strcmp(bus, port_bus(serial)->name) == 0) {
                 return serial;
             }
         }
@@ -557,14 +568,17 @@ static SerialPort *find_port(VirtioSerial *serial, uint64_t nr, bool console, GE
 
 static bool create_port(Machine *machine, Options *opts, bool console, GError **error)
 {
-    const char *chardev_id = options_get(opts, "chardev", NULL);
+    static const DeviceOps console_ops = {.name = "virtconsole"},
+                           other_ops = {.name = "virtserialport"};
+    const char *chardev_id = options_get(opts, "chardev", NULL),
+               *id = options_get(opts, "id", NULL);
     VirtioSerial *serial = find_serial(machine, options_get(opts, "bus", NULL), error);
     Chardev *chr = chardev_id ? machine_find_chardev(machine, chardev_id) : NULL;
     uint64_t nr = ANY_PORT;
     SerialPort *port;
 
-    options_mark_used(opts, "id");
-    if (!serial || !options_get_u64(opts, "nr", &nr, error)) {
+    if (!serial || !device_check_id(machine, id, error) ||
+        !options_get_u64(opts, "nr", &nr, error)) {
         return false;
     }
     if (!chardev_id) {
@@ -584,6 +598,8 @@ static bool create_port(Machine *machine, Options *opts, bool console, GError **
     if (!port) {
         return false;
     }
+    Device *dev = device_new(machine, console ? &console_ops : &other_ops, sizeof(*dev), id);
+    dev->bus = port_bus(serial);
     port->present = true;
     port->console = console;
     port->name = g_strdup(options_get(opts, "name", NULL));

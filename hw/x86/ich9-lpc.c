@@ -7,6 +7,7 @@
  * machine. Locking: the machine lock.
  */
 #include "hw/x86/ich9.h"
+#include "hw/x86/isa-devices.h"
 #include "softmmu/base/log.h"
 #include <linux/pci_regs.h>
 #include <string.h>
@@ -245,5 +246,6 @@ Ich9Lpc *ich9_lpc_new(PciBus *bus, const IrqLine isa[16], const IrqLine apic[8])
                                          s, &s->pci.dev);
     memory_region_set_enabled(s->rcba_region, false);
     init_config(&s->pci);
+    device_bus_new(&s->pci.dev, &isa_bus_type, "isa.0");
     return s;
 }

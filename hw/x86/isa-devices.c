@@ -16,6 +16,13 @@
 #include <stdio.h>
 #include <string.h>
 
+const DeviceBusType isa_bus_type = {"ISA", NULL};
+
+void isa_attach(Device *dev)
+{
+    dev->bus = device_find_bus(dev->machine, &isa_bus_type);
+}
+
 bool isa_check_machine(Machine *machine, const char *type, GError **error)
 {
     if (machine->cls->arch == &x86_64_guest) {
@@ -93,6 +100,7 @@ static bool create_debugcon(Machine *machine, Options *opts, GError **error)
         return error_set(error, "-device isa-debugcon: there is no -chardev with id=%s", id);
     }
     DebugCon *s = device_new(machine, &debugcon_ops, sizeof(*s), options_get(opts, "id", NULL));
+    isa_attach(&s->dev);
     s->chr = chr;
     s->readback = readback;
     if (chr) {
@@ -129,6 +137,7 @@ static bool create_exit(Machine *machine, Options *opts, GError **error)
         return false;
     }
     Device *dev = device_new(machine, &exit_ops, sizeof(*dev), options_get(opts, "id", NULL));
+    isa_attach(dev);
     device_map_pio(dev, port, size);
     return true;
 }
@@ -181,6 +190,7 @@ static bool create_pvpanic(Machine *machine, Options *opts, GError **error)
         return error_set(error, "-device pvpanic: ioport= must be 1 to 0xffff");
     }
     PvPanic *s = device_new(machine, &pvpanic_ops, sizeof(*s), options_get(opts, "id", NULL));
+    isa_attach(&s->dev);
     s->port = port;
     device_map_pio(&s->dev, port, 1);
     return true;

@@ -342,7 +342,7 @@ PciBus *mch_new(Machine *machine, const MchConfig *config)
     };
     memcpy(bus.intx, config->pirq, sizeof(bus.intx));
     s->config = *config;
-    pci_bus_init(&s->bus, machine, &bus);
+    pci_bus_init(&s->bus, &s->dev, &bus);
     memory_map_add_mmio(machine->io, "pci-conf", PORT_ADDRESS, 8, 0, &port_ops, s, NULL);
     s->ecam = memory_map_add_mmio(map, "pcie-mmcfg", 0, MCH_ECAM_SIZE, 2, &ecam_ops, s, NULL);
     memory_region_set_enabled(s->ecam, false);

@@ -106,6 +106,7 @@ bool pc_testdev_create(Machine *machine, Options *opts, GError **error)
     }
     MemoryMap *io = machine->io;
     PcTestdev *s = device_new(machine, &testdev_ops, sizeof(*s), options_get(opts, "id", NULL));
+    isa_attach(&s->dev);
     memory_map_add_mmio(io, "pc-testdev", PORT_REGISTER, 4, 0, &reg_ops, s, &s->dev);
     memory_map_add_mmio(io, "pc-testdev-flush", PORT_FLUSH, 4, 0, &flush_ops, s, &s->dev);
     memory_map_add_mmio(io, "pc-testdev-bytes", PORT_BYTES, 4, 0, &byte_ops, s, &s->dev);

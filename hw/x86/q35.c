@@ -319,20 +319,32 @@ static void hpet_legacy(void *opaque, bool on)
     }
 }
 
-static void make_timers(Q35 *q)
+static void make_hpet(Q35 *q)
 {
     HpetConfig hpet = {.legacy = hpet_legacy, .opaque = q};
-    if (!pc_irq_in_engine(q->irqs)) {
-        q->pit = i8254_new(q->machine, pc_irq_line(q->irqs, IRQ_TIMER));
-    }
-    q->rtc = mc146818_new(q->machine, irq_line(set_rtc, q, 0),
-                          machine_real_time(q->machine) / G_USEC_PER_SEC);
     for (unsigned i = 0; i < ARRAY_SIZE(hpet.gsi); i++) {
         hpet.gsi[i] = pc_irq_line(q->irqs, i);
     }
     /* Input 2 of the I/O APIC is line 0. */
     hpet.gsi[2] = hpet.gsi[0];
     hpet_new(q->machine, HPET_BASE, &hpet);
+}
+
+/* What has been on the ISA bus since the first PCs. */
+static void make_isa_devices(Q35 *q)
+{
+    Machine *machine = q->machine;
+    unsigned n = machine->devices->len;
+    if (!pc_irq_in_engine(q->irqs)) {
+        q->pit = i8254_new(machine, pc_irq_line(q->irqs, IRQ_TIMER));
+    }
+    q->rtc =
+        mc146818_new(machine, irq_line(set_rtc, q, 0), machine_real_time(machine) / G_USEC_PER_SEC);
+    make_serial(q);
+    i8042_new(machine, pc_irq_line(q->irqs, IRQ_KEYBOARD), pc_irq_line(q->irqs, IRQ_MOUSE));
+    for (; n < machine->devices->len; n++) {
+        isa_attach(machine->devices->pdata[n]);
+    }
 }
 
 static uint64_t silent_read(void *opaque, uint64_t offset, unsigned size)
@@ -370,9 +382,8 @@ static bool make_devices(Q35 *q, GError **error)
     if (!pc_iommu_new(machine, q->pci, q->irqs, error)) {
         return false;
     }
-    make_timers(q);
-    make_serial(q);
-    i8042_new(machine, pc_irq_line(q->irqs, IRQ_KEYBOARD), pc_irq_line(q->irqs, IRQ_MOUSE));
+    make_isa_devices(q);
+    make_hpet(q);
     add_silent_ports(machine);
     q->fw_cfg = fw_cfg_new_pio(machine, FW_CFG_PORT);
     bool vga = !machine->config.nodefaults && !machine->config.no_vga;
