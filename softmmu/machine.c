@@ -136,7 +136,6 @@ static bool init_board(Machine *machine, GError **error)
             return false;
         }
     }
-    machine_reset(machine);
     return true;
 }
 
@@ -156,11 +155,22 @@ bool machine_init(Machine *machine, const MachineConfig *config, GError **error)
     return ok;
 }
 
+bool machine_complete(Machine *machine, GError **error)
+{
+    machine_lock(machine);
+    bool ok = !machine->cls->complete || machine->cls->complete(machine, error);
+    if (ok) {
+        machine_reset(machine);
+    }
+    machine_unlock(machine);
+    return ok;
+}
+
 Machine *machine_new(const MachineClass *cls, const MachineConfig *config, bool stepped,
                      GError **error)
 {
     Machine *machine = machine_alloc(cls, stepped);
-    if (!machine_init(machine, config, error)) {
+    if (!machine_init(machine, config, error) || !machine_complete(machine, error)) {
         machine_free(machine);
         return NULL;
     }

@@ -94,6 +94,9 @@ typedef struct MachineClass {
     const char *drive_interface; /* of a -drive without if=: "ide"; NULL: "virtio" */
     /* Makes vCPUs and devices. */
     bool (*init)(Machine *machine, GError **error);
+    /* After the user's devices were made, before the first reset: makes what tells the guest of all of them. May be
+     * NULL. */
+    bool (*complete)(Machine *machine, GError **error);
     /* After all devices were reset: loads the boot ROM's contents again. May be NULL. */
     void (*reset)(Machine *machine);
     /* Before the machine goes: releases what machine->board points to; the struct itself, if there is one,
@@ -207,11 +210,11 @@ Machine *machine_new(const MachineClass *cls, const MachineConfig *config, bool 
 /* Ends the vCPU threads, then frees everything. Not on a vCPU's thread. */
 void machine_free(Machine *machine);
 
-/* The two halves of machine_new(), for who needs the lock, context, clock and memory map to make what the
- * config points to (character devices, engines). If machine_init() fails, machine_free() is all that can be
- * done; the config is taken over all the same. */
+/* The parts of machine_new(), for who needs the lock, context, clock and memory map to make what the config points
+ * to (character devices, engines), or adds devices before machine_complete(). If one fails, machine_free() is all that can be done; the config is taken over all the same. */
 Machine *machine_alloc(const MachineClass *cls, bool stepped);
 bool machine_init(Machine *machine, const MachineConfig *config, GError **error);
+bool machine_complete(Machine *machine, GError **error);
 
 /* Microseconds since 1970 that the guest's calendar clock starts from. */
 int64_t machine_real_time(const Machine *machine);

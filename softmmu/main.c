@@ -131,10 +131,8 @@ static bool set_up_board(Machine *machine, CmdLine *cmd, GError **error)
     }
     machine_lock(machine);
     bool ok = create_devices(machine, error) && hw_create_drives(machine, error) &&
-              hw_create_netdevs(machine, error) && share_check_all(machine, error);
-    if (ok) {
-        machine_reset(machine); /* with what was added */
-    }
+              hw_create_netdevs(machine, error) && share_check_all(machine, error) &&
+              machine_complete(machine, error);
     machine_unlock(machine);
     return ok;
 }

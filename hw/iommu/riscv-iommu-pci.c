@@ -154,6 +154,10 @@ static bool create_riscv_iommu(Machine *machine, Options *opts, GError **error)
         !pci_parse_address(machine, opts, &bus, &devfn, error)) {
         return false;
     }
+    if (bus->parent) {
+        return error_set(error, "riscv-iommu-pci: '%s' is no root bus; use bus=pcie.0",
+                         bus->config.name);
+    }
     if (bus->iommu) {
         return error_set(error, "riscv-iommu-pci: PCI bus '%s' has an IOMMU already",
                          bus->config.name);

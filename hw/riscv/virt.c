@@ -17,6 +17,7 @@
 #include "hw/virtio/virtio-mmio.h"
 #include "softmmu/base/error.h"
 #include <inttypes.h>
+#include <linux/pci_regs.h>
 
 #define ROM_BASE 0x1000
 #define TEST_BASE 0x100000
@@ -49,6 +50,7 @@ typedef struct Virt {
     Device *plic;
     FwCfg *fw_cfg;
     GpexConfig pci;
+    PciBus *pci_bus;
 } Virt;
 
 /* ---- Devices ---- */
@@ -94,7 +96,7 @@ static void make_pci(Machine *machine, Virt *virt)
     for (unsigned i = 0; i < ARRAY_SIZE(virt->pci.intx); i++) {
         virt->pci.intx[i] = plic_input(virt->plic, IRQ_PCI + i);
     }
-    gpex_new(machine, &virt->pci);
+    virt->pci_bus = gpex_new(machine, &virt->pci);
     add_pci_window(machine, "pci-ports", PIO_BASE, PIO_SIZE);
     add_pci_window(machine, "pci-mmio", MMIO_BASE, MMIO_SIZE);
     add_pci_window(machine, "pci-mmio-high", virt->pci.mmio64_base, HIGH_MMIO_SIZE);
@@ -183,6 +185,27 @@ static uint32_t add_plic(Machine *machine, FdtTree *tree, const uint32_t *intc)
 /* A property whose cells are in the tree's byte order already. */
 #define ADD_RAW(tree, path, name, array) fdt_tree_bytes(tree, path, name, array, sizeof(array))
 
+/*
+ * An IOMMU is a function of the bus at @pci that it translates for, all but itself. Source: the Linux kernel's bindings
+ * pci/pci-iommu.txt and iommu/riscv,iommu.yaml.
+ */
+static void add_iommu(const PciDevice *iommu, FdtTree *tree, const char *pci)
+{
+    char *path = g_strdup_printf("%s/iommu@%x,%x", pci, iommu->devfn >> 3, iommu->devfn & 7);
+    char *ids = g_strdup_printf("pci%x,%x", pci_get16(iommu->config, PCI_VENDOR_ID),
+                                pci_get16(iommu->config, PCI_DEVICE_ID));
+    uint32_t phandle = fdt_tree_new_phandle(tree), next = iommu->devfn + 1;
+    fdt_tree_node(tree, path);
+    fdt_tree_strings(tree, path, "compatible", (const char *const[]){ids, "riscv,pci-iommu", NULL});
+    fdt_tree_u32(tree, path, "#iommu-cells", 1);
+    FDT_CELLS(tree, path, "reg", (uint32_t)iommu->devfn << 8, 0, 0, 0, 0);
+    fdt_tree_u32(tree, path, "phandle", phandle);
+    FDT_CELLS(tree, pci, "iommu-map", 0, phandle, 0, iommu->devfn, next, phandle, next,
+              0x10000 - next);
+    g_free(ids);
+    g_free(path);
+}
+
 static void add_pci(Virt *virt, FdtTree *tree, uint32_t plic)
 {
     static const char path[] = "/soc/pci@30000000";
@@ -201,6 +224,9 @@ static void add_pci(Virt *virt, FdtTree *tree, uint32_t plic)
     ADD_RAW(tree, path, "ranges", fdt.ranges);
     ADD_RAW(tree, path, "interrupt-map-mask", fdt.interrupt_map_mask);
     ADD_RAW(tree, path, "interrupt-map", fdt.interrupt_map);
+    if (virt->pci_bus->iommu_function) {
+        add_iommu(virt->pci_bus->iommu_function, tree, path);
+    }
 }
 
 /* The test finisher, and the ways to power off and reboot through it. */
@@ -326,6 +352,12 @@ static bool virt_init(Machine *machine, GError **error)
         return false;
     }
     fill_fw_cfg(virt);
+    return true;
+}
+
+static bool virt_complete(Machine *machine, GError **error)
+{
+    Virt *virt = machine->board;
     return riscv_boot_finish(&virt->boot, make_fdt(virt), error);
 }
 
@@ -351,6 +383,7 @@ const MachineClass riscv_virt_machine = {
     .default_ram = 128 * MIB,
     .default_cpu = "rv64",
     .init = virt_init,
+    .complete = virt_complete,
     .reset = virt_reset,
     .finalize = virt_finalize,
 };

@@ -538,6 +538,45 @@ static void test_dumpdtb(Fixture *f, gconstpointer data)
     expect_error(config, "cannot write the device tree to '/nonexistent/dir/file'");
 }
 
+static uint32_t cell(const void *fdt, const char *path, const char *name, unsigned n)
+{
+    int len;
+    const fdt32_t *cells = fdt_getprop(fdt, fdt_path_offset(fdt, path), name, &len);
+    g_assert_cmpint(len, >, (int)(n * sizeof(*cells)));
+    return fdt32_to_cpu(cells[n]);
+}
+
+/* A device of the user's that the tree tells of: it is there before the tree is made. */
+static void test_fdt_iommu(Fixture *f, gconstpointer data)
+{
+    static const char pci[] = "/soc/pci@30000000", path[] = "/soc/pci@30000000/iommu@3,0";
+    MachineConfig config = {.cpus = 1, .bios = "none"};
+    GError *error = NULL;
+    Machine *machine = machine_alloc(&riscv_virt_machine, true);
+    machine_lock(machine);
+    g_assert_true(machine_init(machine, &config, &error));
+    Options *opts = options_parse("-device", "riscv-iommu-pci,addr=3", "driver", &error);
+    g_assert_true(hw_device_create(machine, opts, &error));
+    options_free(opts);
+    g_assert_true(machine_complete(machine, &error));
+
+    void *fdt = get_fdt(machine);
+    int node = fdt_path_offset(fdt, path);
+    g_assert_cmpint(node, >=, 0);
+    g_assert_cmpint(fdt_node_check_compatible(fdt, node, "riscv,pci-iommu"), ==, 0);
+    g_assert_cmpint(fdt_node_check_compatible(fdt, node, "pci1b36,14"), ==, 0);
+    g_assert_cmpuint(cell(fdt, path, "#iommu-cells", 0), ==, 1);
+    g_assert_cmphex(cell(fdt, path, "reg", 0), ==, 0x1800);
+    /* What has requester ids 0 to 0x17, and 0x19 to 0xffff. */
+    uint32_t phandle = fdt_get_phandle(fdt, node);
+    const uint32_t map[] = {0, phandle, 0, 0x18, 0x19, phandle, 0x19, 0xffe7};
+    for (unsigned i = 0; i < ARRAY_SIZE(map); i++) {
+        g_assert_cmphex(cell(fdt, pci, "iommu-map", i), ==, map[i]);
+    }
+    g_free(fdt);
+    harness_free(machine);
+}
+
 /* Random damage to a device tree file. */
 static void test_bad_dtb(Fixture *f, gconstpointer data)
 {
@@ -654,6 +693,7 @@ int main(int argc, char **argv)
     ADD(wrong_config);
     ADD(devices_by_name);
     ADD(dumpdtb);
+    ADD(fdt_iommu);
     ADD(bad_dtb);
     ADD(wild);
     g_test_add_func("/boards/irqs", test_irqs);

@@ -183,6 +183,9 @@ static Machine *make_machine(const BenchBoard *board)
     for (unsigned i = 0; board->devices[i]; i++) {
         create_device(machine, board->devices[i]);
     }
+    if (!machine_complete(machine, &error)) {
+        g_error("%s", error->message);
+    }
     clock_start(machine->clock);
     close(disk);
     g_free(bios);

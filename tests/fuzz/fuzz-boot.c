@@ -172,7 +172,7 @@ static void start(const Way *way, const char *path, const char *kernel)
     config.initrd = way->option == AS_INITRD ? path : NULL;
     Machine *machine = machine_alloc(way->cls, true);
     machine_lock(machine);
-    if (machine_init(machine, &config, &error)) {
+    if (machine_init(machine, &config, &error) && machine_complete(machine, &error)) {
         started[way - ways]++;
         machine_reset(machine);
     } else {

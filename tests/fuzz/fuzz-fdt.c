@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .ram_size = 4 * MIB, .bios = "none", .dtb = path, .append = "console=ttyS0"};
     GError *error = NULL;
     Machine *machine = machine_alloc(&riscv_spike_machine, true);
-    if (!machine_init(machine, &config, &error)) {
+    if (!machine_init(machine, &config, &error) || !machine_complete(machine, &error)) {
         g_assert_nonnull(error);
         g_assert_null(strchr(error->message, '\n'));
         g_error_free(error);

@@ -42,7 +42,7 @@ static Fixture fixture_with_cpu(const char *accel, const char *cpu)
     Fixture f = {machine_alloc(&riscv_spike_machine, false), g_new0(Fake, 1)};
 
     g_assert_true(accel_new(f.machine, list, &error));
-    if (!machine_init(f.machine, &config, &error)) {
+    if (!machine_init(f.machine, &config, &error) || !machine_complete(f.machine, &error)) {
         g_error("%s", error->message);
     }
     f.machine->config.kernel = NULL;

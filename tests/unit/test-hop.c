@@ -34,7 +34,7 @@ static Outcome run(const char *accel)
     Outcome out;
 
     g_assert_true(accel_new(machine, list, &error));
-    if (!machine_init(machine, &config, &error)) {
+    if (!machine_init(machine, &config, &error) || !machine_complete(machine, &error)) {
         g_error("%s", error->message);
     }
     machine_lock(machine);

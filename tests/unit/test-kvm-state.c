@@ -29,7 +29,8 @@ static void setup(Fixture *f, gconstpointer mode)
     GError *error = NULL;
 
     f->machine = machine_alloc(&x86_q35_machine, true);
-    if (!accel_new(f->machine, engines, &error) || !machine_init(f->machine, &config, &error)) {
+    if (!accel_new(f->machine, engines, &error) || !machine_init(f->machine, &config, &error) ||
+        !machine_complete(f->machine, &error)) {
         g_error("%s", error->message);
     }
     g_free(irqchip);

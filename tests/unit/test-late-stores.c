@@ -25,7 +25,8 @@ static Machine *machine_with(const char *accel)
     GError *error = NULL;
     Machine *machine = machine_alloc(&riscv_spike_machine, true);
 
-    if (!accel_new(machine, list, &error) || !machine_init(machine, &config, &error)) {
+    if (!accel_new(machine, list, &error) || !machine_init(machine, &config, &error) ||
+        !machine_complete(machine, &error)) {
         g_error("%s", error->message);
     }
     memcpy(machine->ram->host, loop, sizeof(loop));

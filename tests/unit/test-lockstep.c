@@ -22,7 +22,8 @@ static Machine *machine_with(const char *accel, const char *kernel)
     GError *error = NULL;
     Machine *machine = machine_alloc(&riscv_virt_machine, true);
 
-    if (!accel_new(machine, list, &error) || !machine_init(machine, &config, &error)) {
+    if (!accel_new(machine, list, &error) || !machine_init(machine, &config, &error) ||
+        !machine_complete(machine, &error)) {
         g_error("%s", error->message);
     }
     return machine;

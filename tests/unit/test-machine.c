@@ -224,7 +224,7 @@ static Machine *start_toy(unsigned cpus)
     events = g_string_new(NULL);
     Machine *machine = machine_alloc(&toy_class, false);
     machine->runner = &toy_runner;
-    g_assert_true(machine_init(machine, &config, &error));
+    g_assert_true(machine_init(machine, &config, &error) && machine_complete(machine, &error));
     machine_lock(machine);
     machine_start(machine);
     machine_unlock(machine);

@@ -182,7 +182,8 @@ static Fixture *fixture_new(bool threads)
     f->machine->monitor_hooks = &hooks;
     f->back = g_new0(Fake, 1);
     f->back->text = g_string_new(NULL);
-    g_assert_true(machine_init(f->machine, &config, &error));
+    g_assert_true(machine_init(f->machine, &config, &error) &&
+                  machine_complete(f->machine, &error));
     char_register(f->machine, &f->back->chr, &fake_ops, "mon", g_strdup("fake"));
     machine_lock(f->machine);
     chardev_event(&f->back->chr, CHAR_EVENT_OPENED);

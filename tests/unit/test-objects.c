@@ -94,7 +94,7 @@ static Machine *machine_with(const char *object, uint64_t ram_size, GError **err
     MachineConfig config = {.ram_size = ram_size, .memory_backend = "m0"};
     Machine *machine = machine_alloc(&ram_machine, true);
     g_assert_true(add(machine, object, error));
-    if (!machine_init(machine, &config, error)) {
+    if (!machine_init(machine, &config, error) || !machine_complete(machine, error)) {
         machine_free(machine);
         return NULL;
     }

@@ -115,7 +115,8 @@ static Fixture *fixture_new(bool negotiate)
     Fixture *f = g_new0(Fixture, 1);
     f->machine = machine_alloc(&toy_machine, true);
     f->machine->monitor_hooks = &hooks;
-    g_assert_true(machine_init(f->machine, &config, &error));
+    g_assert_true(machine_init(f->machine, &config, &error) &&
+                  machine_complete(f->machine, &error));
     f->back = g_new0(Fake, 1);
     f->back->text = g_string_new(NULL);
     char_register(f->machine, &f->back->chr, &fake_ops, "qmp", g_strdup("fake"));
