@@ -81,8 +81,10 @@ bed_run()
         <& $bed_monitor > "$tmp/bed-qemu.log" 2>&1 &
     bed_pid=$!
     while kill -0 $bed_pid 2> /dev/null; do
-        sleep 1
-        [ -n "$options" ] || echo "sendkey shift" >& $bed_monitor
+        for _ in 1 2 3 4; do
+            sleep 0.25
+            [ -n "$options" ] || echo "sendkey shift" >& $bed_monitor
+        done
         now=$(stat -c %s "$tmp/console")
         if [ "$now" != $size ]; then
             size=$now spoken=$SECONDS worked=$(bed_work)
