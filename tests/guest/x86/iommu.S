@@ -59,16 +59,9 @@
         call check_fault
         .endm
 main:
-        xorl %ebx, %ebx            /* EBX: the function, as in the address register */
-1:      xorl %ecx, %ecx
-        call read_config
-        cmpl $EDU_ID, %eax
-        je 2f
-        addl $0x800, %ebx
-        cmpl $0x10000, %ebx
-        CHECK_(b)
-        jmp 1b
-2:      movl $0x10, %ecx
+        movl $EDU_ID, %eax
+        call find_function
+        movl $0x10, %ecx
         movl $BAR, %eax
         call write_config
         movl $4, %ecx
@@ -263,22 +256,6 @@ make_tables:
         movl $page_target + 3, pages + 8
         movl $page_read_only + 1, pages + 16
         movl $0x77777777, page_read_only
-        ret
-
-/* EAX: the register ECX of the function EBX. */
-read_config:
-        movl %ebx, %eax
-        leal 0x80000000(%eax, %ecx), %eax
-        movw $0xcf8, %dx
-        outl %eax, %dx
-        movw $0xcfc, %dx
-        inl %dx, %eax
-        ret
-write_config:
-        pushl %eax
-        call read_config
-        popl %eax
-        outl %eax, %dx
         ret
 
         .data

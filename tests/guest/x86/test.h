@@ -66,6 +66,39 @@ puts:
         jmp 4b
 5:      ret
 
+#ifdef Q35
+/* EBX: the function of bus 0 with ids EAX, as it is in the address register. Changes ECX, EDX, EDI. */
+find_function:
+        movl %eax, %edi
+        xorl %ebx, %ebx
+6:      xorl %ecx, %ecx
+        call read_config
+        cmpl %edi, %eax
+        je 7f
+        addl $0x800, %ebx
+        cmpl $0x10000, %ebx
+        jb 6b
+        movl $__LINE__, %esi
+        jmp fail
+7:      ret
+
+/* EAX: register ECX of the function EBX. Change EDX. */
+read_config:
+        movl %ebx, %eax
+        leal 0x80000000(%eax, %ecx), %eax
+        movw $0xcf8, %dx
+        outl %eax, %dx
+        movw $0xcfc, %dx
+        inl %dx, %eax
+        ret
+write_config:
+        pushl %eax
+        call read_config
+        popl %eax
+        outl %eax, %dx
+        ret
+#endif
+
         .data
 fail_text: .asciz "FAIL line "
 pass_text: .asciz "PASS\n"
