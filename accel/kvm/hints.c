@@ -205,7 +205,7 @@ bool kvm_take_dirty(void *opaque, MemoryRegion *region, unsigned long *bitmap)
     bool any = false;
 
     for (unsigned i = 0; i < KVM_MAX_SLOTS; i++) {
-        const KvmSlot *slot = &vm->slots[i];
+        KvmSlot *slot = &vm->slots[i];
         if (!slot->size || slot->region != region || !(slot->flags & KVM_MEM_LOG_DIRTY_PAGES)) {
             continue;
         }
@@ -214,10 +214,11 @@ bool kvm_take_dirty(void *opaque, MemoryRegion *region, unsigned long *bitmap)
         struct kvm_dirty_log request = {.slot = i, .dirty_bitmap = log};
         if (ioctl(vm->fd, KVM_GET_DIRTY_LOG, &request) == 0) {
             for (uint64_t page = 0; page < pages; page++) {
-                if (log[page / 64] >> (page % 64) & 1) {
+                if (slot->unlogged || (log[page / 64] >> (page % 64) & 1)) {
                     bitmap[(first + page) / 64] |= 1ul << ((first + page) % 64);
                 }
             }
+            slot->unlogged = false;
             any = true;
         }
         g_free(log);

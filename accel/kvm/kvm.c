@@ -69,6 +69,8 @@ static void free_vm(KvmVm *vm)
     }
     g_ptr_array_free(vm->doorbells, true);
     g_mutex_clear(&vm->patch_lock);
+    g_mutex_clear(&vm->gate_lock);
+    g_cond_clear(&vm->gate_moved);
     g_free(vm->msrs);
     g_free(vm);
 }
@@ -80,6 +82,8 @@ static bool kvm_init(Accel *accel, GError **error)
     vm->machine = accel->machine;
     vm->doorbells = g_ptr_array_new();
     g_mutex_init(&vm->patch_lock);
+    g_mutex_init(&vm->gate_lock);
+    g_cond_init(&vm->gate_moved);
     vm->dev_fd = kvm_open(&kvm_this_host, accel->config.force, error);
     vm->fd = vm->dev_fd < 0 ? -1 : kvm_create_vm(&kvm_this_host, vm->dev_fd, error);
     if (vm->fd < 0 || !set_kernel_pages(vm, error) || !kvm_read_cpuid(vm, error)) {

@@ -8,7 +8,7 @@
  *
  * Source: Linux, Documentation/virt/kvm/api.rst (the sections' names are those of the ioctls).
  *
- * Locking: a KvmVcpu belongs to its thread, except `run->immediate_exit` and `tid`. What is per machine
+ * Locking: a KvmVcpu belongs to its thread, except `run->immediate_exit`, `tid` and `inside`. What is per machine
  * changes under the machine lock, patches under their own.
  */
 #ifndef AMPHI_ACCEL_KVM_H
@@ -38,6 +38,7 @@ typedef struct KvmSlot {
     uint32_t flags; /* KVM_MEM_* */
     MemoryRegion *region;
     uint64_t offset; /* of the slot in the region */
+    bool unlogged;   /* was written while nobody took notes, for all that is known */
 } KvmSlot;
 
 #define KVM_MAX_SLOTS 128
@@ -85,6 +86,9 @@ struct KvmVm {
     KvmPatch patches[KVM_MAX_PATCHES];
     unsigned npatches, patched_for; /* generation of debug points */
     unsigned running;               /* vCPUs whose registers are in the kernel */
+    GMutex gate_lock;               /* a leaf, with gate_moved: see gate.c */
+    GCond gate_moved;
+    bool gate_closed; /* atomic */
 };
 
 struct KvmVcpu {
@@ -93,7 +97,8 @@ struct KvmVcpu {
     int fd;
     struct kvm_run *run;
     size_t run_size;
-    pid_t tid; /* atomic; 0: never ran */
+    pid_t tid;   /* atomic; 0: never ran */
+    bool inside; /* atomic: the gate */
     bool home;
     bool shutdown; /* triple fault: nothing runs before a reset */
     bool pending;  /* an exit of this vCPU is complete only with the next KVM_RUN */
@@ -134,6 +139,14 @@ const X86Cpuid *kvm_host_cpuid(Machine *machine);
 
 /* memory.c: keeps the slots in step with the memory map. */
 void kvm_memory_update(void *vm);
+
+/* gate.c: whoever has the kernel use guest memory for a vCPU does so inside, for KVM_RUN and for reading and writing
+ * registers. Entering waits while the gate is closed; not with the machine lock, unless it is one's own to close it. */
+void kvm_gate_enter(KvmVcpu *kv);
+void kvm_gate_leave(KvmVcpu *kv);
+/* Returns when no vCPU is inside. Not from inside. */
+void kvm_gate_close(KvmVm *vm);
+void kvm_gate_open(KvmVm *vm);
 
 /* hints.c: doorbells as ioeventfds, coalesced writes, dirty pages. */
 void kvm_doorbells_update(void *vm);

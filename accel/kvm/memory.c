@@ -2,8 +2,10 @@
  * Memory slots (KVM_SET_USER_MEMORY_REGION), kept in step with the memory map.
  *
  * Each piece of RAM or ROM in the flattened map is a slot; what is not a multiple of a page at its ends is
- * left to exits. The listener compares the map with the slots and changes only what differs. A vCPU that
- * hits a slot while it is being replaced exits for MMIO, which the memory map answers from RAM.
+ * left to exits. The listener compares the map with the slots and changes only what differs. Where memory stays but
+ * its slot begins or ends elsewhere, no vCPU may run between the slot's end and the next one's beginning: see
+ * gate.c. An exit for MMIO that was decoded before such a change is answered by the memory map as it is then, which
+ * may be from RAM.
  */
 #include "accel/kvm/kvm.h"
 #include "softmmu/base/log.h"
@@ -52,9 +54,16 @@ static KvmSlot wanted_slot(const MemoryRange *range)
     return slot;
 }
 
+/* Whether the kernel can make @b of @a without deleting it. */
 static bool same_slot(const KvmSlot *a, const KvmSlot *b)
 {
-    return a->addr == b->addr && a->size == b->size && a->host == b->host && a->flags == b->flags;
+    return a->addr == b->addr && a->size == b->size && a->host == b->host &&
+           ((a->flags ^ b->flags) & ~KVM_MEM_LOG_DIRTY_PAGES) == 0;
+}
+
+static bool overlap(const KvmSlot *a, const KvmSlot *b)
+{
+    return a->size && b->size && a->addr < b->addr + b->size && b->addr < a->addr + a->size;
 }
 
 static void remove_slot(KvmVm *vm, unsigned n)
@@ -77,26 +86,49 @@ static void add_slot(KvmVm *vm, const KvmSlot *slot)
     }
     if (set_slot(vm, n, slot)) {
         vm->slots[n] = *slot;
+        vm->slots[n].unlogged = true;
     }
 }
 
-/* Slots that are in @wanted stay (and their places there are emptied), others go. */
-static void remove_others(KvmVm *vm, KvmSlot *wanted, unsigned n)
+/* Slot @n stays, as @wanted. */
+static void keep_slot(KvmVm *vm, unsigned n, const KvmSlot *wanted)
+{
+    KvmSlot *slot = &vm->slots[n];
+
+    if (wanted->flags == slot->flags || set_slot(vm, n, wanted)) {
+        bool unlogged = slot->unlogged || wanted->flags != slot->flags;
+        *slot = *wanted;
+        slot->unlogged = unlogged;
+    }
+}
+
+/* Slots that are in @wanted stay, and their places there are emptied; @gone has the others. */
+static void sort_out(KvmVm *vm, KvmSlot *wanted, unsigned n, bool gone[KVM_MAX_SLOTS])
 {
     for (unsigned i = 0; i < KVM_MAX_SLOTS; i++) {
-        bool keep = false;
-        for (unsigned w = 0; vm->slots[i].size && w < n; w++) {
+        gone[i] = vm->slots[i].size;
+        for (unsigned w = 0; gone[i] && w < n; w++) {
             if (wanted[w].size && same_slot(&wanted[w], &vm->slots[i])) {
-                vm->slots[i].region = wanted[w].region;
+                keep_slot(vm, i, &wanted[w]);
                 wanted[w].size = 0;
-                keep = true;
-                break;
+                gone[i] = false;
             }
         }
-        if (vm->slots[i].size && !keep) {
-            remove_slot(vm, i);
+    }
+}
+
+/* Whether memory that stays is in a slot that does not. */
+static bool moves_memory(const KvmVm *vm, const bool gone[KVM_MAX_SLOTS], const KvmSlot *wanted,
+                         unsigned n)
+{
+    for (unsigned i = 0; i < KVM_MAX_SLOTS; i++) {
+        for (unsigned w = 0; gone[i] && w < n; w++) {
+            if (overlap(&vm->slots[i], &wanted[w])) {
+                return true;
+            }
         }
     }
+    return false;
 }
 
 void kvm_memory_update(void *opaque)
@@ -107,14 +139,27 @@ void kvm_memory_update(void *opaque)
     }
     GArray *ranges = memory_map_ranges(vm->machine->memory);
     KvmSlot *wanted = g_new0(KvmSlot, ranges->len);
+    bool gone[KVM_MAX_SLOTS];
     for (unsigned i = 0; i < ranges->len; i++) {
         wanted[i] = wanted_slot(&g_array_index(ranges, MemoryRange, i));
     }
-    remove_others(vm, wanted, ranges->len);
+    sort_out(vm, wanted, ranges->len, gone);
+    bool gate = moves_memory(vm, gone, wanted, ranges->len);
+    if (gate) {
+        kvm_gate_close(vm);
+    }
+    for (unsigned i = 0; i < KVM_MAX_SLOTS; i++) {
+        if (gone[i]) {
+            remove_slot(vm, i);
+        }
+    }
     for (unsigned i = 0; i < ranges->len; i++) {
         if (wanted[i].size) {
             add_slot(vm, &wanted[i]);
         }
+    }
+    if (gate) {
+        kvm_gate_open(vm);
     }
     g_free(wanted);
     g_array_free(ranges, true);

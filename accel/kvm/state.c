@@ -259,8 +259,11 @@ void kvm_pull(Vcpu *vcpu)
     if (kv->home) {
         return;
     }
-    pull_synced(kv, s, complete_exit(kv));
+    bool synced = complete_exit(kv);
+    kvm_gate_enter(kv);
+    pull_synced(kv, s, synced);
     pull_rest(kv, s);
+    kvm_gate_leave(kv);
     *kv->shadow = *s;
     kv->home = true;
     kvm_debug_running(kv->vm, -1);
@@ -423,12 +426,14 @@ bool kvm_push(KvmVcpu *kv)
     const X86State *s = x86_state(kv->vcpu), *old = kv->shadow;
     bool ok = true;
 
+    kvm_gate_enter(kv);
     if (kv->vm->sync_regs && !unsynced_changed(kv->vm, s, old) &&
         !(s->pdptr_valid && sregs_changed(s, old))) {
         push_synced(kv, s, old);
     } else {
         ok = push_at_once(kv, s, old);
     }
+    kvm_gate_leave(kv);
     kv->run->cr8 =
         s->cr8; /* which each KVM_RUN takes over where local APICs are not the kernel's */
     kv->home = false;

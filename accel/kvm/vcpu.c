@@ -43,12 +43,14 @@ static void adopt_thread(KvmVcpu *kv)
 
 int kvm_enter(KvmVcpu *kv)
 {
+    kvm_gate_enter(kv);
     uint64_t begin = __rdtsc();
     int r = ioctl(kv->fd, KVM_RUN, 0);
     int result = r < 0 ? -errno : 0;
 
     kv->guest.count++;
     kv->guest.ticks += __rdtsc() - begin;
+    kvm_gate_leave(kv);
     return result;
 }
 
