@@ -35,6 +35,7 @@ bool display_render(Machine *machine, unsigned n, DisplaySurface *surface)
     }
     const Display *display = &g_array_index(machine->displays, Display, n);
     surface->first_changed = surface->end_changed = 0;
+    memory_map_flush_writes(machine->memory);
     display->ops->render(display->opaque, surface);
     return surface->pixels != NULL;
 }

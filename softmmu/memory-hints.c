@@ -54,6 +54,19 @@ void memory_map_set_dirty_source(MemoryMap *map,
     map->dirty_opaque = opaque;
 }
 
+void memory_map_set_flush(MemoryMap *map, void (*fn)(void *opaque), void *opaque)
+{
+    map->flush = fn;
+    map->flush_opaque = opaque;
+}
+
+void memory_map_flush_writes(MemoryMap *map)
+{
+    if (map->flush) {
+        map->flush(map->flush_opaque);
+    }
+}
+
 /* Those of one region that nothing covers. */
 static void visible_hints(const MemoryRegion *region, GArray *out)
 {

@@ -76,6 +76,8 @@ struct MemoryMap {
     void *msi_opaque;
     bool (*dirty_source)(void *opaque, MemoryRegion *region, unsigned long *bitmap);
     void *dirty_opaque;
+    void (*flush)(void *opaque); /* memory_map_flush_writes(); NULL: nothing is collected */
+    void *flush_opaque;
 };
 
 /* One access of @size bytes at @offset of @region by its ops, split or widened as they ask. The machine

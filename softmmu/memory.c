@@ -464,6 +464,7 @@ static MemResult access_device(MemoryMap *map, uint64_t addr, uint64_t *value, u
     MemoryHit hit;
     MemResult result = MEM_DECODE_ERROR;
     lock_acquire(map->lock);
+    memory_map_flush_writes(map);
     if (memory_map_find(map, addr, &hit)) {
         if (hit.avail < size) {
             result = access_bytes(map, addr, value, size, write);

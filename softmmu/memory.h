@@ -127,11 +127,19 @@ void memory_region_add_doorbell(MemoryRegion *region, uint64_t offset, unsigned 
                                 uint64_t value, void (*ring)(void *opaque, unsigned n),
                                 void *opaque, unsigned n);
 
-/* Writes to [offset, offset + size) may be collected and made, in order, before the device is next
- * looked at. */
+/* Writes to [offset, offset + size) may be collected and made, in order, before a device is next accessed in any way
+ * through a map, or somebody calls memory_map_flush_writes(). */
 void memory_region_set_coalesced(MemoryRegion *region, uint64_t offset, uint64_t size);
 
-/* Notes which pages of RAM @region the guest writes to. */
+/* Makes the writes that an engine has collected: for who looks at a device otherwise than by an access. With the machine
+ * lock held. */
+void memory_map_flush_writes(MemoryMap *map);
+
+/*
+ * Notes which pages of RAM @region the guest writes to. What devices write there by DMA is not among them, so
+ * this alone does not tell what has changed. No device has notes taken yet: pictures are only drawn for screendump, as a
+ * whole, and notes would cost the guest faults. They are for a window that draws what changed many times a second.
+ */
 void memory_region_set_dirty_log(MemoryRegion *region, bool on);
 bool memory_region_logs_dirty(const MemoryRegion *region);
 
@@ -153,6 +161,7 @@ void memory_map_set_dirty_source(MemoryMap *map,
                                  bool (*fn)(void *opaque, MemoryRegion *region,
                                             unsigned long *bitmap),
                                  void *opaque);
+void memory_map_set_flush(MemoryMap *map, void (*fn)(void *opaque), void *opaque);
 
 /* Tells the listeners as after a change. */
 void memory_map_changed(MemoryMap *map);

@@ -57,26 +57,30 @@ static void handle_io(KvmVcpu *kv)
     }
 }
 
-/* The instruction emulator makes accesses of odd lengths where one crosses a page. */
+void kvm_bus_access(MemoryMap *map, uint64_t addr, uint8_t *data, unsigned len, bool write)
+{
+    for (unsigned done = 0, size; done < len; done += size) {
+        uint64_t value = 0;
+        size = 8;
+        while (size > len - done) {
+            size /= 2;
+        }
+        if (write) {
+            memcpy(&value, data + done, size);
+            memory_map_write(map, addr + done, value, size);
+        } else {
+            memory_map_read(map, addr + done, &value, size);
+            memcpy(data + done, &value, size);
+        }
+    }
+}
+
 static void handle_mmio(KvmVcpu *kv)
 {
     struct kvm_run *run = kv->run;
-    MemoryMap *map = kv->vm->machine->memory;
 
-    for (unsigned done = 0, size; done < run->mmio.len; done += size) {
-        uint64_t value = 0;
-        size = 8;
-        while (size > run->mmio.len - done) {
-            size /= 2;
-        }
-        if (run->mmio.is_write) {
-            memcpy(&value, run->mmio.data + done, size);
-            memory_map_write(map, run->mmio.phys_addr + done, value, size);
-        } else {
-            memory_map_read(map, run->mmio.phys_addr + done, &value, size);
-            memcpy(run->mmio.data + done, &value, size);
-        }
-    }
+    kvm_bus_access(kv->vm->machine->memory, run->mmio.phys_addr, run->mmio.data, run->mmio.len,
+                   run->mmio.is_write);
 }
 
 /* ---- Registers that are the board's ---- */

@@ -171,8 +171,9 @@ void kvm_coalesced_init(KvmVm *vm, KvmVcpu *kv)
     }
 }
 
-void kvm_coalesced_flush(KvmVm *vm)
+void kvm_coalesced_flush(void *opaque)
 {
+    KvmVm *vm = opaque;
     struct kvm_coalesced_mmio_ring *ring = vm->ring_page;
     const unsigned max = (RUN_PAGE - sizeof(*ring)) / sizeof(struct kvm_coalesced_mmio);
 
@@ -186,11 +187,9 @@ void kvm_coalesced_flush(KvmVm *vm)
     }
     vm->flushing = true;
     while (ring->first != __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) && ring->first < max) {
-        const struct kvm_coalesced_mmio *write = &ring->coalesced_mmio[ring->first];
-        uint64_t value = 0;
-        memcpy(&value, write->data, MIN(write->len, sizeof(value)));
-        memory_map_write(write->pio ? vm->machine->io : vm->machine->memory, write->phys_addr,
-                         value, write->len);
+        struct kvm_coalesced_mmio *write = &ring->coalesced_mmio[ring->first];
+        kvm_bus_access(write->pio ? vm->machine->io : vm->machine->memory, write->phys_addr,
+                       write->data, MIN(write->len, sizeof(write->data)), true);
         __atomic_store_n(&ring->first, (ring->first + 1) % max, __ATOMIC_RELEASE);
     }
     vm->flushing = false;

@@ -95,12 +95,17 @@ static bool kvm_init(Accel *accel, GError **error)
     memory_map_add_listener(accel->machine->memory, kvm_memory_update, vm);
     memory_map_add_listener(accel->machine->io, kvm_doorbells_update, vm);
     memory_map_set_dirty_source(accel->machine->memory, kvm_take_dirty, vm);
+    memory_map_set_flush(accel->machine->memory, kvm_coalesced_flush, vm);
+    memory_map_set_flush(accel->machine->io, kvm_coalesced_flush, vm);
     return true;
 }
 
 static void kvm_fini(Accel *accel)
 {
     accel->kvm->ready = false;
+    memory_map_set_dirty_source(accel->machine->memory, NULL, NULL);
+    memory_map_set_flush(accel->machine->memory, NULL, NULL);
+    memory_map_set_flush(accel->machine->io, NULL, NULL);
     kvm_doorbells_clear(accel->kvm);
     free_vm(accel->kvm);
     accel->kvm = NULL;
@@ -168,12 +173,12 @@ static bool kvm_vcpu_init(Vcpu *vcpu, GError **error)
     }
     if (vcpu->index == 0) {
         install_kick_signal();
+        kvm_coalesced_init(vm, kv);
         vm->ready = true;
         kvm_memory_update(vm);
         if (!kvm_list_msrs(vm, kv->fd, error)) {
             return false;
         }
-        kvm_coalesced_init(vm, kv);
     }
     return kvm_first_state(kv, error);
 }

@@ -152,8 +152,8 @@ void kvm_gate_open(KvmVm *vm);
 void kvm_doorbells_update(void *vm);
 void kvm_doorbells_clear(KvmVm *vm);
 void kvm_coalesced_init(KvmVm *vm, KvmVcpu *kv);
-/* Makes the writes that were collected. */
-void kvm_coalesced_flush(KvmVm *vm);
+/* Makes the writes that were collected. Takes the machine lock if there are any. */
+void kvm_coalesced_flush(void *vm);
 bool kvm_take_dirty(void *vm, MemoryRegion *region, unsigned long *bitmap);
 
 /* irqchip.c */
@@ -196,6 +196,8 @@ void kvm_debug_running(KvmVm *vm, int change);
 
 /* exits.c: what an exit asks for. True: go on; false: leave with *@exit. */
 bool kvm_handle_exit(KvmVcpu *kv, VcpuExit *exit);
+/* An access of up to 8 bytes, also of odd lengths: the kernel makes such where one crosses a page. */
+void kvm_bus_access(MemoryMap *map, uint64_t addr, uint8_t *data, unsigned len, bool write);
 /* Prints @why the vCPU cannot go on, with its registers and the bytes at RIP. */
 VcpuExit kvm_cannot_run(KvmVcpu *kv, const char *why);
 void kvm_print_exits(Machine *machine, GString *out);

@@ -267,6 +267,8 @@ void kvm_pull(Vcpu *vcpu)
     *kv->shadow = *s;
     kv->home = true;
     kvm_debug_running(kv->vm, -1);
+    kvm_coalesced_flush(
+        kv->vm); /* who looks at the machine is to find what the guest has written */
 }
 
 bool kvm_first_state(KvmVcpu *kv, GError **error)

@@ -450,6 +450,7 @@ bool vga_new(PciBus *bus, uint8_t devfn, const char *id, uint64_t memory, GError
     if (machine->cls->drive_interface) { /* a PC: where VGAs have always been */
         s->window = memory_map_add_mmio(machine->memory, "vga-lowmem", WINDOW_BASE, WINDOW_SIZE, 2,
                                         &window_ops, s, &s->pci.dev);
+        memory_region_set_coalesced(s->window, 0, WINDOW_SIZE); /* a write has no other effect */
         memory_map_add_mmio(machine->io, "vga", PORTS_BASE, 0x20, 0, &color_ops, s, &s->pci.dev);
         memory_map_add_mmio(machine->io, "vga-mono", MONO_BASE, 0x0c, 0, &mono_ops, s, &s->pci.dev);
         memory_map_add_mmio(machine->io, "vbe", DISPI_PORT, 3, 0, &dispi_ops, s, &s->pci.dev);

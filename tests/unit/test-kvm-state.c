@@ -7,6 +7,7 @@
 #include "cpu/x86/msr.h"
 #include "hw/x86/boards.h"
 #include "softmmu/debug.h"
+#include "softmmu/display.h"
 #include <string.h>
 #include <unistd.h>
 
@@ -17,14 +18,14 @@ typedef struct Fixture {
     GRand *rand;
 } Fixture;
 
-static void setup(Fixture *f, gconstpointer mode)
+static void start(Fixture *f, const char *mode, bool vga)
 {
     static const char *const engines[] = {"kvm,force=on", NULL};
-    char *irqchip = g_strdup_printf("kernel_irqchip=%s", (const char *)mode);
+    char *irqchip = g_strdup_printf("kernel_irqchip=%s", mode);
     MachineConfig config = {.bios = "none",
                             .ram_size = 16 * MIB,
                             .cpus = 1,
-                            .no_vga = true,
+                            .no_vga = !vga,
                             .machine_opts = options_parse("-machine", irqchip, NULL, NULL)};
     GError *error = NULL;
 
@@ -38,6 +39,16 @@ static void setup(Fixture *f, gconstpointer mode)
     f->kv = kvm_vcpu(f->machine->cpus[0]);
     f->s = x86_state(f->machine->cpus[0]);
     f->rand = g_rand_new_with_seed(4711);
+}
+
+static void setup(Fixture *f, gconstpointer mode)
+{
+    start(f, mode, false);
+}
+
+static void setup_vga(Fixture *f, gconstpointer mode)
+{
+    start(f, mode, true);
 }
 
 static void teardown(Fixture *f, gconstpointer mode)
@@ -451,6 +462,139 @@ static void test_crash(Fixture *f, gconstpointer mode)
     kvm_pull(f->machine->cpus[0]);
 }
 
+/* ---- What devices say of their regions ---- */
+
+/* Runs @code in real mode from 0x1000 until it halts; ES is the window of the VGA. */
+static void run_code(Fixture *f, const char *code, unsigned len)
+{
+    Vcpu *vcpu = f->machine->cpus[0];
+
+    memcpy(f->machine->ram->host + 0x1000, code, len);
+    f->s->rip = 0x1000;
+    f->s->rflags = X86_FLAG1;
+    f->s->segs[X86_CS].selector = 0;
+    f->s->segs[X86_CS].base = 0;
+    f->s->segs[X86_ES].selector = 0xa000;
+    f->s->segs[X86_ES].base = 0xa0000;
+    vcpu->kick = 0;
+    g_assert_cmpint(kvm_run_vcpu(vcpu), ==, VCPU_EXIT_HALT);
+}
+
+static void out16(Fixture *f, uint16_t port, uint16_t index, uint16_t value)
+{
+    memory_map_write(f->machine->io, port, index, 2);
+    memory_map_write(f->machine->io, port + 1, value, 2);
+}
+
+/* 64 by 16 pixels of a byte, a colour of which only the red is not always 0. */
+static void set_mode(Fixture *f)
+{
+    static const uint16_t values[] = {64, 16, 8, 0x41};
+
+    for (unsigned i = 0; i < ARRAY_SIZE(values); i++) {
+        out16(f, 0x1ce, 1 + i, values[i]);
+    }
+    memory_map_write(f->machine->io, 0x3c8, 0, 1);
+    for (unsigned i = 0; i < 256; i++) {
+        memory_map_write(f->machine->io, 0x3c9, i / 4, 1);
+        memory_map_write(f->machine->io, 0x3c9, 0, 1);
+        memory_map_write(f->machine->io, 0x3c9, 0, 1);
+    }
+}
+
+static unsigned shown(const DisplaySurface *surface, unsigned n)
+{
+    return surface->pixels[n] >> 18;
+}
+
+static void test_collected(Fixture *f, gconstpointer mode)
+{
+    DisplaySurface surface = {0};
+    KvmExitCount *mmio = &f->kv->exits[KVM_EXIT_MMIO], *io = &f->kv->exits[KVM_EXIT_IO];
+    uint64_t value;
+
+    if (!f->kv->vm->ring_page) {
+        g_test_skip("the host's KVM collects no writes");
+        return;
+    }
+    set_mode(f);
+    /* mov di, 0; mov al, 4; mov cx, 63; again: mov es:[di], al; add al, 4; inc di; loop again; hlt */
+    run_code(f, "\xbf\0\0\xb0\x04\xb9\x3f\0\x26\x88\x05\x04\x04\x47\xe2\xf8\xf4", 17);
+    g_assert_cmpuint(mmio->count, ==, 0);
+    display_render(f->machine, 0, &surface);
+    for (unsigned i = 0; i < 63; i++) {
+        g_assert_cmpuint(shown(&surface, i), ==, i + 1);
+    }
+    kvm_pull(f->machine->cpus[0]);
+
+    /* The write of 8 is with all planes; then, by port, none is written to: mov al, 8; mov es:[0], al; mov dx, 0x3c4;
+     * mov ax, 2; out dx, ax; mov byte es:[0], 12; hlt */
+    uint64_t before = io->count;
+    run_code(f,
+             "\xb0\x08\x26\xa2\0\0\xba\xc4\x03\xb0\x02\xee\x42\xb0\0\xee\x26\xc6\x06\0\0\x0c\xf4",
+             23);
+    g_assert_cmpuint(mmio->count, ==, 0);
+    g_assert_cmpuint(io->count, ==, before + 2);
+    display_render(f->machine, 0, &surface);
+    g_assert_cmpuint(shown(&surface, 0), ==, 2);
+    kvm_pull(f->machine->cpus[0]);
+
+    /* Others see it when the processor parks, and when they look at the memory; so does the guest itself: mov al, 3;
+     * out dx, al; mov byte es:[0], 16; mov al, es:[0]; mov [0x2000], al; mov byte es:[1], 17; hlt */
+    memory_map_write(f->machine->io, 0x3c5, 15, 1);
+    run_code(f, "\x26\xc6\x06\0\0\x10\x26\xa0\0\0\x2e\xa2\0\x20\x26\xc6\x06\x01\0\x11\xf4", 21);
+    g_assert_cmpuint(mmio->count, ==, 1);
+    g_assert_cmpuint(f->machine->ram->host[0x2000], ==, 16);
+    memory_map_read(f->machine->memory, 0xa0001, &value, 1);
+    g_assert_cmpuint(value, ==, 17);
+    display_clear(&surface);
+}
+
+#define RAM_PAGES (16 * MIB / 4096)
+
+static bool taken(const unsigned long *bitmap, unsigned page)
+{
+    return bitmap[page / 64] >> (page % 64) & 1;
+}
+
+static void take(MemoryRegion *region, unsigned long *bitmap)
+{
+    memset(bitmap, 0, RAM_PAGES / 8);
+    g_assert_true(memory_region_take_dirty(region, bitmap));
+}
+
+/* Notes of what the guest writes. What a slot had before there were notes of it, counts as written. */
+static void test_dirty(Fixture *f, gconstpointer mode)
+{
+    Machine *machine = f->machine;
+    unsigned long bitmap[RAM_PAGES / 64];
+    MemoryHit hit;
+
+    g_assert_true(memory_map_find(machine->memory, 0x5000, &hit));
+    g_assert_false(memory_region_take_dirty(hit.region, bitmap));
+    memory_region_set_dirty_log(hit.region, true);
+    take(hit.region, bitmap);
+    g_assert_true(taken(bitmap, 4) && taken(bitmap, 5) && taken(bitmap, 0x200));
+    take(hit.region, bitmap);
+    g_assert_false(taken(bitmap, 4) || taken(bitmap, 5) || taken(bitmap, 0x200));
+
+    run_code(f, "\x2e\xc6\x06\0\x50\x01\x2e\xc6\x06\x80\x71\x01\xf4", 13); /* at 0x5000, 0x7180 */
+    kvm_pull(machine->cpus[0]);
+    take(hit.region, bitmap);
+    for (unsigned page = 0; page < 0xa0; page++) {
+        g_assert_cmpint(taken(bitmap, page), ==, page == 5 || page == 7);
+    }
+
+    /* Memory from 0xf0000 on gets another slot; that below 0xa0000 keeps its own. */
+    memory_map_write(machine->io, 0xcf8, 0x80000090, 4);
+    memory_map_write(machine->io, 0xcfc, 0x30, 1);
+    take(hit.region, bitmap);
+    g_assert_true(taken(bitmap, 0xf0) && taken(bitmap, 0x200));
+    g_assert_false(taken(bitmap, 5));
+    memory_region_set_dirty_log(hit.region, false);
+    g_assert_false(memory_region_take_dirty(hit.region, bitmap));
+}
+
 int main(int argc, char **argv)
 {
     GError *error = NULL;
@@ -471,5 +615,7 @@ int main(int argc, char **argv)
     g_test_add("/kvm-state/breakpoints", Fixture, "on", setup, test_breakpoints, teardown);
     g_test_add("/kvm-state/ends", Fixture, "on", setup, test_ends, teardown);
     g_test_add("/kvm-state/crash", Fixture, "on", setup, test_crash, teardown);
+    g_test_add("/kvm-state/collected", Fixture, "off", setup_vga, test_collected, teardown);
+    g_test_add("/kvm-state/dirty", Fixture, "off", setup, test_dirty, teardown);
     return g_test_run();
 }
