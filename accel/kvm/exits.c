@@ -273,7 +273,7 @@ void kvm_print_exits(Machine *machine, GString *out)
         if (!kv) {
             continue;
         }
-        double rate = MAX(x86_cpu_tsc_khz(vcpu), 1) / 1000.0;
+        double rate = MAX(kv->vm->tsc_khz, 1) / 1000.0;
         g_string_append_printf(out, "CPU %u:\n", i);
         print_count(out, "guest (KVM_RUN)", &kv->guest, rate);
         for (unsigned r = 0; r < KVM_EXIT_KINDS; r++) {

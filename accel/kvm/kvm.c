@@ -44,6 +44,7 @@ static void find_capabilities(KvmVm *vm)
         enable(vm, KVM_CAP_X86_TRIPLE_FAULT_EVENT, 1);
         vm->triple_fault = true;
     }
+    vm->tsc_control = capability(vm, KVM_CAP_TSC_CONTROL);
     int debug = capability(vm, KVM_CAP_SET_GUEST_DEBUG2);
     vm->blockirq = debug & KVM_GUESTDBG_BLOCKIRQ;
 }

@@ -68,7 +68,9 @@ struct KvmVm {
     bool sync_regs, sregs2, payload, triple_fault, any_length; /* what the kernel can do */
     uint32_t *msrs;                                            /* that are saved and restored */
     unsigned nmsrs;
-    X86Cpuid cpuid; /* supported */
+    unsigned tsc_khz; /* of the host's counter; 0: not known */
+    bool tsc_control; /* a guest's may have another frequency */
+    X86Cpuid cpuid;   /* supported */
     KvmSlot slots[KVM_MAX_SLOTS];
     bool ready; /* vCPUs are being made: slots follow the map */
     Irqchip irqchip;

@@ -78,16 +78,18 @@ static void stop_time(KvmState *s)
     s->stopped_at = __rdtsc();
 }
 
-/* Moves the counter of one processor back by @ticks. */
+/* Moves the counter of one processor back by what it would have counted in @ticks of the host's. */
 static void shift_tsc(const KvmVcpu *kv, uint64_t ticks)
 {
-    uint64_t offset;
+    uint64_t offset, khz = x86_cpu_tsc_khz(kv->vcpu), host_khz = kv->vm->tsc_khz;
     struct kvm_device_attr attr = {.group = KVM_VCPU_TSC_CTRL,
                                    .attr = KVM_VCPU_TSC_OFFSET,
                                    .addr = (uintptr_t)&offset};
 
     if (ioctl(kv->fd, KVM_GET_DEVICE_ATTR, &attr) == 0) {
-        offset -= ticks;
+        offset -= khz == host_khz || !host_khz
+                      ? ticks
+                      : (uint64_t)((unsigned __int128)ticks * khz / host_khz);
         ioctl(kv->fd, KVM_SET_DEVICE_ATTR, &attr);
     }
 }

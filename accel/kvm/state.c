@@ -282,7 +282,7 @@ bool kvm_first_state(KvmVcpu *kv, GError **error)
     for (unsigned i = 0; i < kv->shadow->nmsrs; i++) {
         x86_msr_add(s, kv->shadow->msrs[i].index, kv->shadow->msrs[i].value);
     }
-    s->tsc_khz = MAX(khz, 0);
+    s->tsc_khz = kv->shadow->tsc_khz = kv->vm->tsc_khz = MAX(khz, 0);
     return true;
 }
 
@@ -296,6 +296,31 @@ static bool put(KvmVcpu *kv, unsigned long request, const void *arg, const char 
     fprintf(stderr, "amphi: CPU %u: KVM does not take %s: %s\n", kv->vcpu->index, what,
             strerror(errno));
     return false;
+}
+
+/* By how much, in millionths, a counter may be faster or slower than it was: clocks make up for that. */
+#define TSC_TOLERANCE 250
+
+/* A snapshot's time-stamp counters go on at its frequency. To be called before they are written. */
+static void push_tsc_khz(KvmVcpu *kv, X86State *s)
+{
+    uint64_t was = s->tsc_khz, here = kv->shadow->tsc_khz,
+             apart = was > here ? was - here : here - was;
+
+    if (was == here) {
+        return;
+    }
+    if (was && kv->vm->tsc_control && ioctl(kv->fd, KVM_SET_TSC_KHZ, was) == 0) {
+        return;
+    }
+    s->tsc_khz = here;
+    if (was && here && apart * 1000000 > here * TSC_TOLERANCE && kv->vcpu->index == 0) {
+        fprintf(
+            stderr,
+            "amphi: the snapshot's time-stamp counter ran at %.3f MHz; this host's has %.3f MHz "
+            "and cannot be scaled, so time may be wrong in the guest\n",
+            was / 1000.0, here / 1000.0);
+    }
 }
 
 #define DIFFERENT(field) (memcmp(&s->field, &old->field, sizeof(s->field)) != 0)
@@ -429,6 +454,7 @@ bool kvm_push(KvmVcpu *kv)
     bool ok = true;
 
     kvm_gate_enter(kv);
+    push_tsc_khz(kv, x86_state(kv->vcpu));
     if (kv->vm->sync_regs && !unsynced_changed(kv->vm, s, old) &&
         !(s->pdptr_valid && sregs_changed(s, old))) {
         push_synced(kv, s, old);

@@ -70,7 +70,8 @@ static bool post_load(void *opaque, GError **error)
                          "model that it was taken with",
                          x86_model_name(s->model));
     }
-    if (s->nmsrs > X86_MAX_MSRS || s->activity > X86_HALTED || !(s->rflags & X86_FLAG1)) {
+    if (s->nmsrs > X86_MAX_MSRS || s->activity > X86_HALTED || !(s->rflags & X86_FLAG1) ||
+        s->tsc_khz > INT32_MAX) {
         return error_set(error, "the snapshot's CPU state is damaged; take a new one");
     }
     return true;
@@ -121,6 +122,7 @@ static const VmField state_fields[] = {
     VM_FIELD_U64(X86State, mcg_status),
     VM_FIELD_U64(X86State, mcg_ctl),
     VM_FIELD_U64(X86State, tsc),
+    VM_FIELD_U64(X86State, tsc_khz),
     VM_FIELD_U64(X86State, kvm_system_time),
     VM_FIELD_U64(X86State, kvm_wall_clock),
     VM_FIELD_U64(X86State, kvm_async_pf),

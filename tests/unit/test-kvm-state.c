@@ -9,6 +9,7 @@
 #include "softmmu/debug.h"
 #include "softmmu/display.h"
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 typedef struct Fixture {
@@ -385,6 +386,78 @@ static void test_breakpoints(Fixture *f, gconstpointer mode)
     kvm_pull(vcpu);
 }
 
+/* ---- What is printed ---- */
+
+typedef struct Capture {
+    char *name;
+    int fd, standard;
+} Capture;
+
+/* From here on what goes to standard error is kept. */
+static void capture(Capture *c)
+{
+    c->fd = g_file_open_tmp(NULL, &c->name, NULL);
+    c->standard = dup(2);
+    dup2(c->fd, 2);
+}
+
+/* What was kept; for g_free(). */
+static char *captured(Capture *c)
+{
+    char *text = NULL;
+
+    dup2(c->standard, 2);
+    g_assert_true(g_file_get_contents(c->name, &text, NULL, NULL));
+    close(c->fd);
+    close(c->standard);
+    unlink(c->name);
+    g_free(c->name);
+    return text;
+}
+
+/* Has the guest's counter come from a host where it ran at @khz; returns what is said, for g_free(). */
+static char *load_tsc(Fixture *f, uint64_t khz)
+{
+    Capture c;
+
+    f->s->tsc_khz = khz;
+    capture(&c);
+    g_assert_true(kvm_push(f->kv));
+    char *text = captured(&c);
+    kvm_pull(f->machine->cpus[0]);
+    return text;
+}
+
+static void test_tsc(Fixture *f, gconstpointer mode)
+{
+    KvmVm *vm = f->kv->vm;
+    uint64_t here = f->s->tsc_khz;
+    char *text;
+
+    g_assert_cmpuint(here, ==, vm->tsc_khz);
+    if (vm->tsc_control) {
+        text = load_tsc(f, here / 2);
+        g_assert_cmpstr(text, ==, "");
+        g_assert_cmpint(ioctl(f->kv->fd, KVM_GET_TSC_KHZ, 0), ==, here / 2);
+        g_assert_cmpuint(f->s->tsc_khz, ==, here / 2);
+        g_free(text);
+        g_free(load_tsc(f, here));
+    }
+    vm->tsc_control = false;
+    text = load_tsc(f, here + here / 10000);
+    g_assert_cmpstr(text, ==, "");
+    g_assert_cmpuint(f->s->tsc_khz, ==, here);
+    g_free(text);
+    text = load_tsc(f, 0); /* of an engine that did not know */
+    g_assert_cmpstr(text, ==, "");
+    g_assert_cmpuint(f->s->tsc_khz, ==, here);
+    g_free(text);
+    text = load_tsc(f, 2 * here);
+    g_assert_nonnull(strstr(text, "cannot be scaled"));
+    g_assert_cmpuint(f->s->tsc_khz, ==, here);
+    g_free(text);
+}
+
 /* ---- Exits after which KVM cannot go on ---- */
 
 /* Has exit @reason answered as if KVM_RUN had returned it, or KVM_RUN fail; what is printed has registers, the bytes at
@@ -394,34 +467,28 @@ static void check_end(Fixture *f, unsigned reason, const char *what)
 {
     VcpuExit exit = VCPU_EXIT_KICK;
     int vcpu_fd = f->kv->fd;
-    char *name = NULL, *text = NULL;
-    int fd = g_file_open_tmp(NULL, &name, NULL), standard = dup(2);
+    Capture c;
 
     f->s->rip = 0x2000;
     f->s->segs[X86_CS].base = 0;
     memcpy(f->machine->ram->host + 0x2000, "\x0f\x0b\xeb\xfe", 4);
     g_assert_true(kvm_push(f->kv));
     f->kv->run->exit_reason = reason;
-    dup2(fd, 2);
+    capture(&c);
     if (reason == RUN_FAILS) {
-        f->kv->fd = fd;
+        f->kv->fd = c.fd;
         f->kv->vcpu->kick = 0;
         exit = kvm_run_vcpu(f->kv->vcpu);
         f->kv->fd = vcpu_fd;
     } else {
         g_assert_false(kvm_handle_exit(f->kv, &exit));
     }
-    dup2(standard, 2);
+    char *text = captured(&c);
     g_assert_cmpint(exit, ==, VCPU_EXIT_CANNOT_RUN);
-    g_assert_true(g_file_get_contents(name, &text, NULL, NULL));
     if (!strstr(text, what) || !strstr(text, "bytes at RIP: 0f 0b eb fe") ||
         !strstr(text, "RIP=0000000000002000")) {
         g_error("exit %u is answered with '%s'", reason, text);
     }
-    close(fd);
-    close(standard);
-    unlink(name);
-    g_free(name);
     g_free(text);
 }
 
@@ -612,6 +679,7 @@ int main(int argc, char **argv)
     g_test_add("/kvm-state/apic/split", Fixture, "split", setup, test_apic, teardown);
     g_test_add("/kvm-state/cpuid/on", Fixture, "on", setup, test_cpuid, teardown);
     g_test_add("/kvm-state/cpuid/off", Fixture, "off", setup, test_cpuid, teardown);
+    g_test_add("/kvm-state/tsc", Fixture, "on", setup, test_tsc, teardown);
     g_test_add("/kvm-state/breakpoints", Fixture, "on", setup, test_breakpoints, teardown);
     g_test_add("/kvm-state/ends", Fixture, "on", setup, test_ends, teardown);
     g_test_add("/kvm-state/crash", Fixture, "on", setup, test_crash, teardown);
