@@ -226,6 +226,22 @@ static void pull_pdptrs(KvmVcpu *kv, X86State *s)
     }
 }
 
+/* The kernel saves the state with the host's protection keys in their register, and so says that these are in use. A
+ * component that the guest does not have never is, or the snapshot would ask for it where there is none. */
+static void pull_xsave(KvmVcpu *kv, X86State *s)
+{
+    uint32_t reg[4];
+    uint64_t used;
+
+    if (!get(kv, KVM_GET_XSAVE, s->xsave, "FP state")) {
+        return;
+    }
+    x86_cpu_cpuid(kv->vcpu, 0xd, 0, reg);
+    memcpy(&used, s->xsave + X86_XSTATE_BV_OFFSET, sizeof(used));
+    used &= (uint64_t)reg[X86_EDX] << 32 | reg[X86_EAX] | X86_XCR0_X87 | X86_XCR0_SSE;
+    memcpy(s->xsave + X86_XSTATE_BV_OFFSET, &used, sizeof(used));
+}
+
 static void pull_rest(KvmVcpu *kv, X86State *s)
 {
     struct kvm_debugregs debug;
@@ -241,7 +257,7 @@ static void pull_rest(KvmVcpu *kv, X86State *s)
     if (get(kv, KVM_GET_XCRS, &xcrs, "XCR0") && xcrs.nr_xcrs) {
         s->xcr0 = xcrs.xcrs[0].value;
     }
-    get(kv, KVM_GET_XSAVE, s->xsave, "FP state");
+    pull_xsave(kv, s);
     if (get(kv, KVM_GET_MP_STATE, &mp, "its activity")) {
         s->activity = mp.mp_state <= X86_HALTED ? mp.mp_state : X86_RUNNABLE;
     }

@@ -101,8 +101,8 @@ static void fill_msrs(Fixture *f)
     s->kernel_gs_base = random_addr(f);
     s->sfmask = g_rand_int(f->rand);
     s->sysenter_cs = 0x8 * g_rand_int_range(f->rand, 1, 100);
-    s->sysenter_esp = random_addr(f);
-    s->sysenter_eip = random_addr(f);
+    s->sysenter_esp = g_rand_int(f->rand); /* AMD's have 32 bits */
+    s->sysenter_eip = g_rand_int(f->rand);
     s->pat = UINT64_C(0x0001040506070600);
     s->mtrr_def_type = 0xc06;
     s->mtrr_fixed[3] = UINT64_C(0x0606050406060001);
@@ -228,7 +228,8 @@ static void check_events(const X86Events *got, const X86Events *want)
     }
     g_assert_cmpint(got->interrupt_injected, ==, want->interrupt_injected);
     g_assert_cmpint(got->interrupt_injected ? got->interrupt : 0, ==, want->interrupt);
-    g_assert_cmpint(got->shadow, ==, want->shadow);
+    g_assert_cmpint(!got->shadow, ==,
+                    !want->shadow); /* AMD's do not know whether of STI or of MOV SS */
     g_assert_cmpint(got->nmi_pending, ==, want->nmi_pending);
     g_assert_cmpint(got->nmi_injected, ==, want->nmi_injected);
     g_assert_cmpint(got->nmi_masked, ==, want->nmi_masked);
@@ -236,7 +237,41 @@ static void check_events(const X86Events *got, const X86Events *want)
     g_assert_cmpint(got->triple_fault, ==, want->triple_fault);
 }
 
-static void check_same(const KvmVm *vm, const X86State *got, const X86State *want)
+/* A component that is in use and has the value that it has when it is not: XSAVE may say either. */
+static void check_components(const X86Cpuid *cpuid, const uint8_t *got, const uint8_t *want)
+{
+    uint64_t used, wanted;
+
+    memcpy(&used, got + X86_XSTATE_BV_OFFSET, sizeof(used));
+    memcpy(&wanted, want + X86_XSTATE_BV_OFFSET, sizeof(wanted));
+    g_assert_cmphex(used & wanted, ==, wanted);
+    for (unsigned n = 2; n < 63; n++) {
+        const X86CpuidEntry *e = x86_cpuid_find(cpuid, 0xd, n);
+        if (!((used & ~wanted) >> n & 1)) {
+            continue;
+        }
+        g_assert_nonnull(e);
+        for (unsigned i = 0; i < e->reg[X86_EAX]; i++) {
+            g_assert_cmphex(got[e->reg[X86_EBX] + i], ==, 0);
+        }
+    }
+}
+
+static void check_xsave(const X86Cpuid *cpuid, const uint8_t *got, const uint8_t *want)
+{
+    for (unsigned i = 0; i < X86_YMMH_OFFSET + 256; i++) {
+        bool software = i >= 464 && i < 512; /* the kernel notes there what follows */
+        bool mask = i >= 28 && i < 32;       /* MXCSR_MASK, the processor's own: AMD's has bit 17 */
+        bool used = i >= X86_XSTATE_BV_OFFSET && i < X86_XSTATE_BV_OFFSET + 8;
+        if (got[i] != want[i] && !software && !mask && !used) {
+            g_error("byte %u of XSAVE: 0x%x instead of 0x%x", i, got[i], want[i]);
+        }
+    }
+    check_components(cpuid, got, want);
+}
+
+static void check_same(const KvmVm *vm, const X86Cpuid *cpuid, const X86State *got,
+                       const X86State *want)
 {
     g_assert_cmpmem(got->regs, sizeof(got->regs), want->regs, sizeof(want->regs));
     g_assert_cmphex(got->rip, ==, want->rip);
@@ -262,13 +297,7 @@ static void check_same(const KvmVm *vm, const X86State *got, const X86State *wan
     g_assert_cmpmem(got->dr, sizeof(got->dr), want->dr, sizeof(want->dr));
     g_assert_cmphex(got->dr6, ==, want->dr6);
     g_assert_cmphex(got->dr7, ==, want->dr7);
-    for (unsigned i = 0; i < X86_YMMH_OFFSET + 256; i++) {
-        bool software = i >= 464 && i < 512; /* the kernel notes there what follows */
-        bool mask = i >= 28 && i < 32;       /* MXCSR_MASK, the processor's own: AMD's has bit 17 */
-        if (got->xsave[i] != want->xsave[i] && !software && !mask) {
-            g_error("byte %u of XSAVE: 0x%x instead of 0x%x", i, got->xsave[i], want->xsave[i]);
-        }
-    }
+    check_xsave(cpuid, got->xsave, want->xsave);
     check_events(&got->events, &want->events);
     g_assert_cmpuint(got->activity, ==, want->activity);
     for (unsigned i = 0; i < vm->nmsrs; i++) {
@@ -290,7 +319,7 @@ static void round_trip(Fixture *f)
     g_assert_true(kvm_push(f->kv));
     poison(f->s);
     kvm_pull(f->machine->cpus[0]);
-    check_same(f->kv->vm, f->s, want);
+    check_same(f->kv->vm, x86_cpu_cpuid_table(f->machine->cpus[0]), f->s, want);
     g_free(want);
 }
 
@@ -649,7 +678,10 @@ static void test_dirty(Fixture *f, gconstpointer mode)
     kvm_pull(machine->cpus[0]);
     take(hit.region, bitmap);
     for (unsigned page = 0; page < 0xa0; page++) {
-        g_assert_cmpint(taken(bitmap, page), ==, page == 5 || page == 7);
+        if (page !=
+            1) { /* the code's: the kernel may note what it maps for writing, though it is only read */
+            g_assert_cmpint(taken(bitmap, page), ==, page == 5 || page == 7);
+        }
     }
 
     /* Memory from 0xf0000 on gets another slot; that below 0xa0000 keeps its own. */
