@@ -40,16 +40,32 @@ bool cmdline_name(CmdLine *cmd, const char *value, GError **error)
                                 error);
 }
 
-bool cmdline_uuid(CmdLine *cmd, const char *value, GError **error)
+static bool set_uuid(CmdLine *cmd, const char *option, const char *value, GError **error)
 {
     if (!g_uuid_string_is_valid(value)) {
-        return error_set(error,
-                         "-uuid: '%s' is not of the form "
-                         "12345678-1234-1234-1234-123456789abc",
-                         value);
+        return error_set(error, "%s: '%s' is not of the form 12345678-1234-1234-1234-123456789abc",
+                         option, value);
     }
     cmd->config.uuid = value;
     return true;
+}
+
+bool cmdline_uuid(CmdLine *cmd, const char *value, GError **error)
+{
+    return set_uuid(cmd, "-uuid", value, error);
+}
+
+/* The board looks at what is said; the machine's UUID is one for all. */
+bool cmdline_smbios(CmdLine *cmd, const char *value, GError **error)
+{
+    Options *opts = options_parse("-smbios", value, NULL, error);
+    if (!opts) {
+        return false;
+    }
+    cmdline_append(&cmd->config.smbios, opts);
+    const char *uuid = options_get(opts, "uuid", NULL);
+    return !uuid || strcmp(options_get(opts, "type", ""), "1") != 0 ||
+           set_uuid(cmd, "-smbios", cmdline_keep(cmd, g_strdup(uuid)), error);
 }
 
 /* Seconds that the guest's clock is to be ahead of UTC, for "localtime" or a date as in "2006-06-17T16:01:21". */

@@ -26,6 +26,7 @@ bool cmdline_parallel(CmdLine *cmd, const char *value, GError **error);
 bool cmdline_rtc(CmdLine *cmd, const char *value, GError **error);
 bool cmdline_sandbox(CmdLine *cmd, const char *value, GError **error);
 bool cmdline_uuid(CmdLine *cmd, const char *value, GError **error);
+bool cmdline_smbios(CmdLine *cmd, const char *value, GError **error);
 bool cmdline_vnc(CmdLine *cmd, const char *value, GError **error);
 
 #endif

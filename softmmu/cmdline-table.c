@@ -131,7 +131,8 @@ static bool smp_factor(Options *opts, const char *key, uint64_t *product, bool *
     return true;
 }
 
-static bool smp_count(Options *opts, uint64_t *cpus, GError **error)
+/* *@total: with those that could be added. */
+static bool smp_count(Options *opts, uint64_t *cpus, uint64_t *total, GError **error)
 {
     static const char *const levels[] = {"sockets", "dies", "clusters", "cores", "threads"};
     uint64_t product = 1, max = 0;
@@ -157,13 +158,31 @@ static bool smp_count(Options *opts, uint64_t *cpus, GError **error)
         return error_set(error, "-smp: maxcpus=%u is less than cpus=%u", (unsigned)max,
                          (unsigned)*cpus);
     }
-    uint64_t total = max ? max : *cpus;
+    *total = max ? max : *cpus;
     bool whole = options_get(opts, "sockets", NULL) && options_get(opts, "cores", NULL);
-    if (given && (whole ? product != total : total % product != 0)) {
+    if (given && (whole ? product != *total : *total % product != 0)) {
         return error_set(error, "-smp: the topology has %u CPUs, not %u; make them agree",
-                         (unsigned)product, (unsigned)total);
+                         (unsigned)product, (unsigned)*total);
     }
     return true;
+}
+
+static unsigned smp_level(Options *opts, const char *key, unsigned fallback)
+{
+    uint64_t value = fallback;
+    options_get_u64(opts, key, &value, NULL);
+    return value;
+}
+
+/* Cores of a socket, dies and clusters together: what is not said follows from the rest. 0: nothing is said. */
+static unsigned smp_cores(Options *opts, uint64_t total)
+{
+    unsigned sockets = smp_level(opts, "sockets", 0), cores = smp_level(opts, "cores", 0);
+
+    if (sockets) {
+        return MAX(total / (sockets * smp_level(opts, "threads", 1)), 1);
+    }
+    return cores * smp_level(opts, "dies", 1) * smp_level(opts, "clusters", 1);
 }
 
 static bool opt_smp(CmdLine *cmd, const char *value, GError **error)
@@ -172,10 +191,10 @@ static bool opt_smp(CmdLine *cmd, const char *value, GError **error)
     if (!opts) {
         return false;
     }
-    uint64_t cpus = 1;
-    bool ok = smp_count(opts, &cpus, error);
-    cmd->config.cores = g_ascii_strtoull(options_get(opts, "cores", "0"), NULL, 0);
-    cmd->config.threads = g_ascii_strtoull(options_get(opts, "threads", "0"), NULL, 0);
+    uint64_t cpus = 1, total = 1;
+    bool ok = smp_count(opts, &cpus, &total, error);
+    cmd->config.cores = ok ? smp_cores(opts, total) : 0;
+    cmd->config.threads = smp_level(opts, "threads", 0);
     cmd->config.cpus = cpus;
     return cmdline_options_done(opts, ok, error);
 }
@@ -459,6 +478,8 @@ const CmdOption cmdline_options[] = {
     {"name", "NAME", TOPIC_MACHINE, false, "what to call the guest", CMD_CALL, 0, NULL, CMD_RUN, cmdline_name},
     {"uuid", "UUID", TOPIC_MACHINE, false, "what identifies the guest", CMD_CALL, 0, NULL, CMD_RUN,
      cmdline_uuid},
+    {"smbios", "type=N,PROPERTY=VALUE...", TOPIC_MACHINE, false,
+     "what a PC says of itself; 'help' lists properties", CMD_CALL, 0, NULL, CMD_LIST_SMBIOS, cmdline_smbios},
     {"rtc", "base=utc|localtime|2006-06-17T16:01:21", TOPIC_MACHINE, false,
      "start of the guest's calendar clock [utc]", CMD_CALL, 0, NULL, CMD_RUN, cmdline_rtc},
     {"numa", "node,memdev=ID", TOPIC_MACHINE, false, "the one node, whose memory comes from an object",

@@ -186,6 +186,7 @@ void cmdline_clear(CmdLine *cmd)
     free_options(cmd->config.netdevs);
     free_options(cmd->config.fsdevs);
     free_options(cmd->config.objects);
+    free_options(cmd->config.smbios);
     free_options(cmd->config.globals);
     free_options(cmd->chardevs);
     free_options(cmd->given_fds);

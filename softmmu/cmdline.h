@@ -24,6 +24,7 @@ typedef enum CmdAction {
     CMD_LIST_CHARDEVS,
     CMD_LIST_DISPLAYS,
     CMD_LIST_OBJECTS,
+    CMD_LIST_SMBIOS,
     CMD_OBJECT_HELP, /* -object TYPE,help: of type_help */
     CMD_LIST_AUDIODEVS,
     CMD_LIST_LOG,

@@ -74,6 +74,10 @@ static bool check_config(const MachineClass *cls, const MachineConfig *config, G
                          "-smp",
                          cls->name, max, config->cpus);
     }
+    if (config->smbios && !cls->smbios) {
+        return error_set(error, "-smbios: machine '%s' has no SMBIOS; use '-machine q35'",
+                         cls->name);
+    }
     return true;
 }
 
@@ -198,6 +202,7 @@ static void free_config(MachineConfig *config)
     free_options_array(config->netdevs);
     free_options_array(config->fsdevs);
     free_options_array(config->objects);
+    free_options_array(config->smbios);
     free_options_array(config->globals);
 }
 

@@ -72,6 +72,7 @@ typedef struct MachineConfig {
     GPtrArray *netdevs;                  /* of Options: -netdev */
     GPtrArray *fsdevs;                   /* of Options: -fsdev */
     GPtrArray *objects;                  /* of Options: -object */
+    GPtrArray *smbios;                   /* of Options: -smbios */
     GPtrArray *globals;                  /* of Options: -global, as driver=, property=, value= */
     Chardev *serial[MACHINE_MAX_SERIAL]; /* NULL: not connected */
     unsigned nserial;
@@ -92,6 +93,7 @@ typedef struct MachineClass {
     uint64_t default_ram;
     const char *default_cpu;
     const char *drive_interface; /* of a -drive without if=: "ide"; NULL: "virtio" */
+    bool smbios;                 /* it takes -smbios */
     /* Makes vCPUs and devices. */
     bool (*init)(Machine *machine, GError **error);
     /* After the user's devices were made, before the first reset: makes what tells the guest of all of them. May be

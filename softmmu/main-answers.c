@@ -6,6 +6,7 @@
 #include "cpu/riscv/riscv.h"
 #include "cpu/x86/x86.h"
 #include "hw/hw.h"
+#include "hw/x86/smbios-options.h"
 #include "hw/net/net.h"
 #include "hw/riscv/boards.h"
 #include "hw/x86/boards.h"
@@ -146,6 +147,7 @@ bool main_answer(CmdLine *cmd, GError **error)
     case CMD_LIST_CHARDEVS: list_chardevs(); break;
     case CMD_LIST_DISPLAYS: printf("Available display backend types:\nnone\n"); break;
     case CMD_LIST_OBJECTS: list_objects(); break;
+    case CMD_LIST_SMBIOS: print_text(smbios_help); break;
     case CMD_OBJECT_HELP: return object_help(cmd->type_help, error);
     case CMD_LIST_AUDIODEVS: printf("Available audio drivers:\nnone\n"); break;
     case CMD_LIST_LOG: return log_set_items("help", error) || !*error;

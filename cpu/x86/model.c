@@ -414,6 +414,14 @@ void x86_cpu_cpuid(const Vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t o
     }
 }
 
+void x86_cpu_topology(const Vcpu *vcpu, unsigned *cores, unsigned *threads)
+{
+    const X86Model *m = x86_state(vcpu)->model;
+
+    *cores = m->cores;
+    *threads = m->threads;
+}
+
 /* ---- Help ---- */
 
 void x86_cpu_help(GString *out)

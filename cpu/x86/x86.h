@@ -43,6 +43,9 @@ bool x86_cpu_expand(const char *model, void (*each)(void *opaque, const char *na
 /* CPUID as the guest sees it: EAX, EBX, ECX, EDX of @leaf and @subleaf. Zeros if there is no such leaf. */
 void x86_cpu_cpuid(const Vcpu *vcpu, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 
+/* Cores of a package and threads of a core, as CPUID has them. */
+void x86_cpu_topology(const Vcpu *vcpu, unsigned *cores, unsigned *threads);
+
 /* Frequency of the time-stamp counter in kHz; 0 if not known. */
 uint64_t x86_cpu_tsc_khz(const Vcpu *vcpu);
 

@@ -5,6 +5,7 @@
 #define AMPHI_HW_X86_PC_ACPI_H
 
 #include "hw/acpi/acpi.h"
+#include "hw/x86/smbios-options.h"
 
 typedef struct PcAcpiConfig {
     Machine *machine;                        /* for its vCPUs */
@@ -25,10 +26,11 @@ typedef struct SmbiosConfig {
     Machine *machine;
     uint64_t address;           /* of the structures; 0: firmware will put them somewhere */
     uint64_t low_ram, high_ram; /* bytes of RAM from 0 and from 4 GiB */
-    bool version3;              /* the entry point is that of version 3 (64 bits), not of 2.1 */
+    const SmbiosOptions *options;
+    bool version3; /* the entry point is that of version 3 (64 bits), not of 2.1 */
 } SmbiosConfig;
 
-/* The structures; *@entry_point: the entry point, both to be unreferenced. */
-GBytes *smbios_make(const SmbiosConfig *config, GBytes **entry_point);
+/* The structures; *@entry_point: the entry point, both to be unreferenced. NULL with @error if they are too long. */
+GBytes *smbios_make(const SmbiosConfig *config, GBytes **entry_point, GError **error);
 
 #endif

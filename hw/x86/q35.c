@@ -68,6 +68,7 @@ typedef struct Q35 {
     IrqLine serial_lines[2];
     X86Boot *boot; /* NULL: firmware starts */
     PcBootOrder boot_order;
+    SmbiosOptions *smbios;
     bool smbios3; /* its entry point is that of version 3 */
 } Q35;
 
@@ -439,25 +440,30 @@ static void add_e820(Q35 *q)
     add_file(q->fw_cfg, "etc/e820", map, sizeof(map[0]) * (q->high_ram ? 2 : 1));
 }
 
-static GBytes *make_smbios(const Q35 *q, uint64_t address, GBytes **entry)
+static GBytes *make_smbios(const Q35 *q, uint64_t address, GBytes **entry, GError **error)
 {
     SmbiosConfig config = {
         .machine = q->machine,
         .address = address,
         .low_ram = q->low_ram,
         .high_ram = q->high_ram,
+        .options = q->smbios,
         .version3 = q->smbios3,
     };
-    return smbios_make(&config, entry);
+    return smbios_make(&config, entry, error);
 }
 
-static void add_smbios(Q35 *q)
+static bool add_smbios(Q35 *q, GError **error)
 {
-    GBytes *entry, *tables = make_smbios(q, 0, &entry);
+    GBytes *entry, *tables = make_smbios(q, 0, &entry, error);
+    if (!tables) {
+        return false;
+    }
     fw_cfg_add_file(q->fw_cfg, "etc/smbios/smbios-tables", tables);
     fw_cfg_add_file(q->fw_cfg, "etc/smbios/smbios-anchor", entry);
     g_bytes_unref(tables);
     g_bytes_unref(entry);
+    return true;
 }
 
 static void fill_fw_cfg(Q35 *q)
@@ -472,7 +478,6 @@ static void fill_fw_cfg(Q35 *q)
     fw_cfg_add_u32(q->fw_cfg, FW_CFG_X86_IRQ0_OVERRIDE, 1);
     add_file(q->fw_cfg, "etc/system-states", states, sizeof(states));
     add_e820(q);
-    add_smbios(q);
     acpi_add_to_fw_cfg(t, q->fw_cfg, refresh_acpi, q);
     pc_boot_order_fill(&q->boot_order, q->fw_cfg);
     acpi_tables_free(t);
@@ -519,13 +524,14 @@ static bool add_table(Q35 *q, const char *what, uint64_t addr, GBytes *data, GEr
 static bool add_tables(Q35 *q, GError **error)
 {
     AcpiTables *t = make_acpi(q);
-    GBytes *entry, *smbios = make_smbios(q, SMBIOS_TABLES, &entry);
-    bool ok = add_table(q, "ACPI tables", ACPI_TABLES, acpi_get_tables(t, ACPI_TABLES), error) &&
+    GBytes *entry = NULL, *smbios = make_smbios(q, SMBIOS_TABLES, &entry, error);
+    bool ok = smbios &&
+              add_table(q, "ACPI tables", ACPI_TABLES, acpi_get_tables(t, ACPI_TABLES), error) &&
               add_table(q, "ACPI root pointer", ACPI_RSDP, acpi_get_rsdp(t, ACPI_TABLES), error);
     acpi_tables_free(t);
     if (!ok) {
-        g_bytes_unref(smbios);
-        g_bytes_unref(entry);
+        g_clear_pointer(&smbios, g_bytes_unref);
+        g_clear_pointer(&entry, g_bytes_unref);
         return false;
     }
     ok = add_table(q, "SMBIOS", SMBIOS_TABLES, smbios, error);
@@ -585,13 +591,17 @@ static bool q35_init(Machine *machine, GError **error)
     Q35 *q = g_new0(Q35, 1);
     machine->board = q;
     q->machine = machine;
-    if (!check_options(q, machine->config.machine_opts, error) ||
+    q->smbios = smbios_options_new(machine->config.smbios, error);
+    if (!q->smbios || !check_options(q, machine->config.machine_opts, error) ||
         !pc_boot_order_parse(machine, &q->boot_order, error) || !make_ram(q, error) ||
         !make_devices(q, error)) {
         return false;
     }
     fill_fw_cfg(q);
     fill_cmos(q);
+    if (!add_smbios(q, error)) {
+        return false;
+    }
     return starts_directly(q) ? load_kernel(q, error) : x86_boot_offer(machine, q->fw_cfg, error);
 }
 
@@ -611,6 +621,7 @@ static void q35_finalize(Machine *machine)
     if (q) {
         pc_boot_order_clear(&q->boot_order);
         x86_boot_free(q->boot);
+        smbios_options_free(q->smbios);
     }
 }
 
@@ -622,6 +633,7 @@ const MachineClass x86_q35_machine = {
     .default_ram = 128 * MIB,
     .default_cpu = "max",
     .drive_interface = "ide",
+    .smbios = true,
     .init = q35_init,
     .reset = q35_reset,
     .finalize = q35_finalize,

@@ -8,6 +8,7 @@
 #include "hw/x86/boards.h"
 #include "hw/x86/ich9.h"
 #include "hw/x86/mch.h"
+#include "hw/x86/smbios-options.h"
 #include "tests/device/harness.h"
 #include <glib/gstdio.h>
 #include <linux/pci_regs.h>
@@ -33,7 +34,7 @@ static void setup_with_bios(Fixture *f, MachineConfig config, size_t size)
     g_free(text);
     config.bios = f->bios;
     config.ram_size = config.ram_size ? config.ram_size : RAM_SIZE;
-    config.cpus = 2;
+    config.cpus = config.cpus ? config.cpus : 2;
     config.no_vga = true;
     f->machine = machine_new(&x86_q35_machine, &config, true, &error);
     g_assert_no_error(error);
@@ -549,10 +550,183 @@ static void test_smbios(Fixture *f, gconstpointer data)
     g_assert_cmpuint(sum(entry->data + 16, 15), ==, 0);
     g_assert_cmpuint(entry->data[22] | entry->data[23] << 8, ==, tables->len);
     g_assert_cmphex(smbios_types(tables, 4, &count), ==, SMBIOS_TYPES);
-    g_assert_cmpuint(count, ==, 2);
-    g_assert_cmpuint(entry->data[28], ==, 9); /* with 32 and 127 */
+    g_assert_cmpuint(count, ==, 1);           /* both CPUs are cores of one socket */
+    g_assert_cmpuint(entry->data[28], ==, 8); /* with 32 and 127 */
     g_byte_array_unref(entry);
     g_byte_array_unref(tables);
+}
+
+/* The @n-th structure of @type. */
+static const uint8_t *find_structure(const GByteArray *tables, unsigned type, unsigned n)
+{
+    for (unsigned at = 0; at < tables->len;) {
+        const uint8_t *s = tables->data + at;
+        if (s[0] == type && n-- == 0) {
+            return s;
+        }
+        at += s[1];
+        while (tables->data[at] || tables->data[at + 1]) {
+            at++;
+        }
+        at += 2;
+    }
+    g_error("there is no structure %u of type %u", n, type);
+}
+
+/* The string whose number is at @offset. */
+static const char *structure_string(const uint8_t *s, unsigned offset)
+{
+    const char *text = (const char *)s + s[1];
+
+    g_assert_cmpuint(s[offset], >, 0);
+    for (unsigned i = 1; i < s[offset]; i++) {
+        text += strlen(text) + 1;
+    }
+    return text;
+}
+
+static GPtrArray *smbios_list(const char *const *texts)
+{
+    GPtrArray *list = g_ptr_array_new();
+
+    for (unsigned i = 0; texts[i]; i++) {
+        g_ptr_array_add(list, options_parse("-smbios", texts[i], NULL, NULL));
+    }
+    return list;
+}
+
+static GByteArray *make_smbios(Fixture *f, MachineConfig config, const char *const *texts)
+{
+    teardown(f, NULL);
+    config.smbios = smbios_list(texts);
+    setup_with(f, config);
+    return read_file(f, "etc/smbios/smbios-tables");
+}
+
+/* Sockets as CPUID has packages, the last of them half full. */
+static void test_smbios_cpus(Fixture *f, gconstpointer data)
+{
+    static const char *const none[] = {NULL};
+    MachineConfig config = {.cpus = 6, .cores = 2, .threads = 2};
+    GByteArray *tables = make_smbios(f, config, none);
+    uint32_t reg[4];
+    unsigned count;
+
+    smbios_types(tables, 4, &count);
+    g_assert_cmpuint(count, ==, 2);
+    for (unsigned n = 0; n < 2; n++) {
+        const uint8_t *s = find_structure(tables, 4, n);
+        char name[8];
+        g_snprintf(name, sizeof(name), "CPU %u", n);
+        g_assert_cmpuint(s[1], ==, 42);
+        g_assert_cmpstr(structure_string(s, 4), ==, name);
+        g_assert_cmpuint(s[35], ==, 2);
+        g_assert_cmpuint(s[36], ==, n == 0 ? 2 : 1);
+        g_assert_cmpuint(s[37], ==, n == 0 ? 4 : 2);
+        g_assert_cmphex(s[38], ==, 0x1c); /* 64 bits, cores, threads */
+    }
+    x86_cpu_cpuid(f->machine->cpus[0], 0xb, 1, reg); /* logical CPUs of a package */
+    g_assert_cmpuint(reg[1] & 0xffff, ==, find_structure(tables, 4, 0)[37]);
+    x86_cpu_cpuid(f->machine->cpus[0], 0xb, 0, reg);
+    g_assert_cmpuint(reg[1] & 0xffff, ==, 2);
+    x86_cpu_cpuid(f->machine->cpus[0], 1, 0, reg);
+    g_assert_cmpmem(find_structure(tables, 4, 0) + 8, 4, &reg[0], 4);
+    g_assert_cmpmem(find_structure(tables, 4, 0) + 12, 4, &reg[3], 4);
+    g_byte_array_unref(tables);
+}
+
+static void test_smbios_options(Fixture *f, gconstpointer data)
+{
+    static const char *const texts[] = {
+        "type=0,vendor=V,version=7,date=02/03/2025,release=3.14,uefi=on",
+        "type=1,manufacturer=M,,N,product=P,sku=S",
+        "type=1,serial=42,product=Q,family=F",
+        "type=2,product=B,location=L,asset=T",
+        "type=3,serial=C,sku=K",
+        "type=4,sock_pfx=Socket,version=Z,max-speed=3000,current-speed=2500,processor-family=0x1fe,"
+        "processor-id=0x1122334455667788,part=Y",
+        "type=11,value=one,value=two",
+        "type=17,loc_pfx=Slot,bank=Bank,speed=3200,serial=D",
+        NULL};
+    GByteArray *tables = make_smbios(f, (MachineConfig){0}, texts);
+    unsigned count;
+
+    g_assert_cmphex(smbios_types(tables, 11, &count), ==,
+                    SMBIOS_TYPES | 1u << 0 | 1u << 2 | 1u << 11);
+    const uint8_t *s = find_structure(tables, 0, 0);
+    g_assert_cmpstr(structure_string(s, 4), ==, "V");
+    g_assert_cmpstr(structure_string(s, 5), ==, "7");
+    g_assert_cmpstr(structure_string(s, 8), ==, "02/03/2025");
+    g_assert_cmphex(s[19], ==, 0x18);
+    g_assert_cmpmem(s + 20, 2, "\x03\x0e", 2);
+    s = find_structure(tables, 1, 0);
+    g_assert_cmpuint(s[1], ==, 27);
+    g_assert_cmpstr(structure_string(s, 4), ==, "M,N");
+    g_assert_cmpstr(structure_string(s, 5), ==, "Q");
+    g_assert_cmpstr(structure_string(s, 7), ==, "42");
+    g_assert_cmpstr(structure_string(s, 25), ==, "S");
+    g_assert_cmpstr(structure_string(s, 26), ==, "F");
+    s = find_structure(tables, 2, 0);
+    g_assert_cmpuint(s[1], ==, 15);
+    g_assert_cmpstr(structure_string(s, 5), ==, "B");
+    g_assert_cmpstr(structure_string(s, 8), ==, "T");
+    g_assert_cmpstr(structure_string(s, 10), ==, "L");
+    g_assert_cmpmem(s + 11, 2, find_structure(tables, 3, 0) + 2, 2); /* the chassis it is in */
+    s = find_structure(tables, 3, 0);
+    g_assert_cmpstr(structure_string(s, 7), ==, "C");
+    g_assert_cmpstr(structure_string(s, 21), ==, "K");
+    s = find_structure(tables, 4, 0);
+    g_assert_cmpstr(structure_string(s, 4), ==, "Socket 0");
+    g_assert_cmphex(s[6], ==, 0xfe);
+    g_assert_cmpmem(s + 8, 8, "\x88\x77\x66\x55\x44\x33\x22\x11", 8);
+    g_assert_cmpstr(structure_string(s, 16), ==, "Z");
+    g_assert_cmpuint(s[20] | s[21] << 8, ==, 3000);
+    g_assert_cmpuint(s[22] | s[23] << 8, ==, 2500);
+    g_assert_cmpstr(structure_string(s, 34), ==, "Y");
+    g_assert_cmphex(s[40] | s[41] << 8, ==, 0x1fe);
+    s = find_structure(tables, 11, 0);
+    g_assert_cmpuint(s[4], ==, 2);
+    g_assert_cmpmem(s + 5, 9, "one\0two\0", 9);
+    s = find_structure(tables, 17, 0);
+    g_assert_cmpstr(structure_string(s, 16), ==, "Slot 0");
+    g_assert_cmpstr(structure_string(s, 17), ==, "Bank");
+    g_assert_cmpuint(s[21] | s[22] << 8, ==, 3200);
+    g_assert_cmpstr(structure_string(s, 24), ==, "D");
+    g_byte_array_unref(tables);
+}
+
+static void test_smbios_bad(Fixture *f, gconstpointer data)
+{
+    static const struct {
+        const char *text, *message;
+    } cases[] = {
+        {"type=1,manufactuer=x",
+         "unknown property 'manufactuer' of type 1; did you mean 'manufacturer'?"},
+        {"type=3,zzzzzzzz=x", "unknown property 'zzzzzzzz' of type 3; '-smbios help'"},
+        {"type=5", "type 5 is not available"},
+        {"type=x", "type is a number"},
+        {"serial=1", "which structures?"},
+        {"file=x", "file= is not available"},
+        {"type=4,max-speed=65536", "max-speed is at most 65535"},
+        {"type=4,max-speed=fast", "max-speed is a number"},
+        {"type=0,release=3", "release is MAJOR.MINOR"},
+        {"type=0,release=3.256", "release is MAJOR.MINOR"},
+        {"type=0,uefi=maybe", "uefi is 'on' or 'off'"},
+        {"type=11,path=/nowhere", "path: "},
+    };
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *const texts[] = {cases[i].text, NULL};
+        GPtrArray *list = smbios_list(texts);
+        GError *error = NULL;
+        g_assert_null(smbios_options_new(list, &error));
+        if (!strstr(error->message, cases[i].message)) {
+            g_error("'%s' is answered with '%s'", cases[i].text, error->message);
+        }
+        g_error_free(error);
+        options_free(list->pdata[0]);
+        g_ptr_array_unref(list);
+    }
 }
 
 /* ---- What is started ---- */
@@ -890,6 +1064,9 @@ int main(int argc, char **argv)
     ADD(acpi);
     ADD(smbios);
     ADD(smbios3);
+    ADD(smbios_cpus);
+    ADD(smbios_options);
+    ADD(smbios_bad);
     ADD(high_window);
     ADD(boot_order);
     ADD(bad_boot_order);

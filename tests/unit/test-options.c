@@ -258,20 +258,27 @@ static void test_command_smp(void)
 {
     static const struct {
         const char *line;
-        unsigned cpus; /* 0: refused */
+        unsigned cpus;           /* 0: refused */
+        unsigned cores, threads; /* of a socket, of a core; 0: not said */
     } cases[] = {
-        {"amphi -smp 8", 8},
-        {"amphi -smp cpus=3", 3},
-        {"amphi -smp sockets=2,cores=2", 4},
-        {"amphi -smp 2,maxcpus=4", 2},
-        {"amphi -smp 4,cores=2", 4},
-        {"amphi -smp 0", 0},
-        {"amphi -smp 3,sockets=2,cores=2", 0},
-        {"amphi -smp 4,maxcpus=2", 0},
-        {"amphi -smp x", 0},
-        {"amphi -smp 4,cors=2", 0},
-        {"amphi -smp cores=4096,threads=4096", 0},
-        {"amphi -smp cores=0", 0},
+        {"amphi -smp 8", 8, 0, 0},
+        {"amphi -smp cpus=3", 3, 0, 0},
+        {"amphi -smp sockets=2,cores=2", 4, 2, 0},
+        {"amphi -smp 2,maxcpus=4", 2, 0, 0},
+        {"amphi -smp 4,cores=2", 4, 2, 0},
+        {"amphi -smp 4,sockets=2", 4, 2, 0},
+        {"amphi -smp 4,sockets=4", 4, 1, 0},
+        {"amphi -smp 8,sockets=2,threads=2", 8, 2, 2},
+        {"amphi -smp 8,sockets=1,dies=2,cores=2,threads=2", 8, 4, 2},
+        {"amphi -smp 8,dies=2,cores=2", 8, 4, 0},
+        {"amphi -smp 2,maxcpus=8,sockets=2", 2, 4, 0},
+        {"amphi -smp 0", 0, 0, 0},
+        {"amphi -smp 3,sockets=2,cores=2", 0, 0, 0},
+        {"amphi -smp 4,maxcpus=2", 0, 0, 0},
+        {"amphi -smp x", 0, 0, 0},
+        {"amphi -smp 4,cors=2", 0, 0, 0},
+        {"amphi -smp cores=4096,threads=4096", 0, 0, 0},
+        {"amphi -smp cores=0", 0, 0, 0},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
         CmdLine cmd;
@@ -279,7 +286,11 @@ static void test_command_smp(void)
         g_test_message("%s", cases[i].line);
         g_assert_true(command(&cmd, cases[i].line, &error) == (cases[i].cpus != 0));
         g_assert_true((error == NULL) == (cases[i].cpus != 0));
-        g_assert_true(error || cmd.config.cpus == cases[i].cpus);
+        if (!error) {
+            g_assert_cmpuint(cmd.config.cpus, ==, cases[i].cpus);
+            g_assert_cmpuint(cmd.config.cores, ==, cases[i].cores);
+            g_assert_cmpuint(cmd.config.threads, ==, cases[i].threads);
+        }
         g_clear_error(&error);
         cmdline_clear(&cmd);
     }
@@ -306,6 +317,7 @@ static void test_command_help(void)
         {"amphi -object help", CMD_LIST_OBJECTS},
         {"amphi -object secret,help", CMD_OBJECT_HELP},
         {"amphi -audiodev help", CMD_LIST_AUDIODEVS},
+        {"amphi -smbios help", CMD_LIST_SMBIOS},
         {"amphi -netdev help", CMD_LIST_NETDEVS},
         {"amphi -chardev ?", CMD_LIST_CHARDEVS},
         {"amphi -d help", CMD_LIST_LOG},
@@ -349,6 +361,8 @@ static void test_command_bad(void)
         {"amphi -overcommit cpu-pm=on", "-overcommit: cpu-pm=on is not available; leave it out"},
         {"amphi -device {\"driver\":", "-device: '{\"driver\":' is not a JSON object"},
         {"amphi -global x", "-global: 'x' is not DRIVER.PROPERTY=VALUE"},
+        {"amphi -smbios type=1,uuid=12", "-smbios: '12' is not of the form "
+                                         "12345678-1234-1234-1234-123456789abc"},
         {"amphi -net tap", "-net: 'tap' is not available; use 'nic' and 'user', or -netdev"},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
