@@ -8,6 +8,7 @@
 #include "hw/intc/apic.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
+#include "softmmu/base/bits.h"
 #include "softmmu/irqchip.h"
 
 #define MSR_TSC_DEADLINE 0x6e0
@@ -20,6 +21,8 @@ struct PcIrq {
     ApicBus *bus;           /* NULL: the engine has the local APICs */
     Device *pic, *ioapic;   /* NULL: the engine has them */
     IrqLine lines[PC_IRQS]; /* of the engine */
+    uint32_t raised;        /* lines that their devices raise */
+    uint32_t raised_test;   /* and that pc-testdev does */
     IrqLine lint0[MACHINE_MAX_CPUS];
     Iommu *iommu; /* remaps the I/O APIC's messages; NULL: nobody */
 };
@@ -197,24 +200,50 @@ void pc_irq_set_iommu(PcIrq *s, Iommu *iommu)
 
 /* ---- Lines ---- */
 
-static void set_line(void *opaque, unsigned n, bool level)
+/* Lines 0 and 2 are one to the I/O APIC. */
+static uint32_t lines_of_pin(unsigned pin)
 {
-    PcIrq *s = opaque;
+    return pin == TIMER_PIN ? 1u << TIMER_PIN | 1u : 1u << pin;
+}
+
+static void update_line(PcIrq *s, unsigned n)
+{
+    uint32_t raised = s->raised | s->raised_test;
     if (s->mode == IRQCHIP_ON) {
-        irq_set(&s->lines[n], level);
+        irq_set(&s->lines[n], raised >> n & 1);
         return;
     }
     if (s->pic && n < ISA_IRQS) {
         IrqLine line = i8259_input(s->pic, n);
-        irq_set(&line, level);
+        irq_set(&line, raised >> n & 1);
     }
-    IrqLine line = ioapic_input(s->ioapic, n == 0 ? TIMER_PIN : n);
-    irq_set(&line, level);
+    unsigned pin = n == 0 ? TIMER_PIN : n;
+    IrqLine line = ioapic_input(s->ioapic, pin);
+    irq_set(&line, raised & lines_of_pin(pin));
+}
+
+static void set_line(void *opaque, unsigned n, bool level)
+{
+    PcIrq *s = opaque;
+    s->raised = bits_set(s->raised, n, 1, level);
+    update_line(s, n);
+}
+
+static void set_test_line(void *opaque, unsigned n, bool level)
+{
+    PcIrq *s = opaque;
+    s->raised_test = bits_set(s->raised_test, n, 1, level);
+    update_line(s, n);
 }
 
 IrqLine pc_irq_line(PcIrq *s, unsigned n)
 {
     return irq_line(set_line, s, n % PC_IRQS);
+}
+
+IrqLine pc_irq_test_line(PcIrq *s, unsigned n)
+{
+    return irq_line(set_test_line, s, n % PC_IRQS);
 }
 
 bool pc_irq_in_engine(const PcIrq *s)
@@ -272,7 +301,27 @@ static void take_messages(PcIrq *s)
     memory_map_set_msi_sink(map, APIC_BASE_ADDRESS, APIC_MSI_SIZE, send_of_device, s);
 }
 
-static const DeviceOps pc_irq_ops = {.name = "pc-interrupts"};
+/* Controllers that are devices have the levels of their inputs themselves, and devices set their lines again. */
+static bool pc_irq_post_load(void *opaque, GError **error)
+{
+    PcIrq *s = opaque;
+    for (unsigned n = 0; s->mode == IRQCHIP_ON && n < PC_IRQS; n++) {
+        if (s->raised_test >> n & 1) {
+            update_line(s, n);
+        }
+    }
+    return true;
+}
+
+static const VmField pc_irq_fields[] = {
+    VM_FIELD_U32(PcIrq, raised),
+    VM_FIELD_U32(PcIrq, raised_test),
+    VM_FIELD_END(),
+};
+
+static const VmDesc pc_irq_vmstate = {"pc-interrupts", pc_irq_fields, NULL, pc_irq_post_load};
+
+static const DeviceOps pc_irq_ops = {.name = "pc-interrupts", .vmstate = &pc_irq_vmstate};
 
 PcIrq *pc_irq_find(Machine *machine)
 {

@@ -22,6 +22,9 @@ PcIrq *pc_irq_find(Machine *machine);
  * line 0); 16..23 only the I/O APIC's. */
 IrqLine pc_irq_line(PcIrq *s, unsigned n);
 
+/* The same line for pc-testdev: it is raised while either its device or the test raises it. */
+IrqLine pc_irq_test_line(PcIrq *s, unsigned n);
+
 /* Whether the engine has 8259s, I/O APIC and 8254. */
 bool pc_irq_in_engine(const PcIrq *s);
 

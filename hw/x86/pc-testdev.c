@@ -4,7 +4,7 @@
  *   port 0xe0..0xe3  a register of 4 bytes that keeps what is written
  *   port 0xe4        writing a page's address maps it anew; nothing of that is seen
  *   port 0xe8..0xeb  the register again, as a device that takes single bytes
- *   port 0x2000+n    writing sets the level of interrupt line n, 0 to 23
+ *   port 0x2000+n    writing sets the level of interrupt line n, 0 to 23; its device may raise it as well
  *   0xff000000       64 KiB of memory that is behind a device, not RAM
  *
  * Locking: the machine lock.
@@ -53,7 +53,7 @@ static void irq_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     PcTestdev *s = opaque;
     PcIrq *irqs = pc_irq_find(s->dev.machine);
     if (irqs) {
-        IrqLine line = pc_irq_line(irqs, offset);
+        IrqLine line = pc_irq_test_line(irqs, offset);
         irq_set(&line, value != 0);
     }
 }
@@ -83,6 +83,9 @@ static void testdev_reset(Device *dev)
     PcTestdev *s = container_of(dev, PcTestdev, dev);
     s->reg = 0;
     memset(s->memory, 0, sizeof(s->memory));
+    for (unsigned n = 0; n < PC_IRQS; n++) {
+        irq_write(s, n, 0, 1);
+    }
 }
 
 static const VmField testdev_fields[] = {

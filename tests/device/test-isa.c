@@ -5,6 +5,8 @@
 #include "hw/hw.h"
 #include "hw/x86/boards.h"
 #include "hw/x86/isa-devices.h"
+#include "hw/x86/pc-irq.h"
+#include "softmmu/snapshot-internal.h"
 #include "tests/device/harness.h"
 #include <string.h>
 
@@ -170,18 +172,24 @@ static void test_testdev_register(Fixture *f, gconstpointer device)
     g_assert_cmphex(in(f, 0xe0, 4), ==, 0);
 }
 
-/* Interrupt lines, as the 8259s have them requested. */
-static void test_testdev_lines(Fixture *f, gconstpointer device)
+/* Lines 5 to 7 and 9 are level-triggered; reads are of requests. */
+static void start_pics(Fixture *f)
 {
-    out(f, 0x4d0, 0xe0, 1); /* 5 to 7 and 9 are level-triggered */
+    out(f, 0x4d0, 0xe0, 1);
     out(f, 0x4d1, 0x02, 1);
     for (unsigned port = 0x20; port <= 0xa0; port += 0x80) {
         out(f, port, 0x11, 1);
         out(f, port + 1, 0x30, 1);
         out(f, port + 1, port == 0x20 ? 4 : 2, 1);
         out(f, port + 1, 1, 1);
-        out(f, port, 0x0a, 1); /* reads are of requests */
+        out(f, port, 0x0a, 1);
     }
+}
+
+/* Interrupt lines, as the 8259s have them requested. */
+static void test_testdev_lines(Fixture *f, gconstpointer device)
+{
+    start_pics(f);
     out(f, 0x2005, 1, 1);
     g_assert_cmphex(in(f, 0x20, 1), ==, 0x20);
     out(f, 0x2009, 0xff, 1);
@@ -193,6 +201,36 @@ static void test_testdev_lines(Fixture *f, gconstpointer device)
     out(f, 0x2017, 1, 1); /* the I/O APIC's only, and none */
     out(f, 0x2018, 1, 1);
     g_assert_cmphex(in(f, 0xa0, 1), ==, 0);
+}
+
+/* A line that a device has too is raised while either raises it; a snapshot has both. */
+static void test_testdev_saved_lines(Fixture *f, gconstpointer device)
+{
+    IrqLine line = pc_irq_line(pc_irq_find(f->machine), 5);
+    GError *error = NULL;
+    start_pics(f);
+    irq_set(&line, true);
+    out(f, 0x2005, 1, 1);
+    out(f, 0x2006, 1, 1);
+    irq_set(&line, false);
+    g_assert_cmphex(in(f, 0x20, 1) & 0x60, ==, 0x60);
+    machine_stop(f->machine, RUN_STATE_PAUSED);
+    GPtrArray *states = snapshot_states_save(f->machine);
+    machine_reset(f->machine);
+    start_pics(f);
+    g_assert_cmphex(in(f, 0x20, 1) & 0x60, ==, 0);
+    snapshot_states_load(f->machine, states, &error);
+    g_assert_no_error(error);
+    g_ptr_array_unref(states);
+    g_assert_cmphex(in(f, 0x20, 1) & 0x60, ==, 0x60);
+    irq_set(&line, true); /* again, now beside what was loaded */
+    irq_set(&line, false);
+    g_assert_cmphex(in(f, 0x20, 1) & 0x60, ==, 0x60);
+    out(f, 0x2005, 0, 1);
+    g_assert_cmphex(in(f, 0x20, 1) & 0x60, ==, 0x40);
+    machine_reset(f->machine);
+    start_pics(f);
+    g_assert_cmphex(in(f, 0x20, 1) & 0x60, ==, 0);
 }
 
 static void test_testdev_memory(Fixture *f, gconstpointer device)
@@ -222,6 +260,7 @@ int main(int argc, char **argv)
     ADD(pvpanic_port, "pvpanic,ioport=0x700");
     ADD(testdev_register, "pc-testdev");
     ADD(testdev_lines, "pc-testdev");
+    ADD(testdev_saved_lines, "pc-testdev");
     ADD(testdev_memory, "pc-testdev");
     return g_test_run();
 }
