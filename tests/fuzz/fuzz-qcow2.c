@@ -4,6 +4,8 @@
  * Input: one byte for the cluster size and version, then steps. A step is a byte for its kind, and its operands;
  * running out of input ends the program. Nothing that an image says may crash or hang whoever opens it,
  * nor make it allocate without bounds; requests then may fail.
+ *
+ * libFuzzer: -max_len=1000
  */
 #include "hw/block/image.h"
 #include "softmmu/base/error.h"
@@ -53,9 +55,30 @@ static void patch(int fd, FuzzInput *in, unsigned cluster_bits)
     }
 }
 
-static void request(BlockImage *image, unsigned kind, FuzzInput *in)
+/* What takes longest, by far: to read the tables of an image as large as its header says, and to move one that has to
+ * grow. An input that does so over and over finds nothing that one does not that does it a few times, but takes seconds;
+ * and libFuzzer makes many of it. */
+#define MAX_OPENED 16
+#define MAX_RESIZED 4
+
+typedef struct Program {
+    BlockImage *image; /* NULL: not open */
+    unsigned opened, resized;
+} Program;
+
+static void resize(Program *program, uint64_t more)
+{
+    BlockImage *image = program->image;
+    if (program->resized < MAX_RESIZED) {
+        program->resized++;
+        image->ops->resize(image, image->size + more, NULL);
+    }
+}
+
+static void request(Program *program, unsigned kind, FuzzInput *in)
 {
     static uint8_t buf[MAX_REQUEST];
+    BlockImage *image = program->image;
     uint64_t offset = fuzz_take(in, 2) * 512 % image->size;
     uint64_t wanted = (fuzz_take(in, 1) + 1) * 256 / 512 * 512,
              len = MIN(wanted, image->size - offset);
@@ -73,39 +96,40 @@ static void request(BlockImage *image, unsigned kind, FuzzInput *in)
     case 2: image->ops->zero(image, offset, len, true); break;
     case 3: image->ops->discard(image, offset, len); break;
     case 4: image->ops->flush(image); break;
-    case 5: image->ops->resize(image, image->size + len * 16, NULL); break;
+    case 5: resize(program, len * 16); break;
     }
 }
 
-/* Reading the tables of an image takes a while: more than so often, and one input takes seconds. */
-#define MAX_OPENED 64
+static void reopen(Program *program, const char *path, bool read_only, GString *text)
+{
+    if (program->image) {
+        image_close(program->image);
+    }
+    program->image = open_image(path, read_only);
+    program->opened++;
+    if (program->image) {
+        program->image->ops->print(program->image, text);
+    }
+}
 
 static void run(int fd, const char *path, FuzzInput *in, unsigned cluster_bits)
 {
-    BlockImage *image = NULL;
+    Program program = {0};
     GString *text = g_string_new(NULL);
-    unsigned opened = 0;
 
-    while (in->left && opened < MAX_OPENED) {
+    while (in->left && program.opened < MAX_OPENED) {
         unsigned op = fuzz_take(in, 1);
 
         if ((op & 15) < 6) {
             patch(fd, in, cluster_bits);
-        } else if ((op & 15) == 6 || !image) {
-            if (image) {
-                image_close(image);
-            }
-            image = open_image(path, op >> 7);
-            opened++;
-            if (image) {
-                image->ops->print(image, text);
-            }
-        } else if (image->size) {
-            request(image, (op & 15) % 6, in);
+        } else if ((op & 15) == 6 || !program.image) {
+            reopen(&program, path, op >> 7, text);
+        } else if (program.image->size) {
+            request(&program, (op & 15) % 6, in);
         }
     }
-    if (image) {
-        image_close(image);
+    if (program.image) {
+        image_close(program.image);
     }
     g_string_free(text, true);
 }
