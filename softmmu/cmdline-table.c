@@ -512,7 +512,8 @@ const CmdOption cmdline_options[] = {
      CMD_RUN, NULL},
 
     {"drive", "file=FILE[,if=virtio|none|pflash][,format=raw|qcow2][,id=ID]...", TOPIC_DISKS, true,
-     "a disk", CMD_OPTIONS, AT(config.drives), "file", CMD_RUN, NULL},
+     "a disk; allow-path=PATH: backing files from elsewhere", CMD_OPTIONS, AT(config.drives),
+     "file", CMD_RUN, NULL},
     {"hda", "FILE", TOPIC_DISKS, false, "the first disk, of any format", CMD_CALL, 0, NULL, CMD_RUN,
      opt_hda},
     {"hdb", "FILE", TOPIC_DISKS, false, "the second disk", CMD_CALL, 0, NULL, CMD_RUN, opt_hdb},

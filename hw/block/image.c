@@ -3,8 +3,8 @@
  *
  * Images come from elsewhere, and name other files: backing files, data files. One that names a file of the
  * host's that its user did not think of would show it to the guest. So the rule: a backing file is opened if
- * it is in the same directory as the image that names it; all others only if the user allowed them.
- * Symbolic links count as what they lead to.
+ * it is in the same directory as the image that names it, and the image names it by nothing but a file's name; all
+ * others only if the user allowed them. Symbolic links count as what they lead to.
  */
 #include "hw/block/image.h"
 #include "softmmu/base/error.h"
@@ -87,6 +87,12 @@ static BlockImage *open_format(BlockFile *file, const char *format, bool probed,
 
 /* ---- Names ---- */
 
+/* Without the protocol that every name may begin with. */
+static const char *plain_name(const char *name)
+{
+    return g_str_has_prefix(name, "file:") ? name + 5 : name;
+}
+
 /* The path in @name, which may begin with "file:". False for what is no file. */
 static bool plain_path(const char *name, const char **path, GError **error)
 {
@@ -98,7 +104,7 @@ static bool plain_path(const char *name, const char **path, GError **error)
     char *protocol;
     bool known;
 
-    *path = g_str_has_prefix(name, "file:") ? name + 5 : name;
+    *path = plain_name(name);
     if (!colon || (slash && slash < colon)) {
         return true;
     }
@@ -118,14 +124,14 @@ char *image_resolve(const BlockFile *file, const char *name)
 {
     char *dir, *path;
 
-    if (g_str_has_prefix(name, "file:")) {
-        name += 5;
-    }
+    name = plain_name(name);
     if (g_path_is_absolute(name)) {
         return g_strdup(name);
     }
     dir = g_path_get_dirname(file->path);
-    path = strcmp(dir, ".") == 0 ? g_strdup(name) : g_build_filename(dir, name, NULL);
+    /* With a directory a name is nothing but that, whatever it begins with. */
+    path = strcmp(dir, ".") == 0 && !strchr(name, ':') ? g_strdup(name)
+                                                       : g_build_filename(dir, name, NULL);
     g_free(dir);
     return path;
 }
@@ -139,12 +145,13 @@ static bool is_within(const char *path, const char *dir)
            (path[len] == '/' || path[len] == 0 || (len && dir[len - 1] == '/'));
 }
 
-bool image_may_open(const BlockFile *file, const char *path, const ImageOpen *how)
+bool image_may_open(const BlockFile *file, const char *name, const ImageOpen *how)
 {
+    char *path = image_resolve(file, name);
     char *real = realpath(path, NULL), *image = realpath(file->path, NULL);
     bool may = false;
 
-    if (real && image) {
+    if (real && image && !strchr(plain_name(name), '/')) {
         char *dir = g_path_get_dirname(image), *other = g_path_get_dirname(real);
 
         may = strcmp(dir, other) == 0;
@@ -159,6 +166,7 @@ bool image_may_open(const BlockFile *file, const char *path, const ImageOpen *ho
     }
     free(real);
     free(image);
+    g_free(path);
     return may;
 }
 
@@ -238,10 +246,10 @@ BlockImage *image_open_backing(BlockFile *file, const char *name, const char *fo
                   "'%s' has the backing file '%s', which is not there; put it there, or "
                   "name another with `qemu-img rebase -u -b`",
                   file->path, path);
-    } else if (!how->backing && !image_may_open(file, path, how)) {
+    } else if (!how->backing && !image_may_open(file, name, how)) {
         error_set(error,
-                  "'%s' has the backing file '%s', which is outside of its directory; if "
-                  "you trust the image, add allow-path=%s to its -drive",
+                  "'%s' has the backing file '%s', which is no plain name of a file in its own "
+                  "directory; if you trust the image, add allow-path=%s to its -drive",
                   file->path, path, path);
     } else {
         image = image_open(&backing, error);

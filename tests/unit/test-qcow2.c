@@ -619,6 +619,70 @@ static void test_bad_entries(void)
     disk_free(d);
 }
 
+/* Which backing files an image may have without the user's word: of its own directory, by nothing but their name. */
+static void check_name(Disk *d, const char *name, bool may)
+{
+    const char *allowed[] = {d->dir, NULL};
+
+    must(sh("qemu-img create -q -u -f qcow2 -F raw -b %s %s 1M", name, d->path));
+    if (!may) {
+        check_refused(d, (ImageOpen){0}, "allow-path=");
+    }
+    d->image = open_with(d, (ImageOpen){.allowed = may ? NULL : allowed});
+    check_read(d, 0, d->size);
+    disk_close(d);
+}
+
+static void test_names(void)
+{
+    static const char *const good[] = {"base.raw", "file:base.raw", "near.raw"};
+    static const char *const bad[] = {
+        "./base.raw",        "sub/base.raw",    "sub/../base.raw",
+        "../other/base.raw", "file:./base.raw", "far.raw" /* a link to another directory */,
+        "linked/base.raw",
+    };
+    char *start = g_get_current_dir(), *images, *absolute;
+    Disk *d;
+
+    if (!have_qemu_img()) {
+        g_free(start);
+        return;
+    }
+    d = disk_new(MIB);
+    must(sh("cd %s && mkdir -p other images/sub && cd images && "
+            "truncate -s 1M base.raw sub/base.raw ../other/base.raw && ln -s base.raw near.raw && "
+            "ln -s ../other/base.raw far.raw && ln -s ../other linked",
+            d->dir));
+    images = g_build_filename(d->dir, "images", NULL);
+    absolute = g_build_filename(images, "base.raw", NULL);
+    for (unsigned here = 0; here < 2;
+         here++) { /* in the second round the image's own name is plain too */
+        g_free(d->path);
+        d->path = here ? g_strdup("disk.qcow2") : g_build_filename(images, "disk.qcow2", NULL);
+        must(here ? g_chdir(images) : 0);
+        for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+            check_name(d, good[i], true);
+        }
+        for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+            check_name(d, bad[i], false);
+        }
+        check_name(d, absolute, false);
+        /* The name is all but the first "file:", not that of the link. */
+        must(sh("qemu-img create -q -u -f qcow2 -F raw -b file:file:far.raw %s 1M", d->path));
+        check_refused(d, (ImageOpen){0}, "which is not there");
+        must(sh("echo > %s/file:far.raw", images));
+        d->image = open_with(d, (ImageOpen){0});
+        g_assert_cmpuint(d->image->backing->size, ==, 512);
+        disk_close(d);
+        must(sh("rm %s/file:far.raw", images));
+    }
+    must(g_chdir(start));
+    g_free(absolute);
+    g_free(images);
+    g_free(start);
+    disk_free(d);
+}
+
 static void test_chains(void)
 {
     char *outside = g_strdup_printf("%s/amphi-outside-%d.raw", g_get_tmp_dir(), getpid());
@@ -714,6 +778,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qcow2/hostile/headers", test_hostile);
     g_test_add_func("/qcow2/hostile/entries", test_bad_entries);
     g_test_add_func("/qcow2/hostile/chains", test_chains);
+    g_test_add_func("/qcow2/hostile/names", test_names);
     g_test_add_func("/qcow2/probed", test_probed);
     return g_test_run();
 }
