@@ -39,19 +39,19 @@ typedef enum JobError {
     JOB_MEMORY,     /* reading or writing it failed: errno value in job->err */
 } JobError;
 
-/* A thread's own. */
+/* A thread's own, made when it has something to do. */
 typedef struct Worker {
-    ZSTD_CCtx *compress;
-    ZSTD_DCtx *decompress;
-    uint8_t *pages; /* CHUNK_SIZE */
+    ZSTD_CCtx *compress;   /* of saving */
+    ZSTD_DCtx *decompress; /* of loading */
+    uint8_t *pages;        /* CHUNK_SIZE */
 } Worker;
 
 typedef struct RamJob {
     bool done;
     const RamBlock *block; /* of saving; and which pages */
     ChunkHeader chunk;
-    uint8_t *payload; /* snapshot_ram_section_max() bytes */
-    size_t len;
+    uint8_t *payload;
+    size_t capacity, len; /* of it: what there is room for, and what there is */
     uint32_t crc;
     const StateStream *stream; /* of loading, and where in it it is */
     uint64_t at;
@@ -125,13 +125,7 @@ static RamPipe *pipe_new(Machine *machine, void (*run)(RamPipe *, Worker *, RamJ
     g_cond_init(&pipe->ready);
     g_cond_init(&pipe->finished);
     pipe->njobs = JOBS_PER_THREAD * wanted;
-    for (unsigned i = 0; i < pipe->njobs; i++) {
-        pipe->jobs[i].payload = g_malloc(snapshot_ram_section_max());
-    }
-    for (unsigned i = 0; i < wanted; i++) {
-        pipe->workers[i] = (Worker){ZSTD_createCCtx(), ZSTD_createDCtx(), g_malloc(CHUNK_SIZE)};
-    }
-    for (unsigned i = 0; i < wanted; i++) {
+    for (unsigned i = 0; wanted > 1 && i < wanted; i++) { /* one would only be waited for */
         pipe->threads[i] = g_thread_try_new("snapshot", work, pipe, NULL);
         if (!pipe->threads[i]) {
             break; /* with fewer, then, or with none: see pipe_give() */
@@ -205,6 +199,22 @@ static RamJob *pipe_collect(RamPipe *pipe)
     return job;
 }
 
+/* Makes room for a payload of @size bytes; what was in the last one is lost. */
+static void make_room(RamJob *job, size_t size)
+{
+    if (job->capacity < size) {
+        g_free(job->payload);
+        job->payload = g_malloc(size);
+        job->capacity = size;
+    }
+}
+
+static uint8_t *worker_pages(Worker *worker)
+{
+    worker->pages = worker->pages ? worker->pages : g_malloc(CHUNK_SIZE);
+    return worker->pages;
+}
+
 static bool report(RamJob *job, GError **error)
 {
     switch (job->error) {
@@ -256,18 +266,22 @@ static size_t gather(uint8_t *pages, unsigned n, uint8_t *bitmap)
 
 static void save_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
 {
+    make_room(job, snapshot_ram_section_max());
+    if (!worker->compress) {
+        worker->compress = ZSTD_createCCtx();
+    }
     size_t size = job->chunk.pages * RAM_PAGE_SIZE, bitmap_size = (job->chunk.pages + 7) / 8;
     uint8_t *bitmap = job->payload + sizeof(job->chunk), *data = bitmap + bitmap_size;
-    job->err =
-        ram_block_read(job->block, worker->pages, size, job->chunk.first_page << RAM_PAGE_BITS);
+    uint8_t *pages = worker_pages(worker);
+    job->err = ram_block_read(job->block, pages, size, job->chunk.first_page << RAM_PAGE_BITS);
     if (job->err) {
         job->error = JOB_MEMORY;
         return;
     }
-    size_t used = gather(worker->pages, job->chunk.pages, bitmap), packed = 0;
+    size_t used = gather(pages, job->chunk.pages, bitmap), packed = 0;
     if (used) {
-        packed = ZSTD_compressCCtx(worker->compress, data, ZSTD_compressBound(CHUNK_SIZE),
-                                   worker->pages, used, LEVEL);
+        packed = ZSTD_compressCCtx(worker->compress, data, ZSTD_compressBound(CHUNK_SIZE), pages,
+                                   used, LEVEL);
         if (ZSTD_isError(packed)) {
             job->error = JOB_MEMORY;
             job->err = ENOMEM;
@@ -416,6 +430,7 @@ static const RamBlock *find_block(const Machine *machine, const ChunkHeader *chu
 static void load_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
 {
     ChunkHeader chunk;
+    make_room(job, job->len);
     if (!job->stream->read_at(job->stream->opaque, job->at, job->payload, job->len,
                               &job->failure)) {
         job->error = JOB_UNREAD;
@@ -441,7 +456,10 @@ static void load_chunk(RamPipe *pipe, Worker *worker, RamJob *job)
      * mapped by MADV_POPULATE_WRITE takes longer than that saves: mostly it is, by the guest. */
     uint8_t *place = block->host + (chunk.first_page << RAM_PAGE_BITS);
     bool direct = pipe->how == RAM_REPLACE && size == chunk.pages * RAM_PAGE_SIZE;
-    uint8_t *out = direct ? place : worker->pages;
+    uint8_t *out = direct ? place : worker_pages(worker);
+    if (!worker->decompress) {
+        worker->decompress = ZSTD_createDCtx();
+    }
     if (size ? ZSTD_decompressDCtx(worker->decompress, out, size, job->payload + head,
                                    job->len - head) != size
              : job->len != head) {

@@ -209,6 +209,11 @@ const MachineClass *bench_class(BenchKind kind)
     return boards[kind].cls;
 }
 
+uint64_t bench_ram(const Bench *bench)
+{
+    return bench->board->ram;
+}
+
 Bench *bench_new(BenchKind kind)
 {
     return bench_new_of(kind, make_machine(&boards[kind]));
@@ -232,18 +237,6 @@ void bench_free(Bench *bench)
     machine_free(bench->machine);
     g_ptr_array_unref(bench->blocks);
     g_free(bench);
-}
-
-bool bench_leave_out(Bench *bench, const char *name)
-{
-    for (unsigned i = 0; i < bench->blocks->len; i++) {
-        const MemoryRegion *region = bench->blocks->pdata[i];
-        if (!strcmp(region->name, name)) {
-            g_ptr_array_remove_index(bench->blocks, i);
-            return true;
-        }
-    }
-    return false;
 }
 
 /* ---- Steps ---- */

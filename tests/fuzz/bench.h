@@ -41,8 +41,8 @@ void bench_free(Bench *bench);
 
 const MachineClass *bench_class(BenchKind kind);
 
-/* Takes the register block @name from those that programs know; false if it is not there. */
-bool bench_leave_out(Bench *bench, const char *name);
+/* Where its RAM begins. */
+uint64_t bench_ram(const Bench *bench);
 
 /* As it was when it was made. With the lock of its machine, as what follows. */
 void bench_reset(Bench *bench);
