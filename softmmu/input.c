@@ -29,28 +29,47 @@ void input_remove_device(Machine *machine, void *opaque)
     }
 }
 
-bool input_key(Machine *machine, unsigned key, bool down)
+static bool takes_keys(const InputOps *ops)
 {
+    return ops->key;
+}
+
+static bool takes_moves(const InputOps *ops)
+{
+    return ops->move;
+}
+
+static const InputDevice *find_device(Machine *machine, bool (*takes)(const InputOps *ops))
+{
+    const InputDevice *found = NULL;
     for (unsigned i = machine->inputs ? machine->inputs->len : 0; i-- > 0;) {
         const InputDevice *device = &g_array_index(machine->inputs, InputDevice, i);
-        if (device->ops->key) {
-            device->ops->key(device->opaque, key, down);
-            return true;
+        if (takes(device->ops)) {
+            if (!device->ops->ready || device->ops->ready(device->opaque)) {
+                return device;
+            }
+            found = found ? found : device;
         }
     }
-    return false;
+    return found;
+}
+
+bool input_key(Machine *machine, unsigned key, bool down)
+{
+    const InputDevice *device = find_device(machine, takes_keys);
+    if (device) {
+        device->ops->key(device->opaque, key, down);
+    }
+    return device;
 }
 
 bool input_move(Machine *machine, int dx, int dy, int wheel, unsigned buttons)
 {
-    for (unsigned i = machine->inputs ? machine->inputs->len : 0; i-- > 0;) {
-        const InputDevice *device = &g_array_index(machine->inputs, InputDevice, i);
-        if (device->ops->move) {
-            device->ops->move(device->opaque, dx, dy, wheel, buttons);
-            return true;
-        }
+    const InputDevice *device = find_device(machine, takes_moves);
+    if (device) {
+        device->ops->move(device->opaque, dx, dy, wheel, buttons);
     }
-    return false;
+    return device;
 }
 
 unsigned input_count_pointers(Machine *machine)

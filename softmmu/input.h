@@ -1,8 +1,8 @@
 /*
  * Keyboard and pointer: from who has a user (the monitor, a display) to the devices that the guest reads.
  *
- * Keys are numbered as in Linux's input-event-codes.h. The device added last gets what it can take. All with
- * the machine lock held.
+ * Keys are numbered as in Linux's input-event-codes.h. The device added last gets what it can take, before all those to
+ * which nobody in the guest listens. All with the machine lock held.
  */
 #ifndef AMPHI_INPUT_H
 #define AMPHI_INPUT_H
@@ -19,6 +19,8 @@ typedef struct InputOps {
     void (*key)(void *opaque, unsigned key, bool down);
     /* Movement right and down, turn of the wheel towards the user, and the buttons that are held. */
     void (*move)(void *opaque, int dx, int dy, int wheel, unsigned buttons);
+    /* Whether the guest listens; NULL: that is not known, and assumed. */
+    bool (*ready)(void *opaque);
 } InputOps;
 
 void input_add_device(Machine *machine, const InputOps *ops, void *opaque);

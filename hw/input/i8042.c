@@ -226,7 +226,7 @@ static void move(void *opaque, int dx, int dy, int wheel, unsigned buttons)
     i8042_update(s);
 }
 
-static const InputOps input_ops = {key, move};
+static const InputOps input_ops = {.key = key, .move = move};
 
 /* ---- The device ---- */
 

@@ -1,13 +1,14 @@
 /*
- * virtio input device (VIRTIO 1.2 section 5.8): a keyboard.
+ * virtio input device (VIRTIO 1.2 section 5.8): a keyboard, for who types on the machine (softmmu/input.h).
  *
  * On a machine without a power button of its own, the keyboard's power key is one: that is how a guest there
  * learns that it shall shut down, as from any keyboard that has such a key. Events wait in a ring until the driver
- * has buffers for all of a press or release; when the ring is full the next ones are lost whole. Locking: the
- * machine lock.
+ * has buffers for all of a press or release; when the ring is full the next presses are lost, but no release of a key
+ * whose press was not. Locking: the machine lock.
  */
 #include "hw/virtio/virtio-devices.h"
 #include "softmmu/base/error.h"
+#include "softmmu/input.h"
 #include <linux/input-event-codes.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
@@ -33,6 +34,7 @@ typedef struct VirtioInput {
     uint8_t select, subsel; /* what of the configuration is shown */
     InputEvent ring[RING_SIZE];
     uint16_t first, count;
+    uint8_t down[LAST_KEY / 8 + 1]; /* a bit for each key whose press is, or was, in the ring */
 } VirtioInput;
 
 static VirtioInput *to_input(VirtioDevice *vdev)
@@ -68,14 +70,37 @@ static void put_event(VirtioInput *input, uint16_t type, uint16_t code, uint32_t
     input->count++;
 }
 
-static void key_event(VirtioInput *input, uint16_t key, bool down)
+static unsigned count_down(const VirtioInput *input)
 {
-    /* A release always follows its press: room for both is needed to begin. */
-    int wanted = down ? 4 : 2;
+    unsigned count = 0;
 
-    if (!(input->virtio.status & VIRTIO_CONFIG_S_DRIVER_OK) || RING_SIZE - input->count < wanted) {
+    for (unsigned i = 0; i < sizeof(input->down); i++) {
+        count += __builtin_popcount(input->down[i]);
+    }
+    return count;
+}
+
+static bool has_driver(void *opaque)
+{
+    const VirtioInput *input = opaque;
+
+    return input->virtio.status & VIRTIO_CONFIG_S_DRIVER_OK;
+}
+
+static void key_event(void *opaque, unsigned key, bool down)
+{
+    VirtioInput *input = opaque;
+    uint8_t *byte = &input->down[key / 8 % sizeof(input->down)], bit = 1u << key % 8;
+    unsigned room = RING_SIZE - input->count;
+
+    if (key > LAST_KEY || !has_driver(input) || !(*byte & bit) != down) {
+        return; /* what is held repeats in the driver */
+    }
+    /* A release always follows its press, two events each: there must be room for those of all keys that are held. */
+    if (down && room < 2 * (count_down(input) + 2)) {
         return;
     }
+    *byte ^= bit;
     put_event(input, EV_KEY, key, down);
     put_event(input, EV_SYN, SYN_REPORT, 0);
     flush_events(input);
@@ -161,6 +186,7 @@ static void input_reset(VirtioDevice *vdev)
 
     input->select = input->subsel = 0;
     input->first = input->count = 0;
+    memset(input->down, 0, sizeof(input->down));
 }
 
 static void input_finalize(Device *dev)
@@ -170,6 +196,7 @@ static void input_finalize(Device *dev)
     if (dev->machine->power_button.opaque == input) {
         dev->machine->power_button = (IrqLine){0};
     }
+    input_remove_device(dev->machine, input);
     virtio_device_finalize(dev);
 }
 
@@ -179,7 +206,7 @@ static bool input_post_load(void *opaque, GError **error)
 {
     const VirtioInput *input = opaque;
 
-    return input->first < RING_SIZE && input->count <= RING_SIZE
+    return input->first < RING_SIZE && input->count + 2 * count_down(input) <= RING_SIZE
                ? true
                : error_set(error, "virtio-input: bad saved events");
 }
@@ -200,6 +227,7 @@ static const VmField input_fields[] = {
     VM_ARRAY_STRUCT(VirtioInput, ring, &event_vmstate),
     VM_FIELD_U16(VirtioInput, first),
     VM_FIELD_U16(VirtioInput, count),
+    VM_ARRAY_U8(VirtioInput, down),
     VM_FIELD_END(),
 };
 
@@ -227,6 +255,7 @@ static const VirtioOps input_ops = {
 VirtioDevice *virtio_keyboard_create(Machine *machine, Options *opts, const char *id,
                                      GError **error)
 {
+    static const InputOps keyboard = {.key = key_event, .ready = has_driver};
     uint64_t features;
     VirtioInput *input;
 
@@ -237,6 +266,7 @@ VirtioDevice *virtio_keyboard_create(Machine *machine, Options *opts, const char
     input->virtio.host_features = features;
     virtio_add_queue(&input->virtio, QUEUE_SIZE, handle_events);
     virtio_add_queue(&input->virtio, QUEUE_SIZE, handle_status);
+    input_add_device(machine, &keyboard, input);
     if (!machine->power_button.fn) {
         machine->power_button = irq_line(power_button, input, 0);
     }

@@ -487,7 +487,7 @@ static void note_move(void *opaque, int dx, int dy, int wheel, unsigned buttons)
 static void test_input(void)
 {
 #define SEND(events) "{'execute':'input-send-event','arguments':{'events':[" events "]}}"
-    static const InputOps ops = {note_key, note_move};
+    static const InputOps ops = {.key = note_key, .move = note_move};
     Fixture *f = fixture_new(true);
     keys = g_string_new(NULL);
     assert_error(f, "{'execute':'send-key','arguments':{'keys':[{'type':'qcode','data':'a'}]}}",
