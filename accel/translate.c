@@ -41,6 +41,14 @@ void translate_log(Vcpu *vcpu, LogItem item, uint64_t pc, unsigned bytes)
     g_string_free(text, TRUE);
 }
 
+void translate_log_entry(const Vcpu *vcpu, const Region *region, const void *code)
+{
+    if (log_enabled(LOG_EXEC) && log_filter(region->pc)) {
+        log_printf(LOG_EXEC, "Trace %u: %p [%016" PRIx64 "/%x]\n", vcpu->index, code, region->pc,
+                   region->flags);
+    }
+}
+
 bool translate_second_page_ok(Vcpu *vcpu, const Region *region)
 {
     CodePage page;

@@ -20,6 +20,9 @@ Region *translate_hot(Vcpu *vcpu, const Region *head);
 /* Logs (-d) the guest code, IR before and after optimization. */
 void translate_log(Vcpu *vcpu, LogItem item, uint64_t pc, unsigned bytes);
 
+/* The same for each entry of a region, whose code is at @code. */
+void translate_log_entry(const Vcpu *vcpu, const Region *region, const void *code);
+
 /* The mode that regions must have now. */
 static inline uint32_t translate_mode(const Vcpu *vcpu, uint32_t engine_mode)
 {

@@ -58,6 +58,7 @@ static VcpuExit interp_run(Vcpu *vcpu)
         }
         Region *region =
             find_region(vcpu, vcpu->arch->get_pc(vcpu), vcpu->arch->tb_flags(vcpu), mode);
+        translate_log_entry(vcpu, region, region->ir);
         ir_interp(region->ir, &accel->runtime, vcpu_state(vcpu), &exit);
         if (exit.op == IR_exit_reason || exit.op == IR_poll) {
             return exit.reason;

@@ -118,14 +118,6 @@ Region *jit_region(Vcpu *vcpu, uint64_t pc, uint32_t flags, uint32_t mode)
     return region;
 }
 
-static void log_entry(Vcpu *vcpu, const Region *region)
-{
-    if (log_enabled(LOG_EXEC) && log_filter(region->pc)) {
-        log_printf(LOG_EXEC, "Trace %u: %p [%016" PRIx64 "/%x]\n", vcpu->index, region->code.entry,
-                   region->pc, region->flags);
-    }
-}
-
 /* Whether the next instruction is beyond the budget. Regions look for themselves, but making one may already
  * raise that instruction's fetch fault. */
 static bool used_up(const Vcpu *vcpu)
@@ -165,7 +157,7 @@ static void *lookup(Vcpu *vcpu, bool plain)
     if (!best || plain) {
         best = region;
     }
-    log_entry(vcpu, best);
+    translate_log_entry(vcpu, best, best->code.entry);
     av->lookups++;
     CodePage page;
     if (!plain && !log_enabled(LOG_EXEC) && tlb_code_page_cached(vcpu, pc, &page) &&
