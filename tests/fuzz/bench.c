@@ -235,6 +235,7 @@ Bench *bench_new_of(BenchKind kind, Machine *machine)
 void bench_free(Bench *bench)
 {
     machine_free(bench->machine);
+    display_clear(&bench->surface);
     g_ptr_array_unref(bench->blocks);
     g_free(bench);
 }
