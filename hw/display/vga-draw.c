@@ -1,12 +1,28 @@
 /*
  * The picture of the VGA: text, planar and packed graphics of its own modes, and those of the display interface.
  *
+ * VGA's own modes are drawn as its CRT controller counts: for each scan line position() has the address, the line in the
+ * character row and the panning; what is shown of them is the sequencer's and the attribute controller's. Where
+ * lines are the same by design (double scan, rows of graphics) the picture has one of them. Sources: IBM VGA technical
+ * reference; FreeVGA, "CRT Controller Registers", "Attribute Controller Registers", "VGA Text Mode Operation".
+ *
  * Sizes are whatever the guest's registers say; every address is taken modulo the size of video memory.
  */
 #include "hw/display/vga-internal.h"
+#include "softmmu/clock.h"
 #include <string.h>
 
-#define GRAPHICS 1 /* gr[6] */
+#define GRAPHICS 1          /* gr[6] */
+#define INTERLEAVED 0x20    /* gr[5] */
+#define PACKED 0x40         /* gr[5] */
+#define SCREEN_OFF 0x20     /* sr[1] */
+#define EIGHT_DOTS 1        /* sr[1] */
+#define MONO_EMULATION 0x02 /* ar[0x10] */
+#define LINE_GRAPHICS 0x04  /* ar[0x10] */
+#define BLINK 0x08          /* ar[0x10] */
+#define PAN_UPPER_ONLY 0x20 /* ar[0x10] */
+#define MAX_COLUMNS 256
+#define FRAMES_PER_SECOND 70 /* of most modes */
 
 static const uint8_t *byte_at(const Vga *s, uint32_t index)
 {
@@ -38,22 +54,85 @@ static uint32_t attribute_color(const Vga *s, uint8_t n)
     return dac_color(s, entry | (select & 12) << 4);
 }
 
+/* ---- What the CRT controller counts ---- */
+
+/* Bits 8 and 9 of a number of lines are in registers 7 and another one. */
 static unsigned display_lines(const Vga *s)
 {
-    return (s->cr[0x12] | (s->cr[7] & 2) << 7 | (s->cr[7] & 0x40) << 3) + 1;
+    unsigned lines = (s->cr[0x12] | (s->cr[7] & 2) << 7 | (s->cr[7] & 0x40) << 3) + 1;
+    return s->cr[0x17] & 4 ? 2 * lines : lines; /* its counter may count every other line */
 }
 
-static uint32_t start_address(const Vga *s)
+static unsigned line_compare(const Vga *s)
 {
-    return s->cr[0xc] << 8 | s->cr[0xd];
+    return s->cr[0x18] | (s->cr[7] & 0x10) << 4 | (s->cr[9] & 0x40) << 3;
+}
+
+static unsigned row_height(const Vga *s)
+{
+    return (s->cr[9] & 31) + 1;
+}
+
+/* Frames since the guest's clock began: what blinks goes by them. */
+static uint64_t frame(const Vga *s)
+{
+    return clock_now(s->pci.dev.machine->clock) / (NS_PER_SECOND / FRAMES_PER_SECOND);
+}
+
+typedef struct Position {
+    uint32_t addr; /* of the first character or eight pixels */
+    uint32_t mask; /* bits of an address that count; then these are set */
+    uint32_t bank;
+    unsigned scan; /* line within the row */
+    unsigned pan;  /* as the register has it */
+} Position;
+
+static uint32_t planar_address(const Position *p, unsigned n)
+{
+    return ((p->addr + n) & p->mask) | p->bank;
+}
+
+/* CGA and Hercules have lines of a row in other parts of memory: bits 13 and 14 of the address may be those of the line.
+ * With addresses in words, as the window's odd/even mode has them, they are each one lower here. */
+static void set_bank(const Vga *s, Position *p)
+{
+    unsigned shift = 12 + (s->cr[0x17] >> 6 & 1);
+
+    for (unsigned i = 0; i < 2; i++) {
+        if (!(s->cr[0x17] >> i & 1)) {
+            p->mask &= ~(1u << (shift + i));
+            p->bank |= (p->scan >> i & 1) << (shift + i);
+        }
+    }
+}
+
+/* Scan line @y. Behind that of the line compare register the addresses begin again at 0. */
+static Position position(const Vga *s, unsigned y)
+{
+    bool modern = s->dispi[DISPI_ENABLE] & DISPI_ENABLED;
+    bool lower = y > line_compare(s) && !modern;
+    bool panned = !lower || !(s->ar[0x10] & PAN_UPPER_ONLY);
+    unsigned line = (lower ? y - line_compare(s) - 1 : y) >> (s->cr[9] >> 7);
+    Position p = {.mask = modern ? UINT32_MAX : 0xffff};
+
+    line += lower ? 0 : s->cr[8] & 31;
+    p.scan = line % row_height(s);
+    p.addr = lower ? 0 : s->cr[0xc] << 8 | s->cr[0xd];
+    p.addr += (panned ? s->cr[8] >> 5 & 3 : 0) + line / row_height(s) * s->cr[0x13] * 2;
+    p.pan = panned ? s->ar[0x13] & 15 : 0;
+    set_bank(s, &p);
+    return p;
 }
 
 /* ---- Text ---- */
 
 typedef struct TextMode {
-    unsigned columns, rows, glyph_height, glyph_width;
+    unsigned columns, glyph_width;
     uint32_t colors[16];
     uint32_t fonts[2]; /* offsets in plane 2 */
+    uint32_t cursor;   /* where it is, if it is to be seen */
+    bool cursor_on;
+    bool blink, hidden; /* bit 7 of attributes means that; what blinks is not to be seen now */
 } TextMode;
 
 /* Where in plane 2 font @n is, in units of 8 KiB that are not in order. */
@@ -62,109 +141,146 @@ static uint32_t font_offset(unsigned n)
     return ((n & 3) * 2 + (n >> 2 & 1)) * 0x2000;
 }
 
-static bool cursor_on(const Vga *s, uint32_t cell, unsigned line)
+/* The cursor is there for 8 of 16 frames, blinking characters for 16 of 32. */
+static TextMode text_mode(const Vga *s)
 {
-    uint32_t at = s->cr[0xe] << 8 | s->cr[0xf];
-    return cell == at && !(s->cr[0xa] & 0x20) && line >= (s->cr[0xa] & 31u) &&
-           line <= (s->cr[0xb] & 31u);
+    TextMode t = {
+        .columns = s->cr[1] + 1,
+        .glyph_width = s->sr[1] & EIGHT_DOTS ? 8 : 9,
+        .fonts = {font_offset((s->sr[3] & 3) | (s->sr[3] >> 2 & 4)),
+                  font_offset((s->sr[3] >> 2 & 3) | (s->sr[3] >> 3 & 4))},
+        .cursor = (s->cr[0xe] << 8 | s->cr[0xf]) + (s->cr[0xb] >> 5 & 3),
+        .cursor_on = !(s->cr[0xa] & 0x20) && !(frame(s) & 8),
+        .blink = s->ar[0x10] & BLINK,
+        .hidden = frame(s) & 16,
+    };
+
+    for (unsigned i = 0; i < 16; i++) {
+        t.colors[i] = attribute_color(s, i);
+    }
+    return t;
 }
 
-static void draw_cell(const Vga *s, const TextMode *t, uint32_t cell, unsigned line, uint32_t *out)
+static bool has_cursor(const Vga *s, const TextMode *t, uint32_t cell, unsigned scan)
+{
+    return t->cursor_on && cell == t->cursor && scan >= (s->cr[0xa] & 31u) &&
+           scan <= (s->cr[0xb] & 31u);
+}
+
+static void draw_cell(const Vga *s, const TextMode *t, uint32_t cell, unsigned scan, uint32_t *out)
 {
     uint8_t code = *byte_at(s, cell << 2), attribute = *byte_at(s, cell << 2 | 1);
     uint32_t font = t->fonts[attribute >> 3 & 1];
-    uint8_t bits = *byte_at(s, (font + code * 32 + line) << 2 | 2);
-    bool blink_mode = s->ar[0x10] & 8;
+    unsigned bits = *byte_at(s, (font + code * 32 + scan) << 2 | 2) << 1;
     uint32_t fg = t->colors[attribute & 15];
-    uint32_t bg = t->colors[blink_mode ? attribute >> 4 & 7 : attribute >> 4];
-    if (cursor_on(s, cell, line)) {
-        bits = 0xff;
+    uint32_t bg = t->colors[t->blink ? attribute >> 4 & 7 : attribute >> 4];
+
+    if ((s->ar[0x10] & LINE_GRAPHICS) && code >= 0xc0 && code <= 0xdf) {
+        bits |= bits >> 1 & 1; /* line drawing goes on into the gap */
     }
-    for (unsigned x = 0; x < 8; x++) {
-        out[x] = bits >> (7 - x) & 1 ? fg : bg;
+    if ((s->ar[0x10] & MONO_EMULATION) && (attribute & 7) == 1 && scan == (s->cr[0x14] & 31u)) {
+        bits = 0x1ff; /* underlined */
     }
-    if (t->glyph_width == 9) { /* line drawing goes on into the gap */
-        bool extend = (s->ar[0x10] & 4) && code >= 0xc0 && code <= 0xdf;
-        out[8] = extend && (bits & 1) ? fg : bg;
+    if (t->blink && t->hidden && (attribute & 0x80)) {
+        bits = 0;
     }
+    if (has_cursor(s, t, cell, scan)) {
+        bits = 0x1ff;
+    }
+    for (unsigned x = 0; x < t->glyph_width; x++) {
+        out[x] = bits >> (8 - x) & 1 ? fg : bg;
+    }
+}
+
+/* Of nine dots none is panned by 8, and one by 0. */
+static unsigned text_pan(const TextMode *t, unsigned pan)
+{
+    if (t->glyph_width == 9) {
+        return pan < 8 ? pan + 1 : 0;
+    }
+    return pan < 8 ? pan : 0;
 }
 
 static void draw_text(const Vga *s, DisplaySurface *surface)
 {
-    TextMode t = {
-        .columns = s->cr[1] + 1,
-        .glyph_height = (s->cr[9] & 31) + 1,
-        .glyph_width = s->sr[1] & 1 ? 8 : 9,
-        .fonts = {font_offset((s->sr[3] & 3) | (s->sr[3] >> 2 & 4)),
-                  font_offset((s->sr[3] >> 2 & 3) | (s->sr[3] >> 3 & 4))},
-    };
-    uint32_t line[256 * 9], pitch = s->cr[0x13] * 2;
-    t.rows = MAX(display_lines(s) / t.glyph_height, 1);
-    for (unsigned i = 0; i < 16; i++) {
-        t.colors[i] = attribute_color(s, i);
-    }
-    display_resize(surface, t.columns * t.glyph_width, t.rows * t.glyph_height);
+    TextMode t = text_mode(s);
+    uint32_t line[(MAX_COLUMNS + 1) * 9];
+    unsigned repeat = s->cr[9] >> 7;
+
+    display_resize(surface, t.columns * t.glyph_width, display_lines(s) >> repeat);
     for (unsigned y = 0; y < surface->height; y++) {
-        uint32_t cell = start_address(s) + y / t.glyph_height * pitch;
-        for (unsigned x = 0; x < t.columns; x++) {
-            draw_cell(s, &t, cell + x, y % t.glyph_height, line + x * t.glyph_width);
+        Position p = position(s, y << repeat);
+        for (unsigned x = 0; x <= t.columns; x++) {
+            draw_cell(s, &t, planar_address(&p, x), p.scan, line + x * t.glyph_width);
         }
-        display_line(surface, y, line);
+        display_line(surface, y, line + text_pan(&t, p.pan));
     }
 }
 
 /* ---- VGA's own graphics ---- */
 
-static void planar_line(const Vga *s, uint32_t addr, const uint32_t *colors, uint32_t *out,
-                        unsigned width)
+/* Eight pixels of a bit in each plane. */
+static void planar_pixels(const Vga *s, uint32_t addr, const uint32_t *colors, uint32_t *out)
 {
-    for (unsigned x = 0; x < width; x++) {
-        const uint8_t *planes = byte_at(s, (addr + x / 8) << 2);
-        unsigned shift = 7 - x % 8, n = 0;
-        for (unsigned p = 0; p < 4; p++) {
-            n |= (planes[p] >> shift & 1) << p;
+    const uint8_t *planes = byte_at(s, addr << 2);
+
+    for (unsigned x = 0; x < 8; x++) {
+        unsigned n = 0;
+        for (unsigned plane = 0; plane < 4; plane++) {
+            n |= (planes[plane] >> (7 - x) & 1) << plane;
         }
-        out[x] = colors[n & s->ar[0x12]];
+        out[x] = colors[n & s->ar[0x12] & 15];
     }
 }
 
-/* Two bits a pixel, in even and odd planes. */
-static void cga_line(const Vga *s, uint32_t addr, const uint32_t *colors, uint32_t *out,
-                     unsigned width)
+/* Eight pixels of two bits in an even plane, and then in an odd one; the upper planes have the upper two bits. */
+static void interleaved_pixels(const Vga *s, uint32_t addr, const uint32_t *colors, uint32_t *out)
 {
-    for (unsigned x = 0; x < width; x++) {
-        uint8_t byte = *byte_at(s, (addr + x / 8) << 2 | (x >> 2 & 1));
-        out[x] = colors[byte >> (6 - 2 * (x & 3)) & 3];
+    const uint8_t *planes = byte_at(s, addr << 2);
+
+    for (unsigned x = 0; x < 8; x++) {
+        unsigned plane = x >> 2, shift = 6 - 2 * (x & 3);
+        unsigned n = (planes[plane] >> shift & 3) | (planes[plane + 2] >> shift & 3) << 2;
+        out[x] = colors[n & s->ar[0x12] & 15];
+    }
+}
+
+/* Four pixels of a byte, one from each plane. */
+static void packed_pixels(const Vga *s, uint32_t addr, uint32_t *out)
+{
+    const uint8_t *planes = byte_at(s, addr << 2);
+
+    for (unsigned x = 0; x < 4; x++) {
+        out[x] = dac_color(s, planes[x]);
     }
 }
 
 static void draw_graphics(const Vga *s, DisplaySurface *surface)
 {
-    bool packed = s->gr[5] & 0x40;
-    unsigned width = (s->cr[1] + 1) * (packed ? 4 : 8), lines = display_lines(s);
-    unsigned repeat = ((s->cr[9] & 31) + 1) << (s->cr[9] >> 7);
-    uint32_t line[256 * 8], colors[16], pitch = s->cr[0x13] * 2;
+    bool packed = s->gr[5] & PACKED;
+    unsigned columns = s->cr[1] + 1, step = packed ? 4 : 8, repeat = 1u << (s->cr[9] >> 7);
+    uint32_t line[(MAX_COLUMNS + 1) * 8], colors[16];
+
+    if ((s->cr[0x17] & 3) == 3) { /* all lines of a row are from the same addresses */
+        repeat *= row_height(s);
+    }
     for (unsigned i = 0; i < 16; i++) {
         colors[i] = attribute_color(s, i);
     }
-    display_resize(surface, width, lines / repeat);
+    display_resize(surface, columns * step, display_lines(s) / repeat);
     for (unsigned y = 0; y < surface->height; y++) {
-        uint32_t row = y, bank = 0;
-        if (!(s->cr[0x17] & 1)) { /* CGA: odd lines are in the other half */
-            bank = (y & 1) << 13;
-            row = y >> 1;
-        }
-        uint32_t addr = start_address(s) + row * pitch + bank;
-        if (packed) {
-            for (unsigned x = 0; x < width; x++) {
-                line[x] = dac_color(s, *byte_at(s, (addr << 2) + x));
+        Position p = position(s, y * repeat);
+        for (unsigned x = 0; x <= columns; x++) {
+            uint32_t addr = planar_address(&p, x), *out = line + x * step;
+            if (packed) {
+                packed_pixels(s, addr, out);
+            } else if (s->gr[5] & INTERLEAVED) {
+                interleaved_pixels(s, addr, colors, out);
+            } else {
+                planar_pixels(s, addr, colors, out);
             }
-        } else if (s->gr[5] & 0x20) {
-            cga_line(s, addr, colors, line, width);
-        } else {
-            planar_line(s, addr, colors, line, width);
         }
-        display_line(surface, y, line);
+        display_line(surface, y, line + (packed ? p.pan >> 1 & 3 : p.pan & 7));
     }
 }
 
@@ -225,7 +341,7 @@ void vga_render(void *opaque, DisplaySurface *surface)
         } else {
             draw_dispi(s, surface);
         }
-    } else if (!(s->ar_index & 0x20)) { /* the screen is off */
+    } else if (!(s->ar_index & 0x20) || (s->sr[1] & SCREEN_OFF)) {
         draw_blank(surface);
     } else if (s->gr[6] & GRAPHICS) {
         draw_graphics(s, surface);
