@@ -156,6 +156,24 @@ static bool create_vcpu(KvmVcpu *kv, GError **error)
     return true;
 }
 
+/* The counter's frequency, if -cpu says one. */
+static bool set_tsc_khz(KvmVcpu *kv, GError **error)
+{
+    uint64_t wanted = x86_cpu_wanted_tsc_khz(kv->vcpu);
+    int here = ioctl(kv->fd, KVM_GET_TSC_KHZ, 0);
+
+    kv->vm->tsc_khz = MAX(here, 0);
+    if (!wanted || (kv->vm->tsc_control && ioctl(kv->fd, KVM_SET_TSC_KHZ, wanted) == 0) ||
+        kvm_tsc_is_near(wanted, kv->vm->tsc_khz)) {
+        return true;
+    }
+    return error_set(
+        error,
+        "-cpu: this host's time-stamp counter has %.3f MHz and cannot be scaled to %.3f; "
+        "leave tsc-frequency out",
+        kv->vm->tsc_khz / 1000.0, wanted / 1000.0);
+}
+
 static bool kvm_vcpu_init(Vcpu *vcpu, GError **error)
 {
     KvmVm *vm = accel_vcpu(vcpu)->accel->kvm;
@@ -169,7 +187,7 @@ static bool kvm_vcpu_init(Vcpu *vcpu, GError **error)
     kv->home = true;
     kv->shadow = aligned_alloc(64, align_up(sizeof(X86State), 64));
     memset(kv->shadow, 0, sizeof(X86State));
-    if (!create_vcpu(kv, error) || !kvm_set_cpuid(kv, error)) {
+    if (!create_vcpu(kv, error) || !set_tsc_khz(kv, error) || !kvm_set_cpuid(kv, error)) {
         return false;
     }
     if (vcpu->index == 0) {

@@ -207,6 +207,8 @@ void kvm_print_exits(Machine *machine, GString *out);
 /* state.c: registers to and from the kernel. False: the kernel refuses, a message was printed. */
 bool kvm_push(KvmVcpu *kv);
 void kvm_pull(Vcpu *vcpu);
+/* Whether frequencies in kHz differ by no more than clocks make up for. */
+bool kvm_tsc_is_near(uint64_t a, uint64_t b);
 bool kvm_first_state(KvmVcpu *kv, GError **error);
 
 /* msr.c */

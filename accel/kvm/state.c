@@ -298,7 +298,7 @@ bool kvm_first_state(KvmVcpu *kv, GError **error)
     for (unsigned i = 0; i < kv->shadow->nmsrs; i++) {
         x86_msr_add(s, kv->shadow->msrs[i].index, kv->shadow->msrs[i].value);
     }
-    s->tsc_khz = kv->shadow->tsc_khz = kv->vm->tsc_khz = MAX(khz, 0);
+    s->tsc_khz = kv->shadow->tsc_khz = MAX(khz, 0);
     return true;
 }
 
@@ -314,14 +314,18 @@ static bool put(KvmVcpu *kv, unsigned long request, const void *arg, const char 
     return false;
 }
 
-/* By how much, in millionths, a counter may be faster or slower than it was: clocks make up for that. */
-#define TSC_TOLERANCE 250
+bool kvm_tsc_is_near(uint64_t a, uint64_t b)
+{
+    const uint64_t tolerance = 250; /* millionths */
+    uint64_t apart = a > b ? a - b : b - a;
+
+    return apart * 1000000 <= b * tolerance;
+}
 
 /* A snapshot's time-stamp counters go on at its frequency. To be called before they are written. */
 static void push_tsc_khz(KvmVcpu *kv, X86State *s)
 {
-    uint64_t was = s->tsc_khz, here = kv->shadow->tsc_khz,
-             apart = was > here ? was - here : here - was;
+    uint64_t was = s->tsc_khz, here = kv->shadow->tsc_khz;
 
     if (was == here) {
         return;
@@ -330,7 +334,7 @@ static void push_tsc_khz(KvmVcpu *kv, X86State *s)
         return;
     }
     s->tsc_khz = here;
-    if (was && here && apart * 1000000 > here * TSC_TOLERANCE && kv->vcpu->index == 0) {
+    if (was && here && !kvm_tsc_is_near(was, here) && kv->vcpu->index == 0) {
         fprintf(
             stderr,
             "amphi: the snapshot's time-stamp counter ran at %.3f MHz; this host's has %.3f MHz "

@@ -33,6 +33,9 @@ void x86_cpuid_set(X86Cpuid *cpuid, uint32_t leaf, uint32_t subleaf, bool indexe
 /* All that the guest of @vcpu sees; belongs to the vCPU. */
 const X86Cpuid *x86_cpu_cpuid_table(const Vcpu *vcpu);
 
+/* Frequency that the time-stamp counter is to have, in kHz; 0: whatever there is. */
+uint64_t x86_cpu_wanted_tsc_khz(const Vcpu *vcpu);
+
 /* Whether the guest is to have only those of Hyper-V's enlightenments that CPUID shows (hv_enforce_cpuid). */
 bool x86_cpu_enforces_hyperv(const Vcpu *vcpu);
 

@@ -323,6 +323,11 @@ static void add_extended(X86Model *m, const Caches *caches)
 
 /* ---- Paravirtual leaves ---- */
 
+/* The time-stamp counter's frequency and that of the local APIC's timer in kHz, so that nobody has to measure them:
+ * VMware's leaf, which guests of KVM know too. Hyper-V has its own registers for that. */
+#define LEAF_FREQUENCIES 0x40000010u
+#define APIC_BUS_KHZ 1000000
+
 static void add_paravirtual(X86Model *m)
 {
     uint32_t base = 0x40000000;
@@ -333,8 +338,13 @@ static void add_paravirtual(X86Model *m)
     }
     if (m->kvm) {
         static const char signature[12] = "KVMKVMKVM";
-        set(m, base, -1, base + 1, word4(signature), word4(signature + 4), word4(signature + 8));
+        bool frequencies = m->tsc_khz && !m->hyperv.features;
+        set(m, base, -1, frequencies ? LEAF_FREQUENCIES : base + 1, word4(signature),
+            word4(signature + 4), word4(signature + 8));
         set(m, base + 1, -1, m->features[X86_FKVM_EAX], 0, 0, 0);
+        if (frequencies) {
+            set(m, LEAF_FREQUENCIES, -1, m->tsc_khz, APIC_BUS_KHZ, 0, 0);
+        }
     }
 }
 

@@ -179,6 +179,26 @@ static bool parse_switch(const char *value, bool *on)
     return *on || !strcmp(value, "off") || !strcmp(value, "no") || !strcmp(value, "false");
 }
 
+/* In Hz, or with a suffix: 2500000000, 2.5G. */
+static bool parse_frequency(const char *value, uint64_t *khz, GError **error)
+{
+    static const char suffixes[] = "kMG";
+    char *end;
+    double hz = g_ascii_strtod(value, &end);
+    const char *suffix = *end ? strchr(suffixes, *end) : NULL;
+
+    for (long i = suffix ? suffix - suffixes : -1; i >= 0; i--) {
+        hz *= 1000;
+    }
+    if (end == value || (*end && !suffix) || (suffix && end[1]) || !(hz >= 1e6 && hz <= 1e12)) {
+        return error_set(
+            error, "-cpu: tsc-frequency is a number of Hz such as 2500000000 or 2.5G, not '%s'",
+            value);
+    }
+    *khz = hz / 1000;
+    return true;
+}
+
 /* name=value, or a flag. */
 static bool parse_property(Parse *p, const char *name, const char *value, GError **error)
 {
@@ -186,6 +206,9 @@ static bool parse_property(Parse *p, const char *name, const char *value, GError
 
     if (g_str_has_prefix(name, "hv_") || g_str_has_prefix(name, "hv-")) {
         return x86_hyperv_parse(&p->model->hyperv, name, value, p->host, error);
+    }
+    if (!strcmp(name, "tsc-frequency")) {
+        return parse_frequency(value, &p->model->tsc_khz, error);
     }
     if (!parse_switch(value, &on)) {
         return error_set(error, "-cpu: %s is on or off, not '%s'", name, value);
@@ -375,6 +398,11 @@ const X86Cpuid *x86_model_cpuid(const X86Model *model)
     return &model->cpuid;
 }
 
+uint64_t x86_cpu_wanted_tsc_khz(const Vcpu *vcpu)
+{
+    return x86_state(vcpu)->model->tsc_khz;
+}
+
 bool x86_cpu_enforces_hyperv(const Vcpu *vcpu)
 {
     return x86_state(vcpu)->model->hyperv.enforce;
@@ -441,9 +469,11 @@ void x86_cpu_help(GString *out)
         g_string_append_printf(out, " %s", x86_features[i].name);
         column += strlen(x86_features[i].name) + 1;
     }
-    g_string_append(out, "\nProperties:\n"
-                         "  kvm=off              hides KVM's own leaves\n"
-                         "  host-cache-info=on   describes the host's caches\n");
+    g_string_append(out,
+                    "\nProperties:\n"
+                    "  kvm=off              hides KVM's own leaves\n"
+                    "  host-cache-info=on   describes the host's caches\n"
+                    "  tsc-frequency=HZ     of the time-stamp counter, as 2.5G [the host's]\n");
     x86_hyperv_help(out);
 }
 

@@ -57,6 +57,7 @@ struct X86Model {
     X86Hyperv hyperv;
     bool kvm;                /* the paravirtual leaves are shown */
     bool host_cache;         /* caches are described as the host's */
+    uint64_t tsc_khz;        /* that was asked for; 0: whatever there is */
     unsigned cores, threads; /* of a package, of a core */
     uint32_t apic_id;
     X86Cpuid cpuid;

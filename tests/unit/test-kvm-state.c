@@ -19,13 +19,14 @@ typedef struct Fixture {
     GRand *rand;
 } Fixture;
 
-static void start(Fixture *f, const char *mode, bool vga)
+static void start(Fixture *f, const char *mode, const char *cpu, bool vga)
 {
     static const char *const engines[] = {"kvm,force=on", NULL};
     char *irqchip = g_strdup_printf("kernel_irqchip=%s", mode);
     MachineConfig config = {.bios = "none",
                             .ram_size = 16 * MIB,
                             .cpus = 1,
+                            .cpu_model = cpu,
                             .no_vga = !vga,
                             .machine_opts = options_parse("-machine", irqchip, NULL, NULL)};
     GError *error = NULL;
@@ -44,12 +45,12 @@ static void start(Fixture *f, const char *mode, bool vga)
 
 static void setup(Fixture *f, gconstpointer mode)
 {
-    start(f, mode, false);
+    start(f, mode, NULL, false);
 }
 
 static void setup_vga(Fixture *f, gconstpointer mode)
 {
-    start(f, mode, true);
+    start(f, mode, NULL, true);
 }
 
 static void teardown(Fixture *f, gconstpointer mode)
@@ -487,6 +488,21 @@ static void test_tsc(Fixture *f, gconstpointer mode)
     g_free(text);
 }
 
+/* -cpu says how fast it is, which this host can do: as fast as its own. */
+static void test_tsc_asked(Fixture *f, gconstpointer mode)
+{
+    unsigned khz = f->kv->vm->tsc_khz;
+    char *cpu = g_strdup_printf("max,tsc-frequency=%u000", khz);
+    uint32_t reg[4];
+
+    teardown(f, mode);
+    start(f, mode, cpu, false);
+    g_assert_cmpuint(x86_cpu_tsc_khz(f->machine->cpus[0]), ==, khz);
+    x86_cpu_cpuid(f->machine->cpus[0], 0x40000010, 0, reg);
+    g_assert_cmpuint(reg[X86_EAX], ==, khz);
+    g_free(cpu);
+}
+
 /* ---- Exits after which KVM cannot go on ---- */
 
 /* Has exit @reason answered as if KVM_RUN had returned it, or KVM_RUN fail; what is printed has registers, the bytes at
@@ -762,6 +778,7 @@ int main(int argc, char **argv)
     g_test_add("/kvm-state/cpuid/on", Fixture, "on", setup, test_cpuid, teardown);
     g_test_add("/kvm-state/cpuid/off", Fixture, "off", setup, test_cpuid, teardown);
     g_test_add("/kvm-state/tsc", Fixture, "on", setup, test_tsc, teardown);
+    g_test_add("/kvm-state/tsc-asked", Fixture, "on", setup, test_tsc_asked, teardown);
     g_test_add("/kvm-state/breakpoints", Fixture, "on", setup, test_breakpoints, teardown);
     g_test_add("/kvm-state/ends", Fixture, "on", setup, test_ends, teardown);
     g_test_add("/kvm-state/crash", Fixture, "on", setup, test_crash, teardown);

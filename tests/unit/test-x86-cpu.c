@@ -87,6 +87,11 @@ static void test_bad_models(void)
     expect_error("max,+svm", "no 'svm' to give");
     expect_error("max,hv_relaxed=on", "does not offer");
     expect_error("max,hv_spinlocks=7", "hv_spinlocks");
+    expect_error("max,tsc-frequency=fast", "tsc-frequency is a number of Hz");
+    expect_error("max,tsc-frequency=2.5Gx", "tsc-frequency is a number of Hz");
+    expect_error("max,tsc-frequency=2500", "tsc-frequency is a number of Hz");
+    expect_error("max,tsc-frequency=nan", "tsc-frequency is a number of Hz");
+    expect_error("max,+tsc-frequency", "unknown feature 'tsc-frequency'");
 }
 
 /* APIC ids have a field for each level, and all leaves agree on them. */
@@ -280,6 +285,35 @@ static void test_leaves(void)
         }
     }
     g_free(host);
+}
+
+/* What was asked for stands in a leaf of its own, behind KVM's. */
+static void test_frequencies(void)
+{
+    static const struct {
+        const char *model;
+        uint32_t khz; /* 0: nothing is said */
+    } cases[] = {{"max", 0},
+                 {"max,tsc-frequency=2500000000", 2500000},
+                 {"max,tsc-frequency=2.4G", 2400000},
+                 {"max,tsc-frequency=1800M", 1800000},
+                 {"max,kvm=off,tsc-frequency=2.5G", 0}};
+    const X86Place place = {.cpus = 1, .cores = 1, .threads = 1};
+    g_autofree X86Cpuid *host = g_new0(X86Cpuid, 1);
+
+    fake_host(host, false);
+    give(host, 0x40000001, -1, UINT32_MAX, 0, 0, 0);
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        GError *error = NULL;
+        X86Model *m = x86_model_new(cases[i].model, host, &place, &error);
+        g_assert_no_error(error);
+        const X86CpuidEntry *e = x86_cpuid_find(x86_model_cpuid(m), 0x40000010, 0);
+        const X86CpuidEntry *base = x86_cpuid_find(x86_model_cpuid(m), 0x40000000, 0);
+        g_assert_cmpuint(e ? e->reg[X86_EAX] : 0, ==, cases[i].khz);
+        g_assert_cmpuint(e ? e->reg[X86_EBX] : 1000000, ==, 1000000);
+        g_assert_cmphex(base ? base->reg[X86_EAX] : 0x40000001, ==, e ? 0x40000010 : 0x40000001);
+        x86_model_free(m);
+    }
 }
 
 /* ---- Hyper-V's enlightenments ---- */
@@ -507,6 +541,7 @@ static void test_gdb(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/x86-cpu/frequencies", test_frequencies);
     g_test_add_func("/x86-cpu/hyperv", test_hyperv);
     g_test_add_func("/x86-cpu/models", test_models);
     g_test_add_func("/x86-cpu/bad-models", test_bad_models);
