@@ -40,12 +40,7 @@ static bool block_nth(Machine *machine, unsigned n, MonitorBlock *out)
         .detect_zeroes = info.detect_unmap    ? "unmap"
                          : info.detect_zeroes ? "on"
                                               : "off",
-        .read_bytes = info.read_bytes,
-        .read_count = info.read_count,
-        .written_bytes = info.written_bytes,
-        .write_count = info.write_count,
-        .flush_count = info.flush_count,
-        .discard_count = info.discard_count,
+        .stats = info.stats,
     };
     return true;
 }

@@ -7,6 +7,7 @@
 #define AMPHI_UI_MONITOR_H
 
 #include "softmmu/balloon.h"
+#include "softmmu/block-stats.h"
 #include "softmmu/machine.h"
 #include "softmmu/property.h"
 
@@ -19,7 +20,7 @@ typedef struct MonitorBlock {
     uint64_t size, host_size;   /* bytes; those that the file takes on the host */
     bool read_only, write_back, no_flush, direct;
     const char *detect_zeroes; /* "off", "on", "unmap" */
-    uint64_t read_bytes, read_count, written_bytes, write_count, flush_count, discard_count;
+    BlockStats stats;
 } MonitorBlock;
 
 /* A function on a PCI bus, as hw/ tells it. */

@@ -53,16 +53,30 @@ static JsonObject *medium(const MonitorBlock *block)
     return inserted;
 }
 
+/* What -drive gave a name; a node's that -blockdev made is none. The device by its id, or by its path if it is part
+ * of another, which the path begins with. */
+static void name_disk(JsonObject *object, const MonitorBlock *block)
+{
+    json_object_set_string_member(object, "device",
+                                  strcmp(block->id, block->node) ? block->id : "");
+    if (block->user && strchr(block->user, '/')) {
+        char *path =
+            g_strdup_printf("/machine/%s/%s",
+                            strchr(block->user, '@') ? "unattached" : "peripheral", block->user);
+        json_object_set_string_member(object, "qdev", path);
+        g_free(path);
+    } else if (block->user) {
+        json_object_set_string_member(object, "qdev", block->user);
+    }
+}
+
 JsonNode *qmp_query_block(Machine *machine, JsonObject *args, GError **error)
 {
     JsonArray *array = json_array_new();
     MonitorBlock block;
     for (unsigned i = 0; nth(machine, i, &block); i++) {
         JsonObject *object = json_object_new();
-        json_object_set_string_member(object, "device", block.id);
-        if (block.user) {
-            json_object_set_string_member(object, "qdev", block.user);
-        }
+        name_disk(object, &block);
         json_object_set_string_member(object, "type", "unknown");
         json_object_set_boolean_member(object, "removable", false);
         json_object_set_boolean_member(object, "locked", false);
@@ -82,24 +96,30 @@ JsonNode *qmp_query_named_block_nodes(Machine *machine, JsonObject *args, GError
     return qmp_node_array(array);
 }
 
+static void add_op_stats(JsonObject *stats, const char *name, const BlockOpStats *op, bool bytes)
+{
+    const struct {
+        const char *what;
+        uint64_t value;
+    } members[] = {{"operations", op->count},
+                   {"total_time_ns", op->ns},
+                   {"bytes", op->bytes},
+                   {"merged", 0 /* none ever are */}};
+    for (unsigned i = 0; i < (bytes ? ARRAY_SIZE(members) : 2); i++) {
+        char *member = g_strdup_printf("%s_%s", name, members[i].what);
+        json_object_set_int_member(stats, member, members[i].value);
+        g_free(member);
+    }
+}
+
 static JsonObject *stats_of(const MonitorBlock *block)
 {
-    /* Not measured. */
-    static const char *const none[] = {
-        "rd_total_time_ns",    "wr_total_time_ns",  "flush_total_time_ns",
-        "unmap_total_time_ns", "wr_highest_offset", "rd_merged",
-        "wr_merged",           "unmap_merged",      "unmap_bytes",
-    };
     JsonObject *stats = json_object_new();
-    json_object_set_int_member(stats, "rd_bytes", block->read_bytes);
-    json_object_set_int_member(stats, "wr_bytes", block->written_bytes);
-    json_object_set_int_member(stats, "rd_operations", block->read_count);
-    json_object_set_int_member(stats, "wr_operations", block->write_count);
-    json_object_set_int_member(stats, "flush_operations", block->flush_count);
-    json_object_set_int_member(stats, "unmap_operations", block->discard_count);
-    for (unsigned i = 0; i < ARRAY_SIZE(none); i++) {
-        json_object_set_int_member(stats, none[i], 0);
-    }
+    add_op_stats(stats, "rd", &block->stats.read, true);
+    add_op_stats(stats, "wr", &block->stats.write, true);
+    add_op_stats(stats, "unmap", &block->stats.discard, true);
+    add_op_stats(stats, "flush", &block->stats.flush, false);
+    json_object_set_int_member(stats, "wr_highest_offset", block->stats.write_end);
     return stats;
 }
 
@@ -109,10 +129,7 @@ JsonNode *qmp_query_blockstats(Machine *machine, JsonObject *args, GError **erro
     MonitorBlock block;
     for (unsigned i = 0; nth(machine, i, &block); i++) {
         JsonObject *object = json_object_new();
-        json_object_set_string_member(object, "device", block.id);
-        if (block.user) {
-            json_object_set_string_member(object, "qdev", block.user);
-        }
+        name_disk(object, &block);
         json_object_set_string_member(object, "node-name", block.node);
         json_object_set_object_member(object, "stats", stats_of(&block));
         json_array_add_object_element(array, object);

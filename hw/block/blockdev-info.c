@@ -47,12 +47,7 @@ void blockdev_info(const BlockDev *blk, BlockInfo *info)
                         .detect_zeroes = blk->detect_zeroes,
                         .detect_unmap = blk->detect_unmap,
                         .temporary = image->file->temporary,
-                        .read_bytes = blk->read_bytes,
-                        .read_count = blk->read_count,
-                        .written_bytes = blk->written_bytes,
-                        .write_count = blk->write_count,
-                        .flush_count = blk->flush_count,
-                        .discard_count = blk->discard_count};
+                        .stats = blk->stats};
     for (image = image->backing; image; image = image->backing) {
         info->depth++;
     }
@@ -73,8 +68,8 @@ static void print_details(const BlockDev *blk, GString *out)
                            "    So far:           %" G_GUINT64_FORMAT " reads, %" G_GUINT64_FORMAT
                            " bytes; %" G_GUINT64_FORMAT " writes, %" G_GUINT64_FORMAT
                            " bytes; %" G_GUINT64_FORMAT " flushes\n",
-                           info.read_count, info.read_bytes, info.write_count, info.written_bytes,
-                           info.flush_count);
+                           info.stats.read.count, info.stats.read.bytes, info.stats.write.count,
+                           info.stats.write.bytes, info.stats.flush.count);
     if (blk->image->ops->print) {
         blk->image->ops->print(blk->image, out);
     }

@@ -26,7 +26,7 @@ struct BlockDev {
     bool batched;      /* something was completed since the device was told */
     const BlockUserOps *user_ops;
     void *user_opaque;
-    uint64_t read_bytes, read_count, written_bytes, write_count, flush_count, discard_count;
+    BlockStats stats;
 };
 
 typedef enum BlockOp { OP_READ, OP_WRITE, OP_FLUSH, OP_DISCARD, OP_ZERO } BlockOp;
@@ -38,6 +38,7 @@ typedef struct BlockRequest {
     bool unmap, stable;
     bool mapped; /* the image counts the transfer */
     uint64_t offset, len;
+    int64_t begun; /* ns, of CLOCK_MONOTONIC */
     BlockDone done;
     void *opaque;
     int n;

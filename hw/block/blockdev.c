@@ -9,6 +9,7 @@
 #include "softmmu/base/error.h"
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 /* ---- Requests ---- */
 
@@ -36,23 +37,32 @@ static void run_request(AioTask *task)
     task->result = -run_image(container_of(task, BlockRequest, task));
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
 static void account(const BlockRequest *req)
 {
-    BlockDev *blk = req->blk;
+    BlockStats *stats = &req->blk->stats;
+    BlockOpStats *op = NULL;
 
     switch (req->op) {
-    case OP_READ:
-        blk->read_bytes += req->len;
-        blk->read_count++;
-        break;
+    case OP_READ: op = &stats->read; break;
     case OP_ZERO:
     case OP_WRITE:
-        blk->written_bytes += req->len;
-        blk->write_count++;
+        op = &stats->write;
+        stats->write_end = MAX(stats->write_end, req->offset + req->len);
         break;
-    case OP_FLUSH: blk->flush_count++; break;
-    case OP_DISCARD: blk->discard_count++; break;
+    case OP_FLUSH: op = &stats->flush; break;
+    case OP_DISCARD: op = &stats->discard; break;
     }
+    op->count++;
+    op->bytes += req->len;
+    op->ns += now_ns() - req->begun;
 }
 
 static void complete(BlockRequest *req, int err)
@@ -171,6 +181,7 @@ static void submit(BlockRequest *req)
     int err = check_request(req);
 
     req->stable = blk->write_through;
+    req->begun = now_ns();
     blk->inflight++;
     if (req->op == OP_WRITE && blk->detect_zeroes && !err && is_zero(req->iov, req->n)) {
         req->op = OP_ZERO;

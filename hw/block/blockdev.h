@@ -10,6 +10,7 @@
 #define AMPHI_BLOCKDEV_H
 
 #include "hw/block/image.h"
+#include "softmmu/block-stats.h"
 #include "softmmu/machine.h"
 
 typedef struct BlockDev BlockDev;
@@ -127,7 +128,7 @@ typedef struct BlockInfo {
     unsigned depth;      /* of the chain of backing files */
     bool write_back, no_flush, direct, detect_zeroes, detect_unmap, temporary;
     uint64_t host_size; /* bytes that the file takes on the host */
-    uint64_t read_bytes, read_count, written_bytes, write_count, flush_count, discard_count;
+    BlockStats stats;
 } BlockInfo;
 
 void blockdev_info(const BlockDev *blk, BlockInfo *info);

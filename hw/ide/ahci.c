@@ -622,7 +622,7 @@ static bool attach(AhciPort *p, BlockDev *blk, bool cdrom, const char *serial, c
     static const DeviceOps hd_ops = {.name = "ide-hd"}, cd_ops = {.name = "ide-cd"};
     Machine *machine = p->ahci->pci.dev.machine;
     if (!device_check_id(machine, id, error) ||
-        (blk && !blockdev_attach(blk, p->bus->name, error))) {
+        (blk && !blockdev_attach(blk, id ? id : p->bus->name, error))) {
         return false;
     }
     Device *dev = device_new(machine, cdrom ? &cd_ops : &hd_ops, sizeof(*dev), id);
