@@ -483,6 +483,11 @@ static void test_run(gconstpointer accel)
     fixture_free(&f);
 }
 
+static uint64_t load_count(const uint64_t *count)
+{
+    return __atomic_load_n(count, __ATOMIC_RELAXED);
+}
+
 /* A peer that goes while its breakpoints are set and a hart is held. */
 static void test_leave(void)
 {
@@ -493,11 +498,13 @@ static void test_leave(void)
     chardev_event(&f.fake->chr, CHAR_EVENT_CLOSED);
     g_assert_cmpint(f.machine->state, ==, RUN_STATE_RUNNING);
     machine_unlock(f.machine);
-    g_usleep(20000);
+    const uint64_t *counts = (const uint64_t *)(f.machine->ram->host + (DATA - CODE));
+    for (unsigned i = 0; i < 1000 && (!load_count(&counts[0]) || load_count(&counts[1]) <= 100);
+         i++) {
+        g_usleep(20000);
+    }
     machine_lock(f.machine);
-    uint64_t counts[2];
     machine_stop(f.machine, RUN_STATE_PAUSED);
-    memcpy(counts, f.machine->ram->host + (DATA - CODE), sizeof(counts));
     g_assert_cmpuint(counts[0], >, 0);
     g_assert_cmpuint(counts[1], >, 100);
     fixture_free(&f);
