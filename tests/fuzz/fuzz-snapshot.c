@@ -36,14 +36,20 @@
 enum { DRIVEN, SCRIBBLED, SOUND_FILES };
 
 typedef struct Board {
+    unsigned virtio; /* devices */
     Bench *bench;
     GByteArray *sound[SOUND_FILES];
     GPtrArray *states;  /* of the machine as the last input left it; NULL: none did */
     GByteArray *memory; /* likewise: see put_memory() */
 } Board;
 
-static Board boards[BENCH_BOARDS]; /* each for all inputs: one is loaded into what the last left */
-static Machine *machine;           /* the input's board's */
+/* Each for all inputs: one is loaded into what the last left. */
+static Board boards[BENCH_BOARDS] = {
+    [BENCH_VIRT] = {.virtio = 11},
+    [BENCH_Q35] = {.virtio = 2},
+    [BENCH_MICROVM] = {.virtio = 2},
+};
+static Machine *machine; /* the input's board's */
 static unsigned loaded;
 
 /* ---- What drivers do ---- */
@@ -56,8 +62,8 @@ static bool has_queue(const Driver *d, unsigned n)
     return machine_mmio_read(machine, d->regs + size, d->pci ? 2 : 4) != 0;
 }
 
-/* A driver of all that the device at @regs has, with a request in each of its queues. */
-static void drive(uint64_t *heap, uint64_t ram, uint64_t regs, bool pci)
+/* A driver of all that the device at @regs has, with a request in each of its queues; false if it does not want one. */
+static bool drive(uint64_t *heap, uint64_t ram, uint64_t regs, bool pci)
 {
     Driver d;
     driver_init(&d, machine, regs);
@@ -65,7 +71,7 @@ static void drive(uint64_t *heap, uint64_t ram, uint64_t regs, bool pci)
     d.heap = *heap;
     d.dma_offset = ram - TEST_RAM_BASE;
     if (!driver_negotiate(&d, driver_host_features(&d))) {
-        return;
+        return false;
     }
     for (unsigned i = 0; i < DRIVER_QUEUES; i++) {
         if (has_queue(&d, i)) {
@@ -82,27 +88,30 @@ static void drive(uint64_t *heap, uint64_t ram, uint64_t regs, bool pci)
         }
     }
     *heap = d.heap;
+    return true;
 }
 
-/* Every virtio device of the board, as its driver leaves it that has work under way. */
-static void drive_all(Bench *bench)
+/* Every virtio device of the board, as its driver leaves it that has work under way; returns how many there are. */
+static unsigned drive_all(Bench *bench)
 {
     uint64_t heap = TEST_RAM_BASE + 0x1000, ram = bench_ram(bench);
     const MemoryMap *map = machine->memory;
+    unsigned count = 0;
     for (unsigned i = 0; i < map->regions->len; i++) {
         const MemoryRegion *region = map->regions->pdata[i];
         if (region->dev && !strcmp(region->dev->ops->name, "virtio-mmio") &&
             rd32(machine, region->base + VIRTIO_MMIO_DEVICE_ID)) {
-            drive(&heap, ram, region->base, false);
+            count += drive(&heap, ram, region->base, false);
         }
     }
     PciBus *bus = pci_find_bus(machine, NULL);
     for (unsigned devfn = 0; bus && devfn < PCI_DEVFNS; devfn++) {
         const PciDevice *pci = bus->devices[devfn];
-        if (pci && !strcmp(pci->dev.ops->name, "virtio-pci")) {
-            drive(&heap, ram, pci->bars[VIRTIO_BAR].region->base, true);
+        if (pci && g_str_has_prefix(pci->dev.ops->name, "virtio-")) {
+            count += drive(&heap, ram, pci->bars[VIRTIO_BAR].region->base, true);
         }
     }
+    return count;
 }
 
 /* ---- What a machine is ---- */
@@ -237,7 +246,7 @@ static void stop(void)
 static void make_sound(Board *board, unsigned which, GRand *rand)
 {
     if (which == DRIVEN) {
-        drive_all(board->bench);
+        g_assert_cmpuint(drive_all(board->bench), ==, board->virtio);
     } else {
         bench_scribble(board->bench, rand);
     }
