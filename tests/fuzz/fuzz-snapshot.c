@@ -6,9 +6,12 @@
  * Input: a byte of flags, a byte with the number of changes in its low 4 bits, the changes, and a program (bench.h) for
  * what a file made of the devices. Flags, bit 0: checksums are made to fit afterwards, so that what is behind them is
  * reached. Bit 1: no sound file; the rest of the input is the file. Bits 2 and 3: the board. Bit 4: which sound file.
- * Bits 5 and 6: both set, and it is seen whether the machine loads what it saves, which takes more time than all else. A
- * change is 3 bytes for the place, counted from the end, where the states of devices are; one for the kind (low 2 bits)
- * and length; and bytes.
+ * Bits 5 and 6: both set, and it is seen whether the machine loads what it saves, which takes more time than all else.
+ *
+ * Bit 7: changes are of fields of state tables, of which all are as likely, however large the arrays are: 2 bytes for the
+ * field, 2 for the element if it is in arrays, one for the kind (low 3 bits) and a number; and the value, if that is its
+ * own. Otherwise a change is 3 bytes for the place, counted from the end, where the states of devices are; one for the
+ * kind (low 2 bits) and length; and bytes.
  *
  * Nothing of a machine is copied that need not be: of memory only the pages that have something in them, and what the
  * machine was before an input is known from the end of the last one.
@@ -30,7 +33,9 @@
 #define VIRTIO_BAR 4 /* of a virtio function: its registers */
 #define QUEUE_SIZE 8
 #define BUFFER_SIZE 512
-#define ROUND_TRIP 0x60 /* flags */
+/* Flags: */
+#define ROUND_TRIP 0x60
+#define OF_FIELDS 0x80
 
 /* The sound files: of devices whose drivers are at work; and of such that have random values in all registers. */
 enum { DRIVEN, SCRIBBLED, SOUND_FILES };
@@ -39,6 +44,7 @@ typedef struct Board {
     unsigned virtio; /* devices */
     Bench *bench;
     GByteArray *sound[SOUND_FILES];
+    GArray *fields;     /* of ForgedField; where they are is counted from the end of a sound file */
     GPtrArray *states;  /* of the machine as the last input left it; NULL: none did */
     GByteArray *memory; /* likewise: see put_memory() */
 } Board;
@@ -256,11 +262,44 @@ static void make_sound(Board *board, unsigned which, GRand *rand)
     forget(board);
 }
 
+/* The table of the state that a file calls @name; NULL: not listed. */
+static const VmDesc *find_table(const char *name)
+{
+    for (unsigned i = 0; i < machine->devices->len; i++) {
+        const Device *dev = machine->devices->pdata[i];
+        if (g_str_has_prefix(name, "device:") && !strcmp(name + strlen("device:"), dev->id)) {
+            return dev->ops->vmstate;
+        }
+    }
+    return g_str_has_prefix(name, "cpu:") ? machine->cpus[0]->arch->vmstate : NULL;
+}
+
+static GArray *list_fields(const GByteArray *file)
+{
+    GArray *fields = g_array_new(false, false, sizeof(ForgedField));
+    const ForgedHeader *section;
+    for (unsigned n = 0;
+         (section = snapshot_find_section(file->data, file->len, SECTION_STATE, n)) != NULL; n++) {
+        const char *payload = (const char *)(section + 1);
+        size_t end = (const uint8_t *)payload + section->length - file->data;
+        char *name = g_strndup(payload + 2, (uint8_t)payload[0]);
+        const VmDesc *desc = find_table(name);
+        if (desc) { /* of CPUs there is something before */
+            snapshot_list_fields(desc, end - snapshot_list_fields(desc, 0, NULL), fields);
+        }
+        g_free(name);
+    }
+    for (unsigned i = 0; i < fields->len; i++) {
+        ForgedField *field = &g_array_index(fields, ForgedField, i);
+        field->at = file->len - field->at;
+    }
+    return fields;
+}
+
 static void make_board(Board *board, BenchKind kind)
 {
     GRand *rand = g_rand_new_with_seed(kind);
-    snapshot_ram_set_threads(
-        1); /* there is hardly any work for them, but they are made for each file */
+    snapshot_ram_set_threads(1); /* more have hardly any work, but are made for each file */
     board->bench = bench_new(kind);
     board->memory = g_byte_array_new();
     machine = board->bench->machine;
@@ -271,6 +310,7 @@ static void make_board(Board *board, BenchKind kind)
     for (unsigned which = 0; which < SOUND_FILES; which++) {
         g_assert_true(load_bytes(board->sound[which]->data, board->sound[which]->len));
     }
+    board->fields = list_fields(board->sound[DRIVEN]);
     machine_unlock(machine);
     g_rand_free(rand);
 }
@@ -330,6 +370,32 @@ static void change(GByteArray *file, FuzzInput *in)
     }
 }
 
+static void change_field(const Board *board, GByteArray *file, FuzzInput *in)
+{
+    const ForgedField *field =
+        &g_array_index(board->fields, ForgedField, fuzz_take(in, 2) % board->fields->len);
+    size_t at = file->len - field->at, which = field->in[0].count ? fuzz_take(in, 2) : 0;
+    for (unsigned i = 0; i < FORGE_DIMENSIONS && field->in[i].count; i++) {
+        at += which % field->in[i].count * field->in[i].stride;
+        which /= field->in[i].count;
+    }
+    unsigned how = fuzz_take(in, 1), number = how >> 3;
+    uint64_t value = 0;
+    memcpy(&value, file->data + at, field->size);
+    switch (how & 7) {
+    case 0: value = fuzz_take(in, field->size); break;
+    case 1: value = 0; break;
+    case 2: value = UINT64_MAX; break;
+    case 3: value = UINT64_C(1) << number; break;
+    case 4: value += 1 + number; break;
+    case 5: value -= 1 + number; break;
+    case 6: value ^= UINT64_C(1) << number; break;
+    case 7: value = number; break;
+    }
+    value = field->flag ? value & 1 : value;
+    memcpy(file->data + at, &value, field->size);
+}
+
 static GByteArray *make_altered(const Board *board, unsigned flags, FuzzInput *in)
 {
     GByteArray *file = g_byte_array_new();
@@ -340,7 +406,11 @@ static GByteArray *make_altered(const Board *board, unsigned flags, FuzzInput *i
         const GByteArray *sound = board->sound[flags >> 4 & 1];
         g_byte_array_append(file, sound->data, sound->len);
         for (unsigned n = fuzz_take(in, 1) & 15; n > 0 && in->left; n--) {
-            change(file, in);
+            if (flags & OF_FIELDS) {
+                change_field(board, file, in);
+            } else {
+                change(file, in);
+            }
         }
     }
     if (flags & 1) {
@@ -369,6 +439,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     return 0;
 }
 
+static void make_changes(GRand *rand, GByteArray *input, unsigned count)
+{
+    for (unsigned n = 0; n < count; n++) {
+        uint32_t back = g_rand_int(rand) >> g_rand_int_range(rand, 15, 27);
+        uint8_t how = g_rand_int_range(rand, 0, 8) ? g_rand_int(rand) & 0x1d : g_rand_int(rand);
+        g_byte_array_append(input, (const uint8_t *)&back, 3);
+        g_byte_array_append(input, &how, 1);
+        fuzz_random_bytes(rand, input, how & 2 ? 0 : 1 + (how >> 2));
+    }
+}
+
 static void make_input(GRand *rand, GByteArray *input)
 {
     static unsigned made;
@@ -376,12 +457,14 @@ static void make_input(GRand *rand, GByteArray *input)
     g_assert_true(made++ < 100 || loaded > 5); /* or it does not come far */
     g_byte_array_append(input, (const uint8_t[]){g_rand_int(rand) & 0x7c, changes}, 2);
     input->data[0] |= made % 8 ? 1 : made % 16 ? 0 : 3;
-    for (unsigned n = 0; n < changes; n++) {
-        uint32_t back = g_rand_int(rand) >> g_rand_int_range(rand, 15, 27);
-        uint8_t how = g_rand_int_range(rand, 0, 8) ? g_rand_int(rand) & 0x1d : g_rand_int(rand);
-        g_byte_array_append(input, (const uint8_t *)&back, 3);
-        g_byte_array_append(input, &how, 1);
-        fuzz_random_bytes(rand, input, how & 2 ? 0 : 1 + (how >> 2));
+    if (made % 4) {
+        input->data[0] |= OF_FIELDS;
+        for (unsigned n = 0; n < changes; n++) {
+            uint64_t bytes = (uint64_t)g_rand_int(rand) << 32 | g_rand_int(rand);
+            g_byte_array_append(input, (const uint8_t *)&bytes, 5);
+        }
+    } else {
+        make_changes(rand, input, changes);
     }
     fuzz_random_bytes(rand, input, g_rand_int_range(rand, 0, 200));
 }

@@ -41,3 +41,43 @@ ForgedHeader *snapshot_find_section(uint8_t *data, size_t len, SectionKind kind,
     }
     return NULL;
 }
+
+static unsigned scalar_size(VmType type)
+{
+    static const unsigned sizes[] = {
+        [VM_U8] = 1, [VM_BOOL] = 1, [VM_U16] = 2, [VM_U32] = 4, [VM_U64] = 8};
+    return sizes[type];
+}
+
+/* @outer: what all the fields have in common, @depth of its arrays. @out: NULL if only the end is wanted. */
+static size_t list_fields(const VmDesc *desc, size_t at, const ForgedField *outer, unsigned depth,
+                          GArray *out)
+{
+    for (const VmField *field = desc->fields; field->type != VM_END; field++) {
+        bool array = field->count > 1, nested = field->type == VM_STRUCT;
+        ForgedField forged = *outer;
+        size_t size =
+            nested ? list_fields(field->sub, 0, outer, 0, NULL) : scalar_size(field->type);
+        at += array ? sizeof(uint32_t) : 0;
+        if (array && out) {
+            g_assert_cmpuint(depth, <, FORGE_DIMENSIONS);
+            forged.in[depth].count = field->count;
+            forged.in[depth].stride = size;
+        }
+        if (nested && out) {
+            list_fields(field->sub, at, &forged, depth + array, out);
+        } else if (out) {
+            forged.at = at;
+            forged.size = size;
+            forged.flag = field->type == VM_BOOL;
+            g_array_append_val(out, forged);
+        }
+        at += size * field->count;
+    }
+    return at;
+}
+
+size_t snapshot_list_fields(const VmDesc *desc, size_t at, GArray *out)
+{
+    return list_fields(desc, at, &(ForgedField){0}, 0, out);
+}
