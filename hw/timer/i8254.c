@@ -322,6 +322,8 @@ static const MmioOps control_ops = {control_read, control_write, 1, 1, false};
 
 /* ---- The device ---- */
 
+/* Mode, count and output are undefined before the first control word. In mode 0 the output is low, so that no
+ * interrupt waits for a system that never uses the 8254 and its 8259. */
 static void i8254_reset(Device *dev)
 {
     I8254 *s = container_of(dev, I8254, dev);
@@ -329,7 +331,7 @@ static void i8254_reset(Device *dev)
     s->control = 0;
     for (unsigned i = 0; i < COUNTERS; i++) {
         s->counters[i] =
-            (Counter){.count = 0x10000, .mode = 3, .access = ACCESS_BOTH, .gate = i != 2};
+            (Counter){.count = 0x10000, .mode = 0, .access = ACCESS_BOTH, .gate = i != 2};
     }
     i8254_update_irq(s);
 }

@@ -263,6 +263,8 @@ static void test_pit(Fixture *f, gconstpointer data)
 {
     i8254_new(f->machine, irq_probe(&f->irq));
     machine_reset(f->machine);
+    g_assert_cmpuint(f->irq.raised, ==, 0);
+    machine_reset(f->machine);
     out(f, 0x43, 0x34); /* counter 0, both bytes, rate generator */
     out(f, 0x40, 11932 & 0xff);
     out(f, 0x40, 11932 >> 8);
