@@ -3,8 +3,8 @@
  *
  * Images come from elsewhere, and name other files: backing files, data files. One that names a file of the
  * host's that its user did not think of would show it to the guest. So the rule: a backing file is opened if
- * it is in the same directory as the image that names it, and the image names it by nothing but a file's name; all
- * others only if the user allowed them. Symbolic links count as what they lead to.
+ * it is in the same directory as the image that names it, however that spells it; all others only if the user
+ * allowed them. Symbolic links count as what they lead to.
  */
 #include "hw/block/image.h"
 #include "softmmu/base/error.h"
@@ -151,7 +151,7 @@ bool image_may_open(const BlockFile *file, const char *name, const ImageOpen *ho
     char *real = realpath(path, NULL), *image = realpath(file->path, NULL);
     bool may = false;
 
-    if (real && image && !strchr(plain_name(name), '/')) {
+    if (real && image) {
         char *dir = g_path_get_dirname(image), *other = g_path_get_dirname(real);
 
         may = strcmp(dir, other) == 0;
@@ -248,8 +248,9 @@ BlockImage *image_open_backing(BlockFile *file, const char *name, const char *fo
                   file->path, path);
     } else if (!how->backing && !image_may_open(file, name, how)) {
         error_set(error,
-                  "'%s' has the backing file '%s', which is no plain name of a file in its own "
-                  "directory; if you trust the image, add allow-path=%s to its -drive",
+                  "'%s' has the backing file '%s', which is outside of its directory; if you trust "
+                  "the image, "
+                  "add allow-path=%s to its -drive",
                   file->path, path, path);
     } else {
         image = image_open(&backing, error);

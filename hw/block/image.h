@@ -114,8 +114,8 @@ typedef struct Qcow2Create {
 /* Writes an empty image to an empty file. */
 bool qcow2_create(BlockFile *file, const Qcow2Create *how, GError **error);
 
-/* Opens what the image in @file calls @name, by the rule of which files it may: those in its own directory that it
- * calls by nothing but their name, and what the user allowed. */
+/* Opens what the image in @file calls @name, by the rule of which files it may: those in its own directory, and
+ * what the user allowed. */
 BlockImage *image_open_backing(BlockFile *file, const char *name, const char *format,
                                const ImageOpen *how, GError **error);
 bool image_may_open(const BlockFile *file, const char *name, const ImageOpen *how);
