@@ -96,9 +96,9 @@ void vcpu_kick(Vcpu *vcpu)
     VcpuThread *thread = vcpu->thread;
 
     if (kick_word(vcpu)) {
-        g_mutex_lock(&thread->cpus->mutex); /* it waits by now, or will see the word */
+        g_mutex_lock(&thread->cpus->mutex);
+        g_cond_signal(&thread->wake);
         g_mutex_unlock(&thread->cpus->mutex);
-        g_cond_signal(&thread->wake); /* without the mutex, which it wants at once */
     }
     if (current_thread && thread && current_thread != thread && thread->cpus->crowded) {
         current_thread->interrupted = thread;

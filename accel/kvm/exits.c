@@ -258,10 +258,11 @@ bool kvm_handle_exit(KvmVcpu *kv, VcpuExit *exit)
 
 static void print_count(GString *out, const char *name, const KvmExitCount *c, double ticks_per_us)
 {
-    if (c->count) {
+    uint64_t count = __atomic_load_n(&c->count, __ATOMIC_RELAXED);
+    double us = __atomic_load_n(&c->ticks, __ATOMIC_RELAXED) / ticks_per_us;
+    if (count) {
         g_string_append_printf(out, "  %-22s %12" PRIu64 "  %12.1f us  %9.2f us each\n", name,
-                               c->count, c->ticks / ticks_per_us,
-                               c->ticks / ticks_per_us / c->count);
+                               count, us, us / count);
     }
 }
 

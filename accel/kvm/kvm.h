@@ -20,6 +20,7 @@
 #include "softmmu/debug.h"
 #include "softmmu/irqchip.h"
 #include <linux/kvm.h>
+#include <x86intrin.h>
 
 typedef struct KvmVm KvmVm;
 typedef struct KvmVcpu KvmVcpu;
@@ -27,10 +28,18 @@ typedef struct KvmVcpu KvmVcpu;
 #define KVM_EXIT_KINDS 64
 #define KVM_KICK_SIGNAL SIGUSR1
 
-/* What an exit cost: how often, and time-stamp ticks from leaving the guest to going back. */
+/* What an exit cost: how often, and time-stamp ticks from leaving the guest to going back. Counted by the vCPU's thread;
+ * others read it while that runs, so both are atomic. */
 typedef struct KvmExitCount {
     uint64_t count, ticks;
 } KvmExitCount;
+
+/* Counts one more, of what @begin (a time-stamp) began. */
+static inline void kvm_count(KvmExitCount *c, uint64_t begin)
+{
+    __atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->ticks, c->ticks + __rdtsc() - begin, __ATOMIC_RELAXED);
+}
 
 typedef struct KvmSlot {
     uint64_t addr, size; /* size 0: free */

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <x86intrin.h>
 
 void kvm_kick_vcpu(Vcpu *vcpu)
 {
@@ -48,8 +47,7 @@ int kvm_enter(KvmVcpu *kv)
     int r = ioctl(kv->fd, KVM_RUN, 0);
     int result = r < 0 ? -errno : 0;
 
-    kv->guest.count++;
-    kv->guest.ticks += __rdtsc() - begin;
+    kvm_count(&kv->guest, begin);
     kvm_gate_leave(kv);
     return result;
 }
@@ -178,8 +176,7 @@ static bool after_run(KvmVcpu *kv, int r, VcpuExit *exit)
     uint64_t begin = __rdtsc();
     unsigned reason = MIN(kv->run->exit_reason, KVM_EXIT_KINDS - 1u);
     bool on = kvm_handle_exit(kv, exit);
-    kv->exits[reason].count++;
-    kv->exits[reason].ticks += __rdtsc() - begin;
+    kvm_count(&kv->exits[reason], begin);
     return on;
 }
 

@@ -602,7 +602,8 @@ static VcpuExit run_code(Fixture *f, const char *code, unsigned len)
     f->s->segs[X86_CS].base = 0;
     f->s->segs[X86_ES].selector = 0xa000;
     f->s->segs[X86_ES].base = 0xa0000;
-    vcpu->kick = 0;
+    __atomic_store_n(&vcpu->kick, 0,
+                     __ATOMIC_SEQ_CST); /* a thread of the test's may kick already */
     return kvm_run_vcpu(vcpu);
 }
 
