@@ -213,7 +213,8 @@ Machine *machine_new(const MachineClass *cls, const MachineConfig *config, bool 
 void machine_free(Machine *machine);
 
 /* The parts of machine_new(), for who needs the lock, context, clock and memory map to make what the config points
- * to (character devices, engines), or adds devices before machine_complete(). If one fails, machine_free() is all that can be done; the config is taken over all the same. */
+ * to (character devices, engines), or adds devices before machine_complete(). If one fails, machine_free() is all
+ * that can be done; the config is taken over all the same. */
 Machine *machine_alloc(const MachineClass *cls, bool stepped);
 bool machine_init(Machine *machine, const MachineConfig *config, GError **error);
 bool machine_complete(Machine *machine, GError **error);

@@ -137,8 +137,9 @@ void memory_map_flush_writes(MemoryMap *map);
 
 /*
  * Notes which pages of RAM @region the guest writes to; some that it only reads may be among them, what devices write
- * there by DMA is not, so this alone does not tell what has changed. No device has notes taken yet: pictures are only drawn for screendump, as a
- * whole, and notes would cost the guest faults. They are for a window that draws what changed many times a second.
+ * there by DMA is not, so this alone does not tell what has changed. No device has notes taken yet: pictures are only
+ * drawn for screendump, as a whole, and notes would cost the guest faults. They are for a window that draws what
+ * changed many times a second.
  */
 void memory_region_set_dirty_log(MemoryRegion *region, bool on);
 bool memory_region_logs_dirty(const MemoryRegion *region);

@@ -38,7 +38,7 @@ typedef struct BlockRequest {
     bool unmap, stable;
     bool mapped; /* the image counts the transfer */
     uint64_t offset, len;
-    int64_t begun; /* ns, of CLOCK_MONOTONIC */
+    uint64_t begun; /* by profile_now() */
     BlockDone done;
     void *opaque;
     int n;

@@ -7,9 +7,9 @@
  */
 #include "hw/block/blockdev-internal.h"
 #include "softmmu/base/error.h"
+#include "softmmu/profile.h"
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- Requests ---- */
 
@@ -37,14 +37,6 @@ static void run_request(AioTask *task)
     task->result = -run_image(container_of(task, BlockRequest, task));
 }
 
-static int64_t now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-}
-
 static void account(const BlockRequest *req)
 {
     BlockStats *stats = &req->blk->stats;
@@ -62,7 +54,7 @@ static void account(const BlockRequest *req)
     }
     op->count++;
     op->bytes += req->len;
-    op->ns += now_ns() - req->begun;
+    op->ns += profile_now() - req->begun;
 }
 
 static void complete(BlockRequest *req, int err)
@@ -181,7 +173,7 @@ static void submit(BlockRequest *req)
     int err = check_request(req);
 
     req->stable = blk->write_through;
-    req->begun = now_ns();
+    req->begun = profile_now();
     blk->inflight++;
     if (req->op == OP_WRITE && blk->detect_zeroes && !err && is_zero(req->iov, req->n)) {
         req->op = OP_ZERO;

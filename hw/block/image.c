@@ -249,8 +249,7 @@ BlockImage *image_open_backing(BlockFile *file, const char *name, const char *fo
     } else if (!how->backing && !image_may_open(file, name, how)) {
         error_set(error,
                   "'%s' has the backing file '%s', which is outside of its directory; if you trust "
-                  "the image, "
-                  "add allow-path=%s to its -drive",
+                  "the image, add allow-path=%s to its -drive",
                   file->path, path, path);
     } else {
         image = image_open(&backing, error);

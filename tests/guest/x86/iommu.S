@@ -59,14 +59,7 @@
         call check_fault
         .endm
 main:
-        movl $EDU_ID, %eax
-        call find_function
-        movl $0x10, %ecx
-        movl $BAR, %eax
-        call write_config
-        movl $4, %ecx
-        movl $6, %eax              /* memory and mastership */
-        call write_config
+        PLACE_FUNCTION EDU_ID, BAR
 
         /* As long as nothing is translated, it reaches everything. */
         movl $0x11223344, page_in

@@ -32,14 +32,7 @@ main:
         outb %al, $0xa1
         movl $0x1ff, APIC + 0xf0
 
-        movl $EDU_ID, %eax
-        call find_function
-        movl $0x10, %ecx
-        movl $BAR, %eax
-        call write_config
-        movl $4, %ecx
-        movl $6, %eax              /* memory and mastership */
-        call write_config
+        PLACE_FUNCTION EDU_ID, BAR
         cmpl $0x010000ed, BAR
         CHECK_(e)
 

@@ -82,6 +82,18 @@ find_function:
         jmp fail
 7:      ret
 
+/* EBX: the function with @ids, which gets @bar for its first BAR, and may answer there and be master. */
+.macro PLACE_FUNCTION ids, bar
+        movl $\ids, %eax
+        call find_function
+        movl $0x10, %ecx
+        movl $\bar, %eax
+        call write_config
+        movl $4, %ecx
+        movl $6, %eax
+        call write_config
+.endm
+
 /* EAX: register ECX of the function EBX. Change EDX. */
 read_config:
         movl %ebx, %eax
