@@ -94,6 +94,8 @@ struct Vcpu {
     bool halted; /* in WFI or not started */
     /* when halted: goes on after so long, whatever it waits for; 0: as has_work() says */
     unsigned nap_us;
+    uint32_t
+        awaited_by; /* atomic; bit I: vCPU I has interrupted this one and sleeps until that is handled */
     bool tlb_stale;        /* atomic: the memory map changed; see tlb_flush_if_stale() */
     bool stopped;          /* atomic; parked by machine_stop() */
     uint8_t debug_run;     /* DebugRun of softmmu/debug.h; set while it is stopped */
@@ -250,6 +252,17 @@ G_GNUC_NORETURN void vcpu_unwind(Vcpu *vcpu, VcpuExit reason);
 
 /* Makes the vCPU leave translated code soon, or wake from halt. Any thread. */
 void vcpu_kick(Vcpu *vcpu);
+
+/* Wakes the vCPUs that sleep until this one has handled their interrupts. */
+void vcpu_tell_awaiting(Vcpu *vcpu);
+
+/* For the guest architecture, on the vCPU's own thread: it has returned from a handler. */
+static inline void vcpu_handled(Vcpu *vcpu)
+{
+    if (unlikely(__atomic_load_n(&vcpu->awaited_by, __ATOMIC_RELAXED) != 0)) {
+        vcpu_tell_awaiting(vcpu);
+    }
+}
 
 /* For helpers on the vCPU's own thread, when an interrupt may have become deliverable. */
 static inline void vcpu_kick_self(Vcpu *vcpu)

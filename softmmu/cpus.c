@@ -3,16 +3,21 @@
  *
  * Everything here is guarded by Cpus.mutex, except vcpu->kick and VcpuThread.sleeping, by which vcpu_kick()
  * gets by without it: the kicker sets `kick` and then looks at `sleeping`, the thread sets `sleeping` and
- * then looks at `kick`, so at least one of them sees the other.
+ * then looks at `kick`, so at least one of them sees the other. A thread sleeps on that word itself, so whoever
+ * wakes it holds nothing that it needs next.
  */
 #include "softmmu/cpus.h"
 #include "softmmu/debug.h"
 #include "softmmu/profile.h"
 #include "softmmu/base/log.h"
 #include "softmmu/lock.h"
+#include <errno.h>
+#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 typedef struct Cpus Cpus;
@@ -26,14 +31,13 @@ typedef struct VcpuThread {
     Cpus *cpus;
     Vcpu *vcpu;
     GThread *thread;
-    pid_t tid; /* 0 until it has started */
-    GCond wake;
-    bool sleeping; /* atomic: waits for `wake` */
+    pid_t tid;     /* 0 until it has started */
+    bool sleeping; /* atomic: until vcpu->kick is set */
     bool busy;     /* in run() or in a work item */
     bool parked;
-    struct VcpuThread *interrupted; /* who has to notice; NULL: nobody. This thread's own */
-    bool ran;                       /* guest code since the last wait for that */
-    GQueue work;                    /* of WorkItem */
+    Vcpu *interrupted; /* who has to notice; NULL: nobody. This thread's own */
+    bool ran;          /* guest code since the last wait for that */
+    GQueue work;       /* of WorkItem */
 } VcpuThread;
 
 struct Cpus {
@@ -91,18 +95,22 @@ static bool kick_word(Vcpu *vcpu)
     return false;
 }
 
+static void wake(VcpuThread *thread)
+{
+    syscall(SYS_futex, &thread->vcpu->kick, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
 void vcpu_kick(Vcpu *vcpu)
 {
     VcpuThread *thread = vcpu->thread;
 
     if (kick_word(vcpu)) {
-        g_mutex_lock(&thread->cpus->mutex);
-        g_cond_signal(&thread->wake);
-        g_mutex_unlock(&thread->cpus->mutex);
+        wake(thread);
     }
-    if (current_thread && thread && current_thread != thread && thread->cpus->crowded) {
-        current_thread->interrupted = thread;
-        __atomic_store_n(&current_thread->vcpu->kick, 1, __ATOMIC_SEQ_CST);
+    if (current_thread && thread && current_thread != thread && thread->cpus->crowded &&
+        current_thread->vcpu->epoch) {
+        current_thread->interrupted = vcpu;
+        vcpu_kick_self(current_thread->vcpu);
     }
 }
 
@@ -111,54 +119,57 @@ static void kick_all_locked(Cpus *cpus)
 {
     for (unsigned i = 0; i < cpus->n; i++) {
         if (kick_word(cpus->threads[i].vcpu)) {
-            g_cond_signal(&cpus->threads[i].wake);
+            wake(&cpus->threads[i]);
         }
     }
 }
 
-static bool is_kicked(const VcpuThread *thread)
+static bool is_kicked(const Vcpu *vcpu)
 {
-    return __atomic_load_n(&thread->vcpu->kick, __ATOMIC_SEQ_CST);
+    return __atomic_load_n(&vcpu->kick, __ATOMIC_SEQ_CST);
 }
 
-/* Sleeps until the next kick; not at all if there was one since the word was cleared. Mutex held. */
-static void sleep_locked(VcpuThread *thread)
-{
-    __atomic_store_n(&thread->sleeping, true, __ATOMIC_SEQ_CST);
-    if (!is_kicked(thread)) {
-        uint64_t begin = thread->cpus->paused ? 0 : profile_begin();
-        g_cond_wait(&thread->wake, &thread->cpus->mutex);
-        profile_end(&thread->vcpu->times.idle, begin);
-    }
-    __atomic_store_n(&thread->sleeping, false, __ATOMIC_SEQ_CST);
-}
-
-/* Sleeps for @us microseconds, or until the next kick. Mutex held. */
-static void nap_locked(VcpuThread *thread, unsigned us)
+/* Sleeps until the next kick, but for @us microseconds at most (0: no limit); not at all if there was one since the
+ * word was cleared. Mutex held, but not while asleep. */
+static void sleep_locked(VcpuThread *thread, unsigned us)
 {
     int64_t end = g_get_monotonic_time() + us;
+    const struct timespec until = {end / G_USEC_PER_SEC, end % G_USEC_PER_SEC * 1000};
+    bool timed_out = false;
 
+    g_mutex_unlock(&thread->cpus->mutex);
     __atomic_store_n(&thread->sleeping, true, __ATOMIC_SEQ_CST);
-    if (!is_kicked(thread)) {
-        g_cond_wait_until(&thread->wake, &thread->cpus->mutex, end);
+    while (!is_kicked(thread->vcpu) && !timed_out) {
+        timed_out = syscall(SYS_futex, &thread->vcpu->kick, FUTEX_WAIT_BITSET_PRIVATE, 0,
+                            us ? &until : NULL, NULL, FUTEX_BITSET_MATCH_ANY) < 0 &&
+                    errno == ETIMEDOUT;
     }
     __atomic_store_n(&thread->sleeping, false, __ATOMIC_SEQ_CST);
+    g_mutex_lock(&thread->cpus->mutex);
+}
+
+/* The same without limit: idle time, but for a machine that is stopped. */
+static void idle_locked(VcpuThread *thread)
+{
+    uint64_t begin = thread->cpus->paused ? 0 : profile_begin();
+
+    sleep_locked(thread, 0);
+    profile_end(&thread->vcpu->times.idle, begin);
 }
 
 /*
  * Who interrupts another vCPU may go on to wait for it in a loop, as OpenSBI does for remote fences. Where the
- * host has fewer processors, the other's thread may be waiting for its turn: until it has noticed, which takes some
- * us if it runs, this thread's turn is better spent on the others.
+ * host has fewer processors, the other's thread may be waiting for its turn. It notices within some us if it runs;
+ * if not, this thread's turn is better spent on the others, until the other vCPU has returned from its handler.
  */
-#define NOTICE_LOOKS 300 /* with a pause each: some us */
-#define NOTICE_NAP_US 50 /* the first of NOTICE_NAPS, each twice as long as the one before */
-#define NOTICE_NAPS 6
+#define NOTICE_LOOKS 1500  /* with a pause each: some tens of us */
+#define NOTICE_MAX_US 3000 /* then asleep, for no longer than this */
 
-/* Cut short by a kick of this thread itself, this goes on after its next run. Mutex held, but not while looking. */
+/* Cut short by a kick for something else, this goes on after the next run. Mutex held, but not while waiting. */
 static void await_notice_locked(VcpuThread *thread)
 {
-    const VcpuThread *other = thread->interrupted;
-    bool kicked = false;
+    Vcpu *self = thread->vcpu, *other = thread->interrupted;
+    uint32_t bit = 1u << self->index, left = 0;
 
     thread->ran = false;
     g_mutex_unlock(&thread->cpus->mutex);
@@ -166,12 +177,28 @@ static void await_notice_locked(VcpuThread *thread)
         __builtin_ia32_pause();
     }
     g_mutex_lock(&thread->cpus->mutex);
-    for (unsigned i = 0; i < NOTICE_NAPS && !kicked && is_kicked(other); i++) {
-        nap_locked(thread, NOTICE_NAP_US << i);
-        kicked = is_kicked(thread);
+    if (is_kicked(other)) {
+        __atomic_fetch_or(&other->awaited_by, bit, __ATOMIC_SEQ_CST);
+        if (is_kicked(other)) { /* so it will handle it with the bit set */
+            sleep_locked(thread, NOTICE_MAX_US);
+        }
+        left = __atomic_fetch_and(&other->awaited_by, ~bit, __ATOMIC_SEQ_CST) & bit;
     }
-    if (!kicked) {
+    if (!left || !is_kicked(self)) {
         thread->interrupted = NULL;
+    }
+}
+
+void vcpu_tell_awaiting(Vcpu *vcpu)
+{
+    uint32_t by = __atomic_exchange_n(&vcpu->awaited_by, 0, __ATOMIC_SEQ_CST);
+
+    for (; by; by &= by - 1) {
+        Vcpu *other = vcpu->machine->cpus[__builtin_ctz(by)];
+
+        if (kick_word(other)) {
+            wake(other->thread);
+        }
     }
 }
 
@@ -283,15 +310,15 @@ static void thread_step_locked(VcpuThread *thread)
         set_parked_locked(thread, cpus->paused);
     }
     if (cpus->exclusive) {
-        sleep_locked(thread);
+        idle_locked(thread);
     } else if (!g_queue_is_empty(&thread->work)) {
         run_work_locked(thread);
     } else if (cpus->paused || !may_run(vcpu)) {
-        sleep_locked(thread);
+        idle_locked(thread);
     } else if (vcpu->nap_us) {
         unsigned us = vcpu->nap_us;
         vcpu->nap_us = 0;
-        nap_locked(thread, us);
+        sleep_locked(thread, us);
     } else if (thread->interrupted && thread->ran) {
         await_notice_locked(thread);
     } else {
@@ -343,7 +370,6 @@ static bool thread_start(VcpuThread *thread, Cpus *cpus, Vcpu *vcpu)
     thread->cpus = cpus;
     thread->vcpu = vcpu;
     thread->parked = true;
-    g_cond_init(&thread->wake);
     g_queue_init(&thread->work);
     __atomic_store_n(&vcpu->stopped, true, __ATOMIC_RELEASE);
     vcpu->thread = thread;
@@ -403,7 +429,6 @@ void cpus_stop_threads(Machine *machine)
         VcpuThread *thread = &cpus->threads[i];
         thread->vcpu->thread = NULL;
         g_queue_clear_full(&thread->work, g_free);
-        g_cond_clear(&thread->wake);
     }
     machine->cpu_threads = NULL;
     g_cond_clear(&cpus->changed);
@@ -479,7 +504,7 @@ static void exclusive_begin_locked(Cpus *cpus)
     cpus->exclusive = g_thread_self();
     for (unsigned i = 0; i < cpus->n; i++) {
         if (cpus->threads[i].busy && kick_word(cpus->threads[i].vcpu)) {
-            g_cond_signal(&cpus->threads[i].wake);
+            wake(&cpus->threads[i]);
         }
     }
     while (cpus->busy) {

@@ -2,7 +2,7 @@
  * vCPU threads: one host thread per vCPU, and what other threads may ask of it.
  *
  * A thread is in one of three places: parked (the machine is stopped), asleep (the vCPU is halted and has
- * no work; a condition wait, no host CPU), or busy: in runner->run() or in a work item. One mutex guards
+ * no work; no host CPU), or busy: in runner->run() or in a work item. One mutex guards
  * these; it is a leaf (nothing else is taken while it is held), except that it is never held while
  * guest code, work or exclusive functions run.
  *

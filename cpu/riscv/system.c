@@ -75,6 +75,7 @@ void riscv_helper_mret(Vcpu *vcpu, uint64_t insn)
     s->pc = s->mepc;
     riscv_set_status(vcpu, to, status);
     riscv_check_interrupts(vcpu);
+    vcpu_handled(vcpu);
 }
 
 void riscv_helper_sret(Vcpu *vcpu, uint64_t insn)
@@ -92,6 +93,7 @@ void riscv_helper_sret(Vcpu *vcpu, uint64_t insn)
     s->pc = s->sepc;
     riscv_set_status(vcpu, to, status);
     riscv_check_interrupts(vcpu);
+    vcpu_handled(vcpu);
 }
 
 /* ---- Waiting ---- */
@@ -127,11 +129,31 @@ void riscv_helper_wfi(Vcpu *vcpu, uint64_t insn)
     }
 }
 
-/* Ends at once, as it may for any reason, but lets another hart run if the host is short of processors. */
+/* Looks for some us whether the word that is reserved has changed (of a doubleword, the lower one). If not, the
+ * wait ends, as it may for any reason, but lets another hart run: whoever is to change it may be waiting for
+ * its turn. */
+#define WRS_LOOKS 500 /* with a pause each */
+
+static bool reservation_holds(Vcpu *vcpu)
+{
+    const uint32_t *word = NULL;
+
+    if (vcpu->reserve_addr != RESERVE_NONE) {
+        word = vcpu_direct(vcpu, vcpu->reserve_addr, sizeof(*word), false);
+    }
+    return word && __atomic_load_n(word, __ATOMIC_RELAXED) == (uint32_t)vcpu->reserve_value;
+}
+
 void riscv_helper_wrs(Vcpu *vcpu, uint64_t insn)
 {
+    unsigned looks = 0;
+
     next_insn(vcpu);
-    if (vcpu->reserve_addr != RESERVE_NONE) {
+    while (reservation_holds(vcpu) && looks++ < WRS_LOOKS &&
+           !__atomic_load_n(&vcpu->kick, __ATOMIC_RELAXED)) {
+        __builtin_ia32_pause();
+    }
+    if (looks > WRS_LOOKS) {
         sched_yield();
     }
 }
