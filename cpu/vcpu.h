@@ -94,8 +94,8 @@ struct Vcpu {
     bool halted; /* in WFI or not started */
     /* when halted: goes on after so long, whatever it waits for; 0: as has_work() says */
     unsigned nap_us;
-    uint32_t
-        awaited_by; /* atomic; bit I: vCPU I has interrupted this one and sleeps until that is handled */
+    /* atomic; bit I: vCPU I has interrupted this one and sleeps until that is handled */
+    uint32_t awaited_by;
     bool tlb_stale;        /* atomic: the memory map changed; see tlb_flush_if_stale() */
     bool stopped;          /* atomic; parked by machine_stop() */
     uint8_t debug_run;     /* DebugRun of softmmu/debug.h; set while it is stopped */

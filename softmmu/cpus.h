@@ -2,9 +2,9 @@
  * vCPU threads: one host thread per vCPU, and what other threads may ask of it.
  *
  * A thread is in one of three places: parked (the machine is stopped), asleep (the vCPU is halted and has
- * no work; no host CPU), or busy: in runner->run() or in a work item. One mutex guards
- * these; it is a leaf (nothing else is taken while it is held), except that it is never held while
- * guest code, work or exclusive functions run.
+ * no work; no host CPU), or busy: in runner->run() or in a work item. One mutex guards these; it is a leaf
+ * (nothing else is taken while it is held), except that it is never held while guest code, work or exclusive
+ * functions run.
  *
  * The protocol around vcpu->kick: whoever wants something of a vCPU first makes the request visible
  * (a pending bit, a queue entry), then kicks. The thread clears the word first and looks for requests
