@@ -769,6 +769,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     if (fd < 0) {
         g_print("1..0 # SKIP %s\n", error->message);
+        g_error_free(error);
         return 0;
     }
     close(fd);
