@@ -94,7 +94,9 @@ struct Vcpu {
     bool halted; /* in WFI or not started */
     /* when halted: goes on after so long, whatever it waits for; 0: as has_work() says */
     unsigned nap_us;
-    /* atomic; bit I: vCPU I has interrupted this one and sleeps until that is handled */
+    /* the one that it has interrupted and may be waiting for, or NULL */
+    Vcpu *awaits;
+    /* atomic; bit I: vCPU I is asleep until this one has handled that interrupt */
     uint32_t awaited_by;
     bool tlb_stale;        /* atomic: the memory map changed; see tlb_flush_if_stale() */
     bool stopped;          /* atomic; parked by machine_stop() */
@@ -253,14 +255,17 @@ G_GNUC_NORETURN void vcpu_unwind(Vcpu *vcpu, VcpuExit reason);
 /* Makes the vCPU leave translated code soon, or wake from halt. Any thread. */
 void vcpu_kick(Vcpu *vcpu);
 
-/* Wakes the vCPUs that sleep until this one has handled their interrupts. */
-void vcpu_tell_awaiting(Vcpu *vcpu);
+/* After vcpu_kick(@other) for an interrupt: the vCPU that sent it, if this is a vCPU's thread, may go on to wait in
+ * its handler until the other one has handled that. */
+void vcpu_await_handled(Vcpu *other);
 
 /* For the guest architecture, on the vCPU's own thread: it has returned from a handler. */
+void vcpu_tell_handled(Vcpu *vcpu);
+
 static inline void vcpu_handled(Vcpu *vcpu)
 {
-    if (unlikely(__atomic_load_n(&vcpu->awaited_by, __ATOMIC_RELAXED) != 0)) {
-        vcpu_tell_awaiting(vcpu);
+    if (unlikely(vcpu->awaits || __atomic_load_n(&vcpu->awaited_by, __ATOMIC_RELAXED))) {
+        vcpu_tell_handled(vcpu);
     }
 }
 

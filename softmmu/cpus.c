@@ -35,9 +35,9 @@ typedef struct VcpuThread {
     bool sleeping; /* atomic: until vcpu->kick is set */
     bool busy;     /* in run() or in a work item */
     bool parked;
-    Vcpu *interrupted; /* who has to notice; NULL: nobody. This thread's own */
-    bool ran;          /* guest code since the last wait for that */
-    GQueue work;       /* of WorkItem */
+    unsigned waits; /* made for vcpu->awaits */
+    bool ran;       /* guest code since it last waited for a vCPU that it has interrupted */
+    GQueue work;    /* of WorkItem */
 } VcpuThread;
 
 struct Cpus {
@@ -107,11 +107,6 @@ void vcpu_kick(Vcpu *vcpu)
     if (kick_word(vcpu)) {
         wake(thread);
     }
-    if (current_thread && thread && current_thread != thread && thread->cpus->crowded &&
-        current_thread->vcpu->epoch) {
-        current_thread->interrupted = vcpu;
-        vcpu_kick_self(current_thread->vcpu);
-    }
 }
 
 /* With the mutex held. */
@@ -158,41 +153,55 @@ static void idle_locked(VcpuThread *thread)
 }
 
 /*
- * Who interrupts another vCPU may go on to wait for it in a loop, as OpenSBI does for remote fences. Where the
+ * A vCPU that interrupts another may go on to wait for it in a loop, as OpenSBI does for remote fences. Where the
  * host has fewer processors, the other's thread may be waiting for its turn. It notices within some us if it runs;
- * if not, this thread's turn is better spent on the others, until the other vCPU has returned from its handler.
+ * if not, this thread's turn is better spent on the others, until the other vCPU has returned from its handler. It may
+ * lose its turn in there, too, so a vCPU that is still in its own handler when it leaves translated code the next time
+ * sleeps again; but not for ever, as it may never return from there.
  */
-#define NOTICE_LOOKS 1500  /* with a pause each: some tens of us */
-#define NOTICE_MAX_US 3000 /* then asleep, for no longer than this */
+#define NOTICE_LOOKS 1500   /* with a pause each: some tens of us */
+#define HANDLED_MAX_US 3000 /* asleep, for no longer than this */
+#define HANDLED_WAITS 4
 
-/* Cut short by a kick for something else, this goes on after the next run. Mutex held, but not while waiting. */
-static void await_notice_locked(VcpuThread *thread)
+void vcpu_await_handled(Vcpu *other)
 {
-    Vcpu *self = thread->vcpu, *other = thread->interrupted;
-    uint32_t bit = 1u << self->index, left = 0;
+    VcpuThread *thread = current_thread;
 
-    thread->ran = false;
-    g_mutex_unlock(&thread->cpus->mutex);
-    for (unsigned i = 0; i < NOTICE_LOOKS && is_kicked(other); i++) {
-        __builtin_ia32_pause();
-    }
-    g_mutex_lock(&thread->cpus->mutex);
-    if (is_kicked(other)) {
-        __atomic_fetch_or(&other->awaited_by, bit, __ATOMIC_SEQ_CST);
-        if (is_kicked(other)) { /* so it will handle it with the bit set */
-            sleep_locked(thread, NOTICE_MAX_US);
-        }
-        left = __atomic_fetch_and(&other->awaited_by, ~bit, __ATOMIC_SEQ_CST) & bit;
-    }
-    if (!left || !is_kicked(self)) {
-        thread->interrupted = NULL;
+    if (thread && thread->vcpu != other && thread->cpus->crowded) {
+        thread->vcpu->awaits = other;
+        thread->waits = 0;
+        vcpu_kick_self(thread->vcpu);
     }
 }
 
-void vcpu_tell_awaiting(Vcpu *vcpu)
+/* Mutex held, but not while waiting. */
+static void await_handled_locked(VcpuThread *thread)
+{
+    Vcpu *self = thread->vcpu, *other = self->awaits;
+    uint32_t bit = 1u << self->index;
+    bool again = thread->waits++ > 0;
+
+    thread->ran = false;
+    g_mutex_unlock(&thread->cpus->mutex);
+    for (unsigned i = 0; !again && i < NOTICE_LOOKS && is_kicked(other); i++) {
+        __builtin_ia32_pause();
+    }
+    __atomic_fetch_or(&other->awaited_by, bit, __ATOMIC_SEQ_CST);
+    g_mutex_lock(&thread->cpus->mutex);
+    if (again || is_kicked(other)) {
+        sleep_locked(thread, HANDLED_MAX_US);
+    }
+    __atomic_fetch_and(&other->awaited_by, ~bit, __ATOMIC_SEQ_CST);
+    if (thread->waits == HANDLED_WAITS) {
+        self->awaits = NULL;
+    }
+}
+
+void vcpu_tell_handled(Vcpu *vcpu)
 {
     uint32_t by = __atomic_exchange_n(&vcpu->awaited_by, 0, __ATOMIC_SEQ_CST);
 
+    vcpu->awaits = NULL;
     for (; by; by &= by - 1) {
         Vcpu *other = vcpu->machine->cpus[__builtin_ctz(by)];
 
@@ -319,8 +328,8 @@ static void thread_step_locked(VcpuThread *thread)
         unsigned us = vcpu->nap_us;
         vcpu->nap_us = 0;
         sleep_locked(thread, us);
-    } else if (thread->interrupted && thread->ran) {
-        await_notice_locked(thread);
+    } else if (vcpu->awaits && thread->ran) {
+        await_handled_locked(thread);
     } else {
         vcpu->halted = false;
         set_busy_locked(thread, true);

@@ -350,6 +350,9 @@ static void set_line(void *opaque, unsigned irq, bool level)
         uint64_t old = __atomic_fetch_or(&s->mip_lines, bit, __ATOMIC_SEQ_CST);
         if (!(old & bit)) {
             vcpu_kick(vcpu);
+            if (irq == RISCV_IRQ_MSI) { /* another hart's doing */
+                vcpu_await_handled(vcpu);
+            }
         }
     } else {
         __atomic_fetch_and(&s->mip_lines, ~bit, __ATOMIC_SEQ_CST);
