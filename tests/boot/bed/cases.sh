@@ -243,8 +243,13 @@ case_snapshot_microvm() { snapshot -M microvm -smp 2; }
 
 case_guests()
 {
-    AMPHI=/usr/bin/amphi AMPHI_BUILD=/bed/build sh /bed/tests/guest/x86/run > results 2>&1
-    cat results
+    # Twice at most: the bed's QEMU loses a timer interrupt now and then, and a guest waits for ever.
+    for try in 1 2; do
+        AMPHI=/usr/bin/amphi AMPHI_BUILD=/bed/build sh /bed/tests/guest/x86/run > results 2>&1
+        cat results
+        grep -q "^not ok" results || break
+        echo "bed: small guests failed in run $try"
+    done
     ! grep -q "^not ok" results || fail "$(grep -c '^not ok' results) of the small guests fail"
     ! grep -q SKIP results || fail "some were skipped"
     # Each with the interrupt controllers in three places.
