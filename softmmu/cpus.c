@@ -78,34 +78,19 @@ int vcpu_thread_id(const Vcpu *vcpu)
  * Kicking and sleeping.
  */
 
-/* Sets the word; true if the thread sleeps and has to be woken. */
-static bool kick_word(Vcpu *vcpu)
+void vcpu_kick(Vcpu *vcpu)
 {
-    VcpuThread *thread = vcpu->thread;
+    const VcpuThread *thread = vcpu->thread;
     if (__atomic_exchange_n(&vcpu->kick, 1, __ATOMIC_SEQ_CST) || !thread) {
-        return false;
+        return;
     }
     if (__atomic_load_n(&thread->sleeping, __ATOMIC_SEQ_CST)) {
-        return true;
+        syscall(SYS_futex, &vcpu->kick, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+        return;
     }
     const MachineRunner *runner = vcpu->machine->runner;
     if (runner && runner->kick) {
         runner->kick(vcpu);
-    }
-    return false;
-}
-
-static void wake(VcpuThread *thread)
-{
-    syscall(SYS_futex, &thread->vcpu->kick, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
-void vcpu_kick(Vcpu *vcpu)
-{
-    VcpuThread *thread = vcpu->thread;
-
-    if (kick_word(vcpu)) {
-        wake(thread);
     }
 }
 
@@ -113,9 +98,7 @@ void vcpu_kick(Vcpu *vcpu)
 static void kick_all_locked(Cpus *cpus)
 {
     for (unsigned i = 0; i < cpus->n; i++) {
-        if (kick_word(cpus->threads[i].vcpu)) {
-            wake(&cpus->threads[i]);
-        }
+        vcpu_kick(cpus->threads[i].vcpu);
     }
 }
 
@@ -161,7 +144,7 @@ static void idle_locked(VcpuThread *thread)
  */
 #define NOTICE_LOOKS 1500   /* with a pause each: some tens of us */
 #define HANDLED_MAX_US 3000 /* asleep, for no longer than this */
-#define HANDLED_WAITS 4
+#define HANDLED_WAITS 4     /* the last one is followed by no other */
 
 void vcpu_await_handled(Vcpu *other)
 {
@@ -203,11 +186,7 @@ void vcpu_tell_handled(Vcpu *vcpu)
 
     vcpu->awaits = NULL;
     for (; by; by &= by - 1) {
-        Vcpu *other = vcpu->machine->cpus[__builtin_ctz(by)];
-
-        if (kick_word(other)) {
-            wake(other->thread);
-        }
+        vcpu_kick(vcpu->machine->cpus[__builtin_ctz(by)]);
     }
 }
 
@@ -512,8 +491,8 @@ static void exclusive_begin_locked(Cpus *cpus)
     }
     cpus->exclusive = g_thread_self();
     for (unsigned i = 0; i < cpus->n; i++) {
-        if (cpus->threads[i].busy && kick_word(cpus->threads[i].vcpu)) {
-            wake(&cpus->threads[i]);
+        if (cpus->threads[i].busy) {
+            vcpu_kick(cpus->threads[i].vcpu);
         }
     }
     while (cpus->busy) {
